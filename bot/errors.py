@@ -1,0 +1,221 @@
+"""Everything that can go wrong, as one tree. Each error carries data, and a text for people.
+
+MagpieError
+├── SettingError            a setting is missing or wrong; ends the program with exit code 2
+├── AdapterError            what a platform said to a call
+│   ├── RetryLater          not now: again after `after` seconds
+│   ├── Unknown             the call may or may not have had its effect
+│   ├── Gone                the chat, thread or message is not there (any more), or we may not write there
+│   └── Refused             the platform will never take this
+├── GatewayError            what the chat API said, or failed to say
+│   ├── BadKey              the key is missing or rejected
+│   ├── NoMoney             the account is empty
+│   ├── RateLimited         too many requests; `after` seconds if known
+│   ├── Blocked             the content was refused by a policy
+│   ├── TooLong             more input than the model takes; `limit` tokens if known
+│   ├── BadParameter        a parameter the gateway or model does not take; `name`, and `limit` if known
+│   ├── UnknownModel        no such model here
+│   ├── Unreachable         no connection, or nothing came in time
+│   ├── Broken              the answer stopped in the middle, or made no sense
+│   └── Upstream            any other trouble on their side (5xx)
+├── RequestRefused          a request that can't work, refused before it is sent
+├── MediaError              a picture or file that can't be used; says the reason and the limit
+└── StoreError              the database
+    ├── Superseded          another attempt has taken this turn over: stop quietly
+    ├── StoreLocked         another process uses this data directory
+    ├── StoreNewer          the database was written by a newer version
+    └── StoreFull           no space left
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = [
+    "AdapterError",
+    "BadKey",
+    "BadParameter",
+    "Blocked",
+    "Broken",
+    "GatewayError",
+    "Gone",
+    "MagpieError",
+    "MediaError",
+    "NoMoney",
+    "RateLimited",
+    "Refused",
+    "RequestRefused",
+    "RetryLater",
+    "SettingError",
+    "StoreError",
+    "StoreFull",
+    "StoreLocked",
+    "StoreNewer",
+    "Superseded",
+    "TooLong",
+    "Unknown",
+    "UnknownModel",
+    "Unreachable",
+    "Upstream",
+]
+
+
+class MagpieError(Exception):
+    """Base of the tree.
+
+    `text` is English with named {braces} and is the gettext message id; `data` fills the braces. `bot.locales.say(error,
+    language)` gives the words in a person's language; `str(error)` the English ones. `detail` is for the log only.
+    """
+
+    text = "Something went wrong."
+
+    def __init__(self, text: str | None = None, /, *, detail: str = "", **data: object) -> None:
+        self.text = text or type(self).text
+        self.data: Mapping[str, object] = data
+        self.detail = detail
+        super().__init__(self.text)
+
+    def __str__(self) -> str:
+        return self.text.format(**self.data) if self.data else self.text
+
+
+class SettingError(MagpieError):
+    """`name` is the variable, `text` what is wrong and an example."""
+
+    def __init__(self, name: str, text: str, /, **data: object) -> None:
+        super().__init__(text, **data)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{self.name}: {super().__str__()}"
+
+
+class AdapterError(MagpieError):
+    pass
+
+
+class RetryLater(AdapterError):
+    text = "The chat platform asks to wait."
+
+    def __init__(self, after: float, /, *, detail: str = "") -> None:
+        super().__init__(detail=detail)
+        self.after = after  # seconds
+
+
+class Unknown(AdapterError):
+    text = "The outcome of a call is unknown."
+
+
+class Gone(AdapterError):
+    text = "The chat or message is gone: {reason}"
+
+    def __init__(self, reason: str, /, *, detail: str = "") -> None:
+        super().__init__(detail=detail, reason=reason)
+        self.reason = reason
+
+
+class Refused(AdapterError):
+    text = "The chat platform refused this: {what}"
+
+    def __init__(self, what: str, /, *, detail: str = "") -> None:
+        super().__init__(detail=detail, what=what)
+        self.what = what
+
+
+class GatewayError(MagpieError):
+    """`status` is the HTTP status if there was an answer; `detail` their words, with secrets taken out."""
+
+    text = "The model's service had a problem. Please try again."
+
+    def __init__(
+        self, text: str | None = None, /, *, status: int | None = None, detail: str = "", **data: object
+    ) -> None:
+        super().__init__(text, detail=detail, **data)
+        self.status = status
+
+
+class BadKey(GatewayError):
+    text = "The model's service rejects our key. The admin has to set a valid CHAT_API_KEY."
+
+
+class NoMoney(GatewayError):
+    text = "The account of the model's service is empty. The admin has to top it up."
+
+
+class RateLimited(GatewayError):
+    text = "The model's service is busy right now. Please try again in a minute."
+
+    def __init__(self, *, after: float | None = None, status: int | None = None, detail: str = "") -> None:
+        super().__init__(status=status, detail=detail)
+        self.after = after  # seconds
+
+
+class Blocked(GatewayError):
+    text = "The model's service refuses this content. It is left out of what follows; please put it another way."
+
+
+class TooLong(GatewayError):
+    text = "This is more than the model can take in. Please shorten it, or choose another model with /model."
+
+    def __init__(self, *, limit: int | None = None, status: int | None = None, detail: str = "") -> None:
+        super().__init__(status=status, detail=detail)
+        self.limit = limit  # tokens
+
+
+class BadParameter(GatewayError):
+    text = "The model does not take this setting: {name}. Change it with /set or /unset."
+
+    def __init__(
+        self, name: str, /, *, limit: int | None = None, status: int | None = None, detail: str = ""
+    ) -> None:
+        super().__init__(status=status, detail=detail, name=name)
+        self.name = name
+        self.limit = limit
+
+
+class UnknownModel(GatewayError):
+    text = "The model {model} is not available here. Choose another with /model."
+
+    def __init__(self, model: str, /, *, status: int | None = None, detail: str = "") -> None:
+        super().__init__(status=status, detail=detail, model=model)
+        self.model = model
+
+
+class Unreachable(GatewayError):
+    text = "The model's service can't be reached. Please try again later."
+
+
+class Broken(GatewayError):
+    text = "The answer broke off on the way from the model's service."
+
+
+class Upstream(GatewayError):
+    text = "The model's service has a problem of its own. Please try again in a minute."
+
+
+class RequestRefused(MagpieError):
+    text = "This request can't work."
+
+
+class MediaError(MagpieError):
+    text = "This file can't be used."
+
+
+class StoreError(MagpieError):
+    text = "The database has a problem."
+
+
+class Superseded(StoreError):
+    text = "Another attempt has taken this turn over."
+
+
+class StoreLocked(StoreError):
+    text = "Another magpie process already uses {path}. Stop it first, or set another DATA_DIR."
+
+
+class StoreNewer(StoreError):
+    text = "The database was written by a newer version of magpie ({revision}). Install that version, or set another DATABASE_URL."
+
+
+class StoreFull(StoreError):
+    text = "No space is left where the database is ({path})."

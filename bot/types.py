@@ -1,0 +1,858 @@
+"""The whole vocabulary of Magpie, and its ports. Standard library only.
+
+Times are UTC milliseconds (`int`), durations are seconds (`float`), money is `Money` (Decimal and currency), ids that come
+from outside are text. Everything is frozen: what has been said is not changed, it is said anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from bot.markdown.tree import Block
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+AsgiApp = Callable[
+    [MutableMapping[str, Any], Callable[[], Awaitable[MutableMapping[str, Any]]], Callable[[MutableMapping[str, Any]], Awaitable[None]]],
+    Awaitable[None],
+]
+PostId = str  # a platform's id of one posted message
+
+# ── words for people ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words for people, not yet in a language: a gettext message id and what fills its {braces} (a Text may fill another)."""
+
+    id: str
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+# ── where and who ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom we are on a platform: one bot or one workspace."""
+
+    platform: str
+    id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """Where a conversation happens. `key` is its one string form: "platform/account/id" or "platform/account/id/thread"."""
+
+    platform: str
+    account: str
+    id: str
+    thread: str | None = None
+
+    @property
+    def key(self) -> str:
+        parts = (self.platform, self.account, self.id) + (() if self.thread is None else (self.thread,))
+        return "/".join(quote(part, safe="-:@.") for part in parts)
+
+    @property
+    def room(self) -> Chat:
+        """The same place without its thread."""
+        return Chat(self.platform, self.account, self.id)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes of settings that hold here, widest first: everything, account, chat, thread."""
+        account = "/".join(quote(part, safe="-:@.") for part in (self.platform, self.account))
+        return tuple(dict.fromkeys(("*", account, self.room.key, self.key)))
+
+    @classmethod
+    def parse(cls, key: str) -> Chat:
+        """The inverse of `key`. ValueError if `key` has not three or four parts."""
+        parts = [unquote(part) for part in key.split("/")]
+        if len(parts) not in (3, 4):
+            raise ValueError(f"not a chat key: {key!r}")
+        return cls(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: str
+    name: str = ""
+    language: str = "en"  # BCP 47, as the platform tells it
+    admin: bool = False
+
+
+# ── what comes in ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Kind(StrEnum):
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """`ref` is a word that only its own adapter can open (`Adapter.fetch`); `size` is in bytes."""
+
+    kind: Kind
+    ref: str
+    mime: str = ""
+    size: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """Somebody wrote something. `key` is the dedupe key its adapter gives: the same event always has the same key."""
+
+    key: str
+    chat: Chat
+    author: Person
+    text: str
+    at: int
+    attachments: tuple[Attachment, ...] = ()
+    post: PostId | None = None  # the platform's id of this message; an answer replies to it
+    quoted: str = ""  # text of the message this one replies to or quotes
+    title: str = ""  # of the chat, if it has one
+    group: bool = False  # several people talk here
+    addressed: bool = True  # meant for the bot: private, mentioned, replied to, or a command
+    more: bool = False  # the rest may follow within a second (album, forward, a text cut at 4,000 characters)
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A message was changed before or after it was answered."""
+
+    key: str
+    chat: Chat
+    author: Person
+    post: PostId
+    text: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button, or a control of a page, was pressed. `action` is a command as it would be typed ("/model qwen-max").
+
+    With `post`, the command's answer replaces that message; without, it comes back in the Ack's toast.
+    """
+
+    key: str
+    chat: Chat
+    author: Person
+    action: str
+    at: int
+    post: PostId | None = None
+    group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StopPressed:
+    """The platform's own Stop control. It may not tell who pressed, nor on which message."""
+
+    key: str
+    chat: Chat
+    at: int
+    author: Person | None = None
+    post: PostId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """We were let into a chat (`present`), or put out of it (removed, blocked)."""
+
+    key: str
+    chat: Chat
+    present: bool
+    at: int
+    author: Person | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A chat goes on under another id: settings and history move along."""
+
+    key: str
+    chat: Chat
+    to: Chat
+    at: int
+
+
+Inbound = IncomingMessage | Edited | Press | StopPressed | Membership | Moved
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """What the core answers to an event, once it is safely stored. Words are in the person's language.
+
+    `turn` is the turn this event became part of, if any; `errors` name a modal's fields.
+    """
+
+    turn: int | None = None
+    toast: str = ""
+    error: bool = False
+    menu: Menu | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+# ── conversations ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Role(StrEnum):
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One stored entry of a conversation. `in_context` is False for commands, their answers, and what the gateway refused."""
+
+    id: int
+    chat: Chat
+    turn: int | None
+    role: Role
+    author: Person
+    text: str
+    at: int
+    attachments: tuple[Attachment, ...] = ()
+    quoted: str = ""
+    post: PostId | None = None
+    in_context: bool = True
+
+
+class TurnKind(StrEnum):
+    QUESTION = "question"  # the model answers
+    NOTICE = "notice"  # the answer is known already: a command's, an alert's
+
+
+class TurnState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DELIVERING = "delivering"
+    ENDED = "ended"
+
+
+class Outcome(StrEnum):
+    WHOLE = "whole"
+    PART = "part"
+    STOPPED = "stopped"
+    REFUSED = "refused"  # a clear error instead of an answer
+    EXPIRED = "expired"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One piece of a turn on its platform. `post` is None while its outcome is unknown: intended, never confirmed.
+
+    `digest` is what it showed when it was final, '' until then.
+    """
+
+    index: int
+    post: PostId | None
+    digest: str = ""
+    repeats: int = 0  # times it was sent again, marked, for an unknown outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One exchange, the unit of durable work. `attempt` fences every later write.
+
+    `text`, `reasoning`, `notes`, `menu` and `outcome` are set from `generated` on: what is to be delivered.
+    """
+
+    id: int
+    chat: Chat
+    kind: TurnKind
+    state: TurnState
+    attempt: int
+    asker: Person
+    created: int
+    not_before: int = 0
+    group: bool = False
+    title: str = ""
+    reply_to: PostId | None = None
+    stop: bool = False  # somebody asked to stop it
+    text: str = ""
+    reasoning: str = ""
+    notes: tuple[Note, ...] = ()
+    menu: Menu | None = None
+    outcome: Outcome | None = None
+    posts: tuple[Posted, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One row of the append-only table of settings: the newest per (scope, name) holds, a value of None unsets."""
+
+    scope: str
+    name: str
+    value: Json
+    by: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """Languages by their English names (`languages.csv`); no `source` means: find out from the text."""
+
+    target: str
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """What holds in a chat after inheritance. `parameters` are the chat API's, by name, already checked."""
+
+    model: str
+    system: str = ""
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    translation: Translation | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)  # name of a setting -> the scope it comes from
+
+
+# ── the chat API ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """`url` is http(s) or a data: URL. `tokens` is what it will cost, for the budget."""
+
+    url: str
+    tokens: int = 1280
+
+
+@dataclass(frozen=True, slots=True)
+class FramesPart:
+    """A video as 4 or more pictures, in order."""
+
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPart:
+    """A video file by URL: makes the request a native one, which is not streamed."""
+
+    url: str
+
+
+Part = TextPart | ImagePart | FramesPart | VideoPart
+
+
+@dataclass(frozen=True, slots=True)
+class PromptMessage:
+    """`content` is a string unless there is something to see in it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str | tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """A request to the chat API in the seeds' terms. `parameters` holds any of: enable_search, max_tokens, temperature,
+    top_p, seed, presence_penalty, stop."""
+
+    model: str
+    messages: tuple[PromptMessage, ...]
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    translation: Translation | None = None
+
+
+class Finish(StrEnum):
+    """How an answer ended, in our words."""
+
+    WHOLE = "whole"  # stop, or null with a proper end
+    LENGTH = "length"  # max_tokens reached: a part
+    FILTER = "filter"  # the policy cut it: a part
+    CUT = "cut"  # the stream ended without an end: a part
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens. None is unknown. `output` includes `reasoning`; `input` includes `cached` and `video`."""
+
+    input: int
+    output: int
+    cached: int | None = None
+    reasoning: int | None = None
+    video: int | None = None
+    estimated: bool = False
+
+    @property
+    def total(self) -> int:
+        return self.input + self.output
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    amount: Decimal
+    currency: str = "CNY"
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceReading:
+    """`at` is the start of the request that told it; the newest start wins."""
+
+    gateway: str
+    money: Money
+    at: int
+    source: Literal["header", "probe"] = "header"
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One piece of a streamed answer. `text` is always an increment. The last Delta of a stream has `finish`.
+
+    `refusal` is true where `text` is the model's own refusal rather than an answer.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    finish: Finish | None = None
+    usage: Usage | None = None
+    balance: BalanceReading | None = None
+    model: str = ""  # that served
+    id: str = ""  # of the answer
+    refusal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Per 1,000 tokens: `flat` on input and output alike, or `input` and `output` apart. `cached` defaults to `input`."""
+
+    currency: str = "CNY"
+    flat: Decimal | None = None
+    input: Decimal | None = None
+    output: Decimal | None = None
+    cached: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of a model. An ability is True, False, or None: not known, to be tried once."""
+
+    id: str
+    name: str = ""
+    family: str = ""
+    price: Price | None = None
+    date: str = ""  # of its last update, YYYY-MM-DD
+    recent: bool = False
+    context: int | None = None  # tokens
+    max_output: int | None = None  # tokens
+    image: bool | None = None
+    frames: bool | None = None
+    video: bool | None = None
+    search: bool | None = None
+    translation: bool = False
+    reasoning: bool | None = None
+    stream_only: bool = False
+    cumulative: bool = False  # each chunk repeats the whole text so far
+    listed: bool = False  # in the catalogue, or in the gateway's own list
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One call of the chat API: what was asked, what it took. `usage` and `cost` None: unknown."""
+
+    turn: int
+    attempt: int
+    gateway: str
+    asked: str
+    started: int
+    served: str = ""
+    usage: Usage | None = None
+    cost: Money | None = None
+    answer: str = ""  # the API's id of the answer
+    first: int | None = None
+    ended: int | None = None
+    finish: str = ""  # Finish, or the name of an error
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a turn is going to show: whole, or a part with notes that say so."""
+
+    text: str
+    outcome: Outcome
+    reasoning: str = ""
+    notes: tuple[Note, ...] = ()
+    menu: Menu | None = None
+    exclude: bool = False  # keep this exchange out of later contexts (refused content, an error)
+
+
+# ── what goes out ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A button. `action` is the command it stands for, or `url` what it opens."""
+
+    label: str
+    action: str = ""
+    url: str = ""
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """Choices, row by row, in reading order."""
+
+    rows: tuple[tuple[Choice, ...], ...]
+
+
+class NoteKind(StrEnum):
+    PART = "part"  # this is a part, and why
+    ERROR = "error"
+    STOPPED = "stopped"
+    REPEAT = "repeat"  # this may stand here twice
+    MODEL = "model"  # another model answered, or other settings were used
+    COST = "cost"
+    REASONING = "reasoning"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something said about an answer, not by it. `text` is in the person's language."""
+
+    kind: NoteKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What ONE platform message shall show. `key` is "<turn>.<index>", the same for each version of it.
+
+    A growing piece must look unfinished; `reply_to` matters for a new one only.
+    """
+
+    key: str
+    blocks: tuple[Block, ...]
+    growing: bool = False
+    menu: Menu | None = None
+    files: tuple[Attachment, ...] = ()
+    reply_to: PostId | None = None
+    notes: tuple[Note, ...] = ()
+
+
+class Call(IntEnum):
+    """The kinds of outgoing call, by priority: the lowest number goes first."""
+
+    FINAL = 0  # the last version of a piece, new or changed, and deletions
+    STOP = 1
+    NEW = 2
+    CHANGE = 3
+    STATUS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A budget of calls. At most `burst` at once, then one per `interval` seconds; and at most `count` in any `window`
+    seconds (0: no such limit), of which `reserve` are kept for finals and stops."""
+
+    name: str
+    interval: float
+    burst: int = 1
+    count: int = 0
+    window: float = 0.0
+    reserve: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a place allows. `measure` counts blocks as the platform does; one message holds `size` of that."""
+
+    size: int
+    measure: Callable[[Sequence[Block]], int]
+    buckets: Callable[[Chat, Call], tuple[Bucket, ...]]
+    life: float | None = None  # seconds a message may grow; then a new one goes on
+    frame: float = 0.0  # least seconds between two versions of a growing message
+    status_every: float = 4.0  # seconds a status lasts
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    find: bool = False  # `ask(FindPost)` tells whether a piece was posted
+    growing: bool = True  # messages can be changed
+
+
+class Status(StrEnum):
+    THINKING = "thinking"
+
+
+@dataclass(frozen=True, slots=True)
+class FindPost:
+    """Was the piece with this key posted in the chat? Answer: its PostId, or None."""
+
+    chat: Chat
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admins:
+    """Who administers the chat? Answer: a tuple of Person ids."""
+
+    chat: Chat
+
+
+Query = FindPost | Admins
+
+
+# ── ports ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Clock(Protocol):
+    """Time, so that tests can have their own."""
+
+    def now(self) -> int:
+        """UTC milliseconds."""
+
+    def monotonic(self) -> float:
+        """Seconds from some fixed point."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Intake(Protocol):
+    async def accept(self, event: Inbound) -> Ack:
+        """Store the event and what it asks for, in one transaction; only then return. Call it again with the same event
+        and nothing happens twice. Raises StoreError: the platform must not be told then."""
+
+
+class Adapter(Protocol):
+    """A platform. Everything but these five calls is data."""
+
+    @property
+    def account(self) -> Account: ...
+    @property
+    def features(self) -> Features: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def http(self) -> Mapping[str, AsgiApp]:
+        """Path prefix -> ASGI app, mounted on the one HTTP host."""
+
+    async def run(self, intake: Intake) -> None:
+        """Bring events to `intake` until cancelled."""
+
+    async def put(self, chat: Chat, piece: Piece | None, at: PostId | None = None) -> PostId:
+        """Post a piece (no `at`), change the message at `at` into it, or delete that (`piece` None). Returns where it stands
+        now. "Not modified" and "already deleted" are success. Raises AdapterError."""
+
+    async def status(self, chat: Chat, what: Status) -> None:
+        """Show that we are at work. May be dropped. Raises AdapterError."""
+
+    async def fetch(self, ref: str, to: Path, limit: int) -> None:
+        """Write an attachment's bytes to the file `to`; MediaError if there are more than `limit`, Gone if there are none."""
+
+    async def ask(self, query: Query) -> Any:
+        """Answer a question of the closed set `Query`; Refused if this platform can't."""
+
+
+class ChatModel(Protocol):
+    """A gateway's chat API. `gateway` is its name in the ledger."""
+
+    @property
+    def gateway(self) -> str: ...
+
+    def info(self, model: str) -> ModelInfo:
+        """What is known of a model; never fails."""
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[Delta]:
+        """Ask. The last Delta has `finish`. Raises RequestRefused before sending, GatewayError after. Closing the iterator
+        closes the connection at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a question: `turn` None if it was seen before or there are too many waiting."""
+
+    turn: int | None
+    seen: bool = False
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Effect: a new settings row."""
+
+    scope: str
+    name: str
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Effect: what was said in the chat so far is no longer context."""
+
+    chat: Chat
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Effect: stop one turn, or every open question of a chat (`turn` None)."""
+
+    chat: Chat
+    turn: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Effect: ask an ended turn's question again; its new answer replaces the old in the same messages."""
+
+    chat: Chat
+    turn: int
+
+
+Effect = Set | Forget | Stop | Reopen
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A command's answer: Markdown in the person's language ('' for none), and what it changes."""
+
+    text: str
+    menu: Menu | None = None
+    effects: tuple[Effect, ...] = ()
+    error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSummary:
+    """A conversation in a list: `title` is the chat's own or its first question."""
+
+    chat: Chat
+    title: str
+    at: int  # of its last message
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Sums of ledger entries. `unknown` counts calls whose cost is not known; `estimated` is true if any usage is."""
+
+    calls: int
+    input: int
+    output: int
+    costs: tuple[Money, ...]  # one per currency
+    unknown: int = 0
+    estimated: bool = False
+
+
+class Reader(Protocol):
+    """The store's read-only half."""
+
+    async def history(self, chat: Chat, *, before: int | None = None, limit: int = 50) -> Sequence[Message]:
+        """Newest first, ids below `before`. Read by index: its cost doesn't depend on how much there is."""
+
+    async def context(self, chat: Chat, *, before: int | None = None, limit: int = 50) -> Sequence[Message]:
+        """As `history`, but only what is in context and came after the last Forget."""
+
+    async def settings(self, chat: Chat) -> Sequence[SettingRow]:
+        """The rows in force in this chat, widest scope first; a narrower scope's row follows, and overrides, a wider one's."""
+
+    async def chats(self, platform: str, account: str, *, limit: int = 100) -> Sequence[ChatSummary]:
+        """Conversations, the one with the newest message first."""
+
+    async def turn(self, id: int) -> Turn | None: ...
+
+    async def open_turns(self, chat: Chat) -> Sequence[Turn]:
+        """Turns of the chat that have not ended, oldest first."""
+
+    async def last_turn(self, chat: Chat) -> Turn | None:
+        """The newest question of the chat, whatever its state."""
+
+    async def question(self, turn: int) -> Sequence[Message]:
+        """The messages that asked, oldest first."""
+
+    async def ledger(self, turn: int) -> Sequence[LedgerEntry]:
+        """Every attempt's calls, oldest first."""
+
+    async def spending(self, *, chat: Chat | None = None, since: int = 0) -> Spending: ...
+
+    async def balance(self, gateway: str) -> BalanceReading | None:
+        """The reading with the newest start."""
+
+    async def learned(self, gateway: str) -> Mapping[str, Json]:
+        """What trying has taught about a gateway (`learn`)."""
+
+
+class Store(Reader, Protocol):
+    """Whole-transaction verbs. Every verb with a `Turn` is fenced: Superseded if its attempt is not the current one."""
+
+    async def accept(self, message: IncomingMessage, *, wait: float = 0.0, limit: int = 5) -> Accepted:
+        """Dedupe, save the message, attach it to the waiting turn of its chat (in groups: of chat and author) or make one,
+        due `wait` seconds after the last message but at most 5 s after its first; `full` beyond `limit` waiting messages."""
+
+    async def answer(self, event: IncomingMessage | Press | StopPressed | Edited, reply: Reply) -> int | None:
+        """Dedupe, apply `reply.effects`, save the exchange out of context, and queue `reply.text` as a notice (none if '').
+        For a Press with `post` the notice replaces that message. Returns the notice's turn; None if seen before or ''."""
+
+    async def seen(self, key: str) -> bool: ...
+
+    async def edit(self, event: Edited) -> bool:
+        """Take over a changed text if its turn is still waiting. False if it came too late or was seen before."""
+
+    async def move(self, event: Moved) -> bool: ...
+
+    async def membership(self, event: Membership) -> bool: ...
+
+    async def notify(self, chat: Chat, text: str, *, key: str, language: str = "en") -> int | None:
+        """Queue words of our own for a chat, once per `key`. Returns the notice's turn."""
+
+    async def claim(self, now: int) -> Turn | None:
+        """Take the oldest due turn whose chat is free (a notice never waits for its chat): WAITING becomes RUNNING with
+        `attempt` one higher; RUNNING (recovered) likewise; DELIVERING keeps its state and gets a new attempt."""
+
+    async def next_due(self, now: int) -> int | None:
+        """When the earliest turn that waits for its time is due; None if none waits."""
+
+    async def recover(self) -> int:
+        """Make the turns of processes that are gone claimable again. Returns how many. Their open ledger entries end as lost."""
+
+    async def release(self, turn: Turn) -> None:
+        """Give a turn back unfinished (shutdown): claimable again, by whoever comes."""
+
+    async def begin(self, turn: Turn, entry: LedgerEntry) -> int:
+        """Open a ledger entry before the call is made. Returns its id."""
+
+    async def generated(self, turn: Turn, answer: Answer, entries: Mapping[int, LedgerEntry]) -> None:
+        """RUNNING -> DELIVERING: the answer, its message, usage and cost, in one transaction. `entries`: ledger id -> entry."""
+
+    async def postpone(self, turn: Turn, until: int) -> None:
+        """A DELIVERING turn goes on at `until`: the platform said "later"."""
+
+    async def end(self, turn: Turn, outcome: Outcome) -> None: ...
+
+    async def intend(self, turn: Turn, index: int, *, repeat: bool = False) -> None:
+        """Before a new piece is posted; `repeat` when it is sent again for an unknown outcome."""
+
+    async def posted(self, turn: Turn, index: int, post: PostId, digest: str = "") -> None:
+        """A piece stands at `post`; with `digest`, in its final form."""
+
+    async def dropped(self, turn: Turn, index: int) -> None:
+        """A surplus piece is deleted."""
+
+    async def reading(self, reading: BalanceReading) -> None: ...
+
+    async def learn(self, gateway: str, name: str, value: Json) -> None: ...
+
+    def watch(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        """Call `wake` whenever another process has queued work."""
+
+    async def close(self) -> None: ...

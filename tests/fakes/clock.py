@@ -1,0 +1,85 @@
+"""Simulated time: it stands still until it is told to go on, and then wakes the sleepers in the order they are due."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+START = 1_800_000_000_000  # UTC milliseconds
+
+
+class SimClock:
+    """`busy` lists what must be false before time may go on by itself (a database at work in its thread, say)."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.busy: list[Callable[[], bool]] = []
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._number = itertools.count()
+
+    def now(self) -> int:
+        return START + round(self.seconds * 1000)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.seconds + seconds, next(self._number), future))
+        await future
+
+    async def settle(self) -> None:
+        """Let everything that can run now run."""
+        for _ in range(30):
+            await asyncio.sleep(0)
+        while any(busy() for busy in self.busy):
+            await asyncio.sleep(0.0002)
+            for _ in range(30):
+                await asyncio.sleep(0)
+
+    async def advance(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        end = self.seconds + seconds
+        await self.settle()
+        while (due := self._next()) is not None and due <= end:
+            await self._wake()
+        self.seconds = end
+        await self.settle()
+
+    async def run(self, work: Awaitable[T], limit: float = 86_400.0) -> T:
+        """Let time pass as fast as it can until `work` is done; TimeoutError after `limit` simulated seconds."""
+        task = asyncio.ensure_future(work)
+        end = self.seconds + limit
+        try:
+            while True:
+                await self.settle()
+                if task.done():
+                    return task.result()
+                due = self._next()
+                if due is None:
+                    await asyncio.sleep(0.001)  # real input or output is under way
+                elif due > end:
+                    raise TimeoutError(f"not done after {limit} simulated seconds")
+                else:
+                    await self._wake()
+        finally:
+            if not task.done():
+                task.cancel()
+
+    def _next(self) -> float | None:
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else None
+
+    async def _wake(self) -> None:
+        due, _, future = heapq.heappop(self._sleepers)
+        self.seconds = max(self.seconds, due)
+        future.set_result(None)
+        await self.settle()
