@@ -82,8 +82,8 @@ class MagpieError(Exception):
 class SettingError(MagpieError):
     """`name` is the variable, `text` what is wrong and an example."""
 
-    def __init__(self, name: str, text: str, /, **data: object) -> None:
-        super().__init__(text, **data)
+    def __init__(self, name: str, text: str, /, *, detail: str = "", **data: object) -> None:
+        super().__init__(text, detail=detail, **data)
         self.name = name
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from outside are text. Everything is frozen: what has been said is not changed, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -320,6 +320,7 @@ class ChatSettings:
     system: str = ""
     parameters: Mapping[str, Json] = field(default_factory=dict)
     translation: Translation | None = None
+    language: str = ""  # of the bot's own words; '' follows the person
     origins: Mapping[str, str] = field(default_factory=dict)  # name of a setting -> the scope it comes from
 
 
@@ -581,7 +582,6 @@ class Limits:
     size: int
     measure: Callable[[Sequence[Block]], int]
     buckets: Callable[[Chat, Call], tuple[Bucket, ...]]
-    life: float | None = None  # seconds a message may grow; then a new one goes on
     frame: float = 0.0  # least seconds between two versions of a growing message
     status_every: float = 4.0  # seconds a status lasts
 
@@ -665,6 +665,18 @@ class Adapter(Protocol):
         """Answer a question of the closed set `Query`; Refused if this platform can't."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every adapter is built with, beside its own settings. `models` is what can be chosen; `gateway` whose balance is
+    ours; `defaults` what holds where no settings row says anything, by the rows' names."""
+
+    reader: Reader
+    models: Callable[[], Sequence[ModelInfo]]
+    clock: Clock
+    gateway: str = ""
+    defaults: Mapping[str, Json] = field(default_factory=dict)
+
+
 class ChatModel(Protocol):
     """A gateway's chat API. `gateway` is its name in the ledger."""
 
@@ -674,7 +686,7 @@ class ChatModel(Protocol):
     def info(self, model: str) -> ModelInfo:
         """What is known of a model; never fails."""
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[Delta]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """Ask. The last Delta has `finish`. Raises RequestRefused before sending, GatewayError after. Closing the iterator
         closes the connection at once."""
 

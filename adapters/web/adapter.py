@@ -1,0 +1,167 @@
+"""The page as a platform: what the core posts here is shown in a browser, what is done there is brought to the core.
+
+A post is named like its piece ("<turn>.<index>"), so that putting the same piece twice shows it once, whatever was lost
+between the two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from adapters.web.api import Api
+from adapters.web.files import Files
+from adapters.web.guard import Guard, Sessions
+from adapters.web.inbound import ACCOUNT, PLATFORM
+from adapters.web.render import measure
+from adapters.web.rooms import Room, Rooms, parse_key
+from adapters.web.settings import WebSettings
+from adapters.web.view import Conversation, piece_view
+from bot.errors import Gone, RetryLater, StoreError
+from bot.types import (
+    Account,
+    Admins,
+    AsgiApp,
+    Bucket,
+    Call,
+    Chat,
+    Clock,
+    Features,
+    FindPost,
+    Intake,
+    Json,
+    Limits,
+    ModelInfo,
+    Piece,
+    PostId,
+    Query,
+    Reader,
+    Status,
+)
+
+__all__ = ["WebAdapter"]
+
+SIZE = 200_000  # characters; long before that the model is at its end
+FRAME = 0.1
+
+
+def _no_buckets(_chat: Chat, _call: Call) -> tuple[Bucket, ...]:
+    return ()
+
+
+class WebAdapter:
+    """`reader` is the store's read half and `models` what the picker offers. `gateway` names whose balance is shown ('': that
+    of the last answer), `defaults` what holds where nothing is set (by the names of settings rows)."""
+
+    def __init__(
+        self,
+        settings: WebSettings,
+        reader: Reader,
+        models: Callable[[], Sequence[ModelInfo]],
+        clock: Clock,
+        *,
+        gateway: str = "",
+        defaults: Mapping[str, Json] | None = None,
+    ) -> None:
+        settings.check()
+        self._reader = reader
+        self._rooms = Rooms()
+        self._files = Files(settings.data_dir / "files")
+        self._sessions = Sessions(settings, clock)
+        self._api = Api(
+            reader=reader,
+            models=models,
+            clock=clock,
+            rooms=self._rooms,
+            files=self._files,
+            sessions=self._sessions,
+            tell=self._tell,
+            gateway=gateway,
+            defaults=dict(defaults or {}),
+        )
+        self._http: AsgiApp = Guard(self._api.app(), settings, self._sessions)
+
+    @property
+    def account(self) -> Account:
+        return Account(PLATFORM, ACCOUNT)
+
+    @property
+    def features(self) -> Features:
+        return Features(find=True, growing=True)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(size=SIZE, measure=measure, buckets=_no_buckets, frame=FRAME)
+
+    @property
+    def http(self) -> Mapping[str, AsgiApp]:
+        return {"/": self._http}
+
+    async def run(self, intake: Intake) -> None:
+        """The page can be used while this runs; before and after it is told to come back later."""
+        self._rooms.open()
+        self._api.intake = intake
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._api.intake = None
+            self._rooms.close()  # an open stream would hold the server up for ever
+
+    async def put(self, chat: Chat, piece: Piece | None, at: PostId | None = None) -> PostId:
+        """See `Adapter.put`. A piece that changes somebody else's message takes its place, and keeps its post."""
+        room = self._rooms.of(chat.id)
+        try:
+            parse_key(at or (piece.key if piece else ""))
+        except ValueError as error:
+            raise Gone("no such message") from error
+        try:
+            if piece is None:
+                post = at or ""
+                await self._tell(chat, room.remove(post))
+                return post
+            turn, post = room.show(piece, at)
+            if piece.growing:
+                _tell_piece(room, turn, post, piece)
+            elif not await self._tell(chat, turn):
+                _tell_piece(room, turn, post, piece)
+        except StoreError as error:
+            raise RetryLater(1.0, detail=str(error)) from error
+        return post
+
+    async def status(self, chat: Chat, what: Status) -> None:
+        self._rooms.of(chat.id).tell("status", "status", {"what": str(what)})
+
+    async def fetch(self, ref: str, to: Path, limit: int) -> None:
+        await self._files.copy(ref, to, limit)
+
+    async def ask(self, query: Query) -> Any:
+        match query:
+            case FindPost(chat, key):
+                return self._rooms.of(chat.id).find(key) or await self._stored_post(key)
+            case Admins():
+                return ("owner",)
+
+    async def _stored_post(self, key: str) -> PostId | None:
+        try:
+            id, index = parse_key(key)
+        except ValueError:
+            return None
+        turn = await self._reader.turn(id)
+        posts = turn.posts if turn is not None else ()
+        return next((posted.post for posted in posts if posted.index == index), None)
+
+    async def _tell(self, chat: Chat, turn: int) -> bool:
+        """Tell the page everything about a turn, as it is now. False if there is nothing to read of it."""
+        room = self._rooms.of(chat.id)
+        async with room.lock:
+            view = await Conversation(self._reader, chat, room).turn(turn)
+            if view is not None:
+                room.tell("turn", f"turn:{turn}", view, instead_of=f"piece:{turn}.")
+        return view is not None
+
+
+def _tell_piece(room: Room, turn: int, post: PostId, piece: Piece) -> None:
+    posts: list[Json] = [f"{turn}.{index}" for index in sorted(room.live.get(turn, {}))]
+    room.tell("piece", f"piece:{post}", {"turn": turn, "posts": posts, "piece": piece_view(piece, post)})

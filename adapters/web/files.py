@@ -1,0 +1,125 @@
+"""Uploads: bytes from a browser, kept in DATA_DIR/files under a random name that says nothing.
+
+Whether a picture can be used is the core's decision; here only size and name are looked at, and the first bytes, so that
+a file is never served back as anything that a browser could run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import re
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import BinaryIO
+
+from bot.errors import Gone, MediaError
+from bot.types import Attachment, Kind
+
+__all__ = ["MOST_BYTES", "EmptyFile", "Files", "NoSpace", "TooLarge", "sniff"]
+
+MOST_BYTES = 20 * 1024 * 1024
+_REF = re.compile(r"[A-Za-z0-9_-]{32}")
+_CHUNK = 256 * 1024
+_HEAD = 32  # bytes that tell the kind of a file
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+)
+_BRANDS = {b"avif": "image/avif", b"avis": "image/avif"} | dict.fromkeys(
+    (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "image/heic"
+)
+
+
+class TooLarge(MediaError):
+    text = "The file is larger than {limit} MB."
+
+
+class EmptyFile(MediaError):
+    text = "The file is empty (0 bytes)."
+
+
+class NoSpace(MediaError):
+    text = "There is no space left to keep the file."
+
+
+class Files:
+    """The folder of uploads. A `ref` is a random name in it, and nothing else is ever opened."""
+
+    def __init__(self, folder: Path, most: int = MOST_BYTES) -> None:
+        self.folder = folder
+        self.most = most
+
+    async def save(self, chunks: AsyncIterator[bytes]) -> str:
+        """Write what comes, at most `most` bytes; returns its ref. TooLarge, EmptyFile, NoSpace: nothing is kept."""
+        ref = secrets.token_urlsafe(24)
+        unfinished = self.folder / f"{ref}.part"
+        try:
+            await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
+            file = await asyncio.to_thread(unfinished.open, "xb")
+            try:
+                await self._receive(chunks, file)
+            finally:
+                await asyncio.to_thread(file.close)
+            await asyncio.to_thread(unfinished.rename, self.folder / ref)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise NoSpace(detail=str(error)) from error
+            raise
+        finally:
+            await asyncio.to_thread(unfinished.unlink, missing_ok=True)
+        return ref
+
+    async def _receive(self, chunks: AsyncIterator[bytes], file: BinaryIO) -> None:
+        size = 0
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > self.most:
+                raise TooLarge(limit=self.most // (1024 * 1024))
+            await asyncio.to_thread(file.write, chunk)
+        if size == 0:
+            raise EmptyFile
+
+    def path(self, ref: str) -> Path:
+        """Where an upload lies. Gone if `ref` is not the name of one."""
+        path = self.folder / ref
+        if not _REF.fullmatch(ref) or not path.is_file():
+            raise Gone("no such file")
+        return path
+
+    def describe(self, ref: str, name: str = "", claimed: str = "") -> Attachment:
+        """An attachment for an upload; `claimed` is the type that the browser gave it. Gone if there is none."""
+        path = self.path(ref)
+        mime = sniff(path) or claimed
+        kind = Kind.IMAGE if mime.startswith("image/") or claimed.startswith("image/") else Kind.FILE
+        return Attachment(kind, ref, mime, path.stat().st_size, name)
+
+    async def copy(self, ref: str, to: Path, limit: int) -> None:
+        """Copy an upload to `to`. MediaError if it has more than `limit` bytes, Gone if there is none."""
+        path = self.path(ref)
+        if path.stat().st_size > limit:
+            raise MediaError("The file is larger than {limit} bytes.", limit=limit)
+        await asyncio.to_thread(_copy, path, to)
+
+
+def _copy(source: Path, to: Path) -> None:
+    with source.open("rb") as reader, to.open("wb") as writer:
+        while chunk := reader.read(_CHUNK):
+            writer.write(chunk)
+
+
+def sniff(path: Path) -> str:
+    """The MIME type of a picture by its first bytes; '' if they are not a picture's."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "")
+    return next((mime for start, mime in _SIGNATURES if head.startswith(start)), "")

@@ -1,0 +1,99 @@
+"""What the page needs to know, from the environment or `.env`. A wrong value names its variable."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import SettingError
+
+__all__ = ["WebSettings", "is_loopback", "load_settings"]
+
+_EXAMPLES = {
+    "DATA_DIR": "./data",
+    "HTTP_HOST": "127.0.0.1",
+    "HTTP_PORT": "8080",
+    "PUBLIC_URL": "https://magpie.example.org",
+}
+
+
+class WebSettings(BaseSettings):
+    """Field names in upper case are the variables."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
+
+    data_dir: Path = Path("data")
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = ""
+    web_password: SecretStr | None = None
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("is not an http or https URL")
+        return value.rstrip("/")
+
+    @property
+    def password(self) -> str:
+        return self.web_password.get_secret_value() if self.web_password else ""
+
+    @property
+    def public_host(self) -> str:
+        """The host name in PUBLIC_URL, in lower case; '' if there is none."""
+        return (urlsplit(self.public_url).hostname or "").lower()
+
+    @property
+    def public_origin(self) -> str:
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}".lower() if self.public_url else ""
+
+    def check(self) -> None:
+        """SettingError if the page would stand open to others: beyond this machine it needs a password."""
+        if self.password:
+            return
+        if not is_loopback(self.http_host):
+            raise SettingError(
+                "WEB_PASSWORD",
+                "is needed because HTTP_HOST={host} can be reached from other machines. Example: WEB_PASSWORD={example}",
+                host=self.http_host,
+                example="a-long-passphrase",
+            )
+        if self.public_host and not is_loopback(self.public_host):
+            raise SettingError(
+                "WEB_PASSWORD",
+                "is needed because PUBLIC_URL={url} can be reached by others. Example: WEB_PASSWORD={example}",
+                url=self.public_url,
+                example="a-long-passphrase",
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine and nobody else."""
+    name = host.strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(**overrides: Any) -> WebSettings:
+    """Read the environment and `.env`. SettingError names the first wrong variable."""
+    try:
+        return WebSettings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        reason = first["msg"].removeprefix("Value error, ")
+        raise SettingError(
+            name, "{reason}. Example: {name}={example}", reason=reason, name=name, example=_EXAMPLES.get(name, "")
+        ) from error

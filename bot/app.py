@@ -1,0 +1,208 @@
+"""Builds everything and runs it: the only module that names adapters and stores."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adapters import switched_on
+from bot.chat_api.catalogue import Catalogue
+from bot.chat_api.client import Client
+from bot.chat_api.learned import Learned
+from bot.chat_api.tokens import Calibration
+from bot.clock import SystemClock
+from bot.commands import Commands, GatewayFacts
+from bot.config import Settings, Toml, load_settings, load_toml
+from bot.dispatcher import Dispatcher
+from bot.errors import MagpieError, SettingError
+from bot.gate import Gate
+from bot.gateway import make_gateway, sandboxed
+from bot.http import Host
+from bot.intake import CoreIntake
+from bot.logs import set_up
+from bot.media import MediaStore
+from bot.planning import Options, Planner
+from bot.serving import Server, listen
+from bot.turns import Turns
+from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, Store, Surroundings
+from storage import DataLock, open_store
+
+__all__ = ["App", "build", "demo", "opened_store", "run", "upgrade"]
+
+log = logging.getLogger(__name__)
+
+Announce = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class App:
+    """The service, wired. `run` it until `stop` is set."""
+
+    settings: Settings
+    store: Store
+    client: Client
+    catalogue: Catalogue
+    adapters: Mapping[str, Adapter]
+    turns: Turns
+    intake: CoreIntake
+
+    async def run(self, stop: asyncio.Event, listening: socket.socket) -> None:
+        """Serve until `stop`; then no new work, and what runs gets DRAIN_SECONDS to end."""
+        mounts: dict[str, AsgiApp] = {}
+        for adapter in self.adapters.values():
+            mounts |= adapter.http
+        server = Server(Host(mounts, self._not_ready))
+        serving = asyncio.create_task(server.serve([listening]), name="http")
+        working = asyncio.create_task(self.turns.run(), name="turns")
+        arriving = [asyncio.create_task(each.run(self.intake), name=name) for name, each in self.adapters.items()]
+        learning = asyncio.create_task(self._learn_models(), name="models")
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait([stopping, serving, working, *arriving], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                await task  # nothing vital ends by itself: raise why it did
+        finally:
+            await _cancel(*arriving, learning, stopping)
+            await self.turns.drain(self.settings.drain_seconds)
+            server.stop()
+            await asyncio.gather(serving, working, return_exceptions=True)
+
+    async def _learn_models(self) -> None:
+        """What the gateway itself lists. It need not have a list."""
+        try:
+            self.catalogue.merge(await self.client.models())
+        except MagpieError as error:
+            log.info("the gateway's list of models is not to be had: %s", error.detail or error)
+
+    async def _not_ready(self) -> Mapping[str, str]:
+        try:
+            await self.store.seen("readyz")
+        except MagpieError as error:
+            return {"store": str(error)}
+        return {}
+
+
+async def build(settings: Settings, toml: Toml, store: Store, client: Client, catalogue: Catalogue, clock: Clock) -> App:
+    """Wire the parts."""
+    options = Options(
+        ChatSettings(settings.chat_model), settings.vision_model, settings.translation_model, settings.timezone
+    )
+    book = _Book(client, catalogue)
+    surroundings = Surroundings(store, catalogue.all, clock, client.gateway, {"model": settings.chat_model})
+    adapters = {name: open_adapter(surroundings) for name, open_adapter in switched_on().items()}
+    if not adapters:
+        raise SettingError(
+            "WEB", "no platform is switched on. Set WEB=on for the local page, or try it first with `magpie demo`"
+        )
+    calibration = Calibration()
+    media = MediaStore(settings.data_dir / "media", clock)
+    planner = Planner(store, client, media, clock, options, calibration)
+    dispatcher = Dispatcher(store, client, adapters, planner, Gate(clock), clock, calibration, settings.stale_after)
+    turns = Turns(store, dispatcher.run, clock)
+    gateway = make_gateway(settings, toml)
+    facts = GatewayFacts(
+        gateway.name,
+        gateway.profile.topup_url,
+        gateway.profile.key_url,
+        settings.translation_model,
+        settings.vision_model,
+    )
+    intake = CoreIntake(store, Commands(store, book, options.defaults, facts), turns, clock)
+    return App(settings, store, client, catalogue, adapters, turns, intake)
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """The catalogue, with what was learned of its models."""
+
+    client: Client
+    catalogue: Catalogue
+
+    def info(self, model: str, /) -> Any:
+        return self.client.info(model)
+
+    def all(self) -> Any:
+        return self.catalogue.all()
+
+
+async def run(*, announce: Announce, **overrides: Any) -> None:
+    """`magpie run`: until SIGTERM or SIGINT. `announce` tells people about progress, then the address."""
+    settings, toml = load_settings(**overrides), load_toml()
+    gateway = make_gateway(settings, toml)
+    set_up(settings.log_level, settings.log_format, [gateway.key])
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    clock, catalogue = SystemClock(), Catalogue(toml.models)
+    async with contextlib.AsyncExitStack() as stack:
+        listening = listen(settings.http_host, settings.http_port)
+        stack.callback(listening.close)
+        store = await stack.enter_async_context(opened_store(settings, clock, announce))
+        client = Client(gateway, catalogue, clock, learned=await _memory(store, gateway.name))
+        stack.push_async_callback(client.aclose)
+        app = await build(settings, toml, store, client, catalogue, clock)
+        host, port = listening.getsockname()[:2]
+        announce(f"Magpie is ready: http://{f'[{host}]' if ':' in host else host}:{port}/  (Ctrl+C stops it)")
+        await app.run(stop, listening)
+
+
+async def demo(*, rate: float, announce: Announce) -> None:
+    """`magpie demo`: the page, with the gateway of CHAT_API_KEY, or else a sandbox of our own."""
+    settings = load_settings()
+    if settings.chat_api_key is not None and settings.chat_api_key.get_secret_value().strip():
+        announce(f"Your key is used, at {settings.chat_api_url}.")
+        await run(announce=announce)
+        return
+    announce("No CHAT_API_KEY is set, so a sandbox answers: no account, no cost, and no real model.")
+    async with sandboxed(rate) as overrides:
+        await run(announce=announce, **overrides)
+
+
+async def upgrade(*, announce: Announce) -> None:
+    """`magpie db upgrade`: create the database, or bring it to this version."""
+    settings = load_settings()
+    set_up(settings.log_level, settings.log_format)
+    async with opened_store(settings, SystemClock(), announce):
+        announce(f"The database is at this version: {_shown(settings.store_url)}")
+
+
+@contextlib.asynccontextmanager
+async def opened_store(settings: Settings, clock: Clock, announce: Announce) -> AsyncIterator[Store]:
+    """The store under DATA_DIR, which is then ours alone, or the one of DATABASE_URL."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError("DATA_DIR", "{path} can't be made ({reason})", path=settings.data_dir, reason=error) from error
+    alone = settings.store_url.startswith("sqlite")
+    with DataLock(settings.data_dir / "lock") if alone else contextlib.nullcontext():
+        store = await open_store(settings.store_url, owner=uuid.uuid4().hex, clock=clock, progress=announce)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+async def _memory(store: Store, gateway: str) -> Learned:
+    async def save(name: str, value: Json) -> None:
+        await store.learn(gateway, name, value)
+
+    return Learned(await store.learned(gateway), save)
+
+
+def _shown(url: str) -> str:
+    """A database's URL without its password."""
+    head, _, tail = url.rpartition("@")
+    return f"{head.split('://')[0]}://…@{tail}" if head else url
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,136 @@
+"""One HTTP call and its answer, under limits that a Clock keeps, in one task that ends when its caller does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from types import TracebackType
+
+import httpx
+
+from bot.errors import Broken, GatewayError, Unreachable
+from bot.types import Clock
+
+__all__ = ["Call", "Late", "Timeouts"]
+
+log = logging.getLogger(__name__)
+
+_AHEAD = 256  # pieces read before somebody takes them
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """All in seconds. `connect` is kept by httpx, in real time."""
+
+    connect: float = 10.0
+    first: float = 60.0  # until the first event
+    slow: float = 120.0  # the same with search or reasoning
+    whole: float = 200.0  # until a whole answer that is not streamed; DashScope itself stops at 180
+    idle: float = 60.0  # without a byte: a comment sent to keep the line open is enough
+    event: float = 120.0  # without an event, whatever the comments say
+    tail: float = 10.0  # for the usage, once the answer has ended
+    total: float = 600.0  # for all tries together
+    read: float = 10.0  # for the body of an error
+
+
+class Late(Unreachable):
+    """Nothing came in time. Not tried again: whoever asks has waited long enough."""
+
+
+class Call:
+    """`async with Call(...) as call`: `head()` first, then `pieces()` of the body. Leaving it closes the connection.
+
+    Raises Unreachable (no connection), Late (a limit has passed) and Broken (the connection broke off).
+    """
+
+    def __init__(
+        self, http: httpx.AsyncClient, request: httpx.Request, clock: Clock, *, first: float, idle: float, until: float
+    ) -> None:
+        self._http = http
+        self._request = request
+        self._clock = clock
+        self._idle = idle
+        self._until = until  # on the clock's monotonic scale
+        self._event_by = clock.monotonic() + first
+        self._heard = clock.monotonic() + first  # by when some byte must have come
+        self._late = False
+        self._items: asyncio.Queue[httpx.Response | bytes | None] = asyncio.Queue(_AHEAD)
+        self._pumping: asyncio.Task[None]
+        self._watching: asyncio.Task[None]
+        self._wakes = self._until
+
+    async def __aenter__(self) -> Call:
+        self._pumping = asyncio.create_task(self._pump())
+        self._watching = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watching.cancel()
+        self._pumping.cancel()
+        await asyncio.gather(self._watching, self._pumping, return_exceptions=True)
+
+    async def head(self) -> httpx.Response:
+        item = await self._items.get()
+        if isinstance(item, httpx.Response):
+            return item
+        raise await self._failure() or Broken(detail="no answer came")
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it comes, to its end."""
+        while isinstance(item := await self._items.get(), bytes):
+            yield item
+        if (failure := await self._failure()) is not None:
+            raise failure
+
+    def expect(self, seconds: float) -> None:
+        """From now on the next event has to come within `seconds`."""
+        self._event_by = self._clock.monotonic() + seconds
+        if self._event_by < self._wakes:
+            self._watching.cancel()
+            self._watching = asyncio.create_task(self._watch())
+
+    @property
+    def _deadline(self) -> float:
+        return min(self._event_by, self._heard, self._until)
+
+    async def _pump(self) -> None:
+        try:
+            response = await self._http.send(self._request, stream=True)
+            try:
+                await self._items.put(response)
+                async for piece in response.aiter_bytes():
+                    self._heard = self._clock.monotonic() + self._idle
+                    await self._items.put(piece)
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            raise _translated(error) from error
+        finally:
+            await self._items.put(None)
+
+    async def _watch(self) -> None:
+        """What waits in the queue is late by nobody's fault but ours."""
+        while (left := self._deadline - self._clock.monotonic()) > 0 or not self._items.empty():
+            left = max(left, 1.0)
+            self._wakes = self._clock.monotonic() + left
+            await self._clock.sleep(left)
+        self._late = True
+        self._pumping.cancel()
+
+    async def _failure(self) -> BaseException | None:
+        """What ended the pump, if it did not end well."""
+        await asyncio.wait((self._pumping,))
+        if self._late:
+            return Late(detail="nothing came in time")
+        return None if self._pumping.cancelled() else self._pumping.exception()
+
+
+def _translated(error: httpx.HTTPError) -> GatewayError:
+    """httpx's errors in our words; theirs hold no secret, but only their kind is told."""
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError | httpx.UnsupportedProtocol):
+        return Unreachable(detail=f"{type(error).__name__}: {error}")
+    return Broken(detail=f"{type(error).__name__}: {error}")

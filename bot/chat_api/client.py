@@ -1,0 +1,269 @@
+"""The chat API's client: check, ask, read, and where it makes sense ask again. Always streams, save for a video file."""
+
+from __future__ import annotations
+
+import logging
+import random as chance
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from decimal import Decimal
+
+import httpx
+import orjson
+
+from bot.chat_api.assemble import Assembler
+from bot.chat_api.call import Call, Late, Timeouts
+from bot.chat_api.catalogue import Catalogue
+from bot.chat_api.check import check
+from bot.chat_api.errors import classify, is_error, redact
+from bot.chat_api.learned import Learned
+from bot.chat_api.profiles import Gateway
+from bot.chat_api.remedy import learn, remedied, spoken
+from bot.chat_api.sse import TOTAL, Decoder, Event
+from bot.chat_api.wire import decode, encode, is_native, loads
+from bot.errors import BadParameter, Broken, GatewayError, RateLimited, Unreachable, Upstream
+from bot.types import BalanceReading, Clock, Delta, Finish, Json, ModelInfo, ModelRequest, Money
+
+__all__ = ["Client", "Learned", "Timeouts"]
+
+log = logging.getLogger(__name__)
+
+_TRIES = 3
+_PATIENCE = 30.0  # seconds; who is told to wait longer had better ask again later
+_ERROR_BODY = 1 << 18  # bytes
+_AMOUNT = re.compile(r"[+-]?\d{1,15}(\.\d{1,12})?")
+
+
+class Client:
+    """Implements `ChatModel` for one gateway. `random` gives numbers from 0 to 1, for the jitter."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        catalogue: Catalogue,
+        clock: Clock,
+        *,
+        learned: Learned,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        transport: httpx.AsyncBaseTransport | None = None,
+        random: Callable[[], float] = chance.random,
+    ) -> None:
+        self._gateway = gateway
+        self._catalogue = catalogue
+        self._clock = clock
+        self._learned = learned
+        self._timeouts = timeouts
+        self._random = random
+        headers = {"Accept-Encoding": "identity", "User-Agent": "magpie"}
+        if gateway.key:
+            headers["Authorization"] = f"Bearer {gateway.key}"
+        self._http = httpx.AsyncClient(
+            headers=headers,
+            timeout=httpx.Timeout(None, connect=timeouts.connect),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30.0),
+            transport=transport,
+            trust_env=False,
+        )
+
+    @property
+    def gateway(self) -> str:
+        return self._gateway.name
+
+    def info(self, model: str) -> ModelInfo:
+        """What is known of a model, trying included; never fails."""
+        return self._learned.applied(self._catalogue.info(model))
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def models(self) -> list[str]:
+        """The ids of the gateway's own list (GET /models). Raises GatewayError."""
+        request = self._http.build_request("GET", f"{self._gateway.url}/models")
+        async with self._call(request, first=self._timeouts.first, until=self._clock.monotonic() + 60) as call:
+            response = await call.head()
+            body = await _collect(call, TOTAL)
+        try:
+            value = loads(body)
+        except ValueError:
+            value = None
+        if isinstance(value, dict):
+            found = value.get("data", value.get("models"))
+        else:
+            found = value
+        if response.status_code != 200 or not isinstance(found, list):
+            raise self._classified(response.status_code, response.headers, body)
+        ids = [each.get("id") or each.get("name") if isinstance(each, dict) else each for each in found]
+        return list(dict.fromkeys(each for each in ids if isinstance(each, str) and each))
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[Delta]:
+        """See `ChatModel.stream`. An error may also come after some text: then that text is a part."""
+        ready = spoken(check(request, self.info(request.model), self._gateway.profile), self._learned)
+        until = self._clock.monotonic() + self._timeouts.total
+        remedies: set[str] = set()
+        tries = 1
+        while True:
+            began = False
+            usage = self._asks_usage(ready) and "vague" not in remedies
+            try:
+                async with aclosing(self._once(ready, usage, until)) as deltas:
+                    async for delta in deltas:
+                        began = began or bool(delta.text or delta.reasoning or delta.finish)
+                        yield delta
+                return
+            except GatewayError as error:
+                if began:
+                    raise
+                other = await self._remedied(error, ready, usage, remedies)
+                if other is None:
+                    tries += 1
+                    await self._wait(error, tries, until)
+                else:
+                    ready = other
+
+    # ── trying again ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _asks_usage(self, request: ModelRequest) -> bool:
+        """What wasn't asked for may come all the same; where it didn't, ask the next time."""
+        if is_native(request) or self._learned.get("stream_options") is False:
+            return False
+        return not self._gateway.profile.usage_unasked or self._learned.get("usage_asked") is True
+
+    async def _remedied(
+        self, error: GatewayError, request: ModelRequest, usage: bool, remedies: set[str]
+    ) -> ModelRequest | None:
+        """What to send instead; each remedy is tried once. Raises RequestRefused where the model lacks an ability."""
+        await learn(error, request, self._learned)
+        if isinstance(error, BadParameter) and error.name not in remedies:
+            remedies.add(error.name)
+            return await remedied(error, request, self._gateway.profile, self._learned)
+        if usage and "vague" not in remedies and type(error) is GatewayError and error.status in (400, 422):
+            remedies.add("vague")  # perhaps it can't have stream_options, and doesn't say so
+            return request
+        return None
+
+    async def _wait(self, error: GatewayError, tries: int, until: float) -> None:
+        """Wait before try number `tries`, or raise `error` if there should be none."""
+        pause = 0.5 * 2 ** (tries - 2) * (0.5 + self._random())
+        if isinstance(error, RateLimited):
+            pause = 4 * pause if error.after is None else error.after + self._random()
+        again = isinstance(error, RateLimited | Upstream | Unreachable | Broken) and not isinstance(error, Late)
+        if not again or tries > _TRIES or pause > _PATIENCE or self._clock.monotonic() + pause >= until:
+            raise error
+        log.warning("%s: %s (%s); try %d in %.1f s", self.gateway, type(error).__name__, error.detail, tries, pause)
+        await self._clock.sleep(pause)
+
+    # ── one try ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _once(self, request: ModelRequest, usage: bool, until: float) -> AsyncIterator[Delta]:
+        started = self._clock.now()
+        info = self.info(request.model)
+        async with self._call(self._request(request, usage), first=self._first(request, info), until=until) as call:
+            response = await call.head()
+            if (balance := self._balance(response.headers, started)) is not None:
+                yield Delta(balance=balance)
+            if response.status_code != 200:
+                call.expect(self._timeouts.read)
+                raise self._classified(
+                    response.status_code, response.headers, await _collect(call, _ERROR_BODY, partly=True), request.model
+                )
+            reader = _Reader(call, response, info, self._timeouts)
+            try:
+                async with aclosing(reader.deltas()) as deltas:
+                    async for delta in deltas:
+                        yield delta
+            except _ErrorBody as error:
+                raise self._classified(error.status, response.headers, error.body, request.model) from None
+        await self._learn_from(reader, request, info, usage)
+
+    def _request(self, request: ModelRequest, usage: bool) -> httpx.Request:
+        stream = not is_native(request)
+        extra = {**self._gateway.profile.extra_body, **self._gateway.extra_body}
+        body = encode(request, stream=stream, include_usage=usage, extra=extra)
+        return self._http.build_request(
+            "POST",
+            f"{self._gateway.url}/chat/completions",
+            content=_dumps(body),
+            headers={
+                "Content-Type": "application/json",
+                "Accept": "text/event-stream" if stream else "application/json",
+            },
+        )
+
+    def _call(self, request: httpx.Request, *, first: float, until: float) -> Call:
+        return Call(self._http, request, self._clock, first=first, idle=self._timeouts.idle, until=until)
+
+    def _first(self, request: ModelRequest, info: ModelInfo) -> float:
+        if is_native(request):
+            return self._timeouts.whole
+        slow = info.reasoning or request.parameters.get("enable_search")
+        return self._timeouts.slow if slow else self._timeouts.first
+
+    def _balance(self, headers: httpx.Headers, at: int) -> BalanceReading | None:
+        value = headers.get(self._gateway.profile.balance_header, "").strip()
+        if not _AMOUNT.fullmatch(value):
+            return None
+        return BalanceReading(self.gateway, Money(Decimal(value), self._gateway.profile.currency), at)
+
+    def _classified(
+        self, status: int, headers: Mapping[str, str], body: bytes | Json, model: str = ""
+    ) -> GatewayError:
+        return classify(status, headers, body, model=model, secrets=(self._gateway.key,))
+
+    async def _learn_from(self, reader: _Reader, request: ModelRequest, info: ModelInfo, usage: bool) -> None:
+        if reader.assembler.promoted and not info.cumulative:
+            await self._learned.note(f"{request.model}/cumulative", True)
+        if reader.streamed and not reader.assembler.usage_known and not usage:
+            await self._learned.note("usage_asked", True)
+
+
+class _ErrorBody(Exception):
+    """The answer turned out to be an error, `body` says which."""
+
+    def __init__(self, status: int, body: bytes | Json) -> None:
+        super().__init__()
+        self.status = status
+        self.body = body
+
+
+class _Reader:
+    """Reads one answer with status 200: an event stream, or JSON, or what is neither."""
+
+    def __init__(self, call: Call, response: httpx.Response, info: ModelInfo, timeouts: Timeouts) -> None:
+        self.assembler = Assembler(cumulative=info.cumulative)
+        self.streamed = False
+        self._call = call
+        self._response = response
+        self._timeouts = timeouts
+        self._decoder = Decoder(total=4 * TOTAL if info.cumulative else TOTAL)
+        self._begin = b""  # of the body, to tell what it is
+        self._done = False
+
+    async def deltas(self) -> AsyncIterator[Delta]:
+        """Raises _ErrorBody, and what `Call` raises unless it came after some text: then the last Delta says CUT."""
+        shown = False
+        try:
+            async with aclosing(self._call.pieces()) as pieces:
+                async for piece in pieces:
+                    for delta in self._piece(piece):
+                        shown = shown or bool(delta.text)
+                        yield delta
+                    if self._done or self._decoder.full or self._is_json:
+                        break
+            if self._is_json and not self._done:
+                for delta in await self._whole():
+                    yield delta
+                return
+            for event in self._decoder.close():
+                for delta in self._event(event):
+                    shown = shown or bool(delta.text)
+                    yield delta
+        except (Broken, Unreachable) as error:
+            if not shown and self.assembler.finish is None:
+                raise
+            log.warning("an answer broke off: %s", error.detail)
+        if not self.streamed:
+            raise _ErrorBody(200, self._begin)
+        for delta in self.assembler.end(done=self._done):
+            yield delta

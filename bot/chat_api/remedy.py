@@ -1,0 +1,88 @@
+"""What can be done about a refusal: leave something out, clamp it, or say it otherwise; and remember that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bot.chat_api.check import cannot
+from bot.chat_api.learned import Learned
+from bot.chat_api.profiles import Profile
+from bot.errors import BadParameter, GatewayError, TooLong
+from bot.types import FramesPart, Json, ModelRequest, VideoPart
+
+__all__ = ["learn", "remedied", "spoken"]
+
+
+async def remedied(
+    error: BadParameter, request: ModelRequest, profile: Profile, learned: Learned
+) -> ModelRequest | None:
+    """The request to try instead, or None. What was learned is kept."""
+    match error.name:
+        case "stream_options":
+            await learned.note("stream_options", False)
+            return request
+        case "enable_search" if "enable_search" in request.parameters:
+            await learned.note(f"{request.model}/search", False)
+            return replace(request, parameters=_without(request.parameters, "enable_search"))
+        case "max_tokens" if "max_tokens" in request.parameters:
+            return await _clamped(error.limit, request, learned)
+        case "translation_options" if request.translation is not None:
+            return await _renamed(request, profile, learned)
+        case _:
+            return None
+
+
+async def learn(error: GatewayError, request: ModelRequest, learned: Learned) -> None:
+    """Keep what a refusal tells for the next time. Raises RequestRefused where the model turns out to lack an ability."""
+    if isinstance(error, TooLong) and error.limit is not None:
+        await learned.note(f"{request.model}/context", error.limit)
+    if isinstance(error, BadParameter) and error.name in ("image", "video"):
+        ability = _ability(error.name, request)
+        await learned.note(f"{request.model}/{ability}", False)
+        raise cannot(ability, request.model) from error
+
+
+def spoken(request: ModelRequest, learned: Learned) -> ModelRequest:
+    """The request with languages named as this gateway is known to name them."""
+    wanted = request.translation
+    if wanted is None:
+        return request
+    source, target = (_name(each, learned) for each in (wanted.source, wanted.target))
+    return replace(request, translation=replace(wanted, source=source, target=target or wanted.target))
+
+
+def _name(language: str | None, learned: Learned) -> str | None:
+    known = learned.get(f"language/{language}")
+    return known if isinstance(known, str) else language
+
+
+async def _clamped(limit: int | None, request: ModelRequest, learned: Learned) -> ModelRequest | None:
+    asked = request.parameters["max_tokens"]
+    if limit is None or limit < 1 or not isinstance(asked, int) or asked <= limit:
+        return replace(request, parameters=_without(request.parameters, "max_tokens"))
+    await learned.note(f"{request.model}/max_output", limit)
+    return replace(request, parameters={**request.parameters, "max_tokens": limit})
+
+
+async def _renamed(request: ModelRequest, profile: Profile, learned: Learned) -> ModelRequest | None:
+    wanted = request.translation
+    names = [each for each in (wanted.source, wanted.target) if each in profile.languages] if wanted else []
+    if not names:
+        return None
+    for name in names:
+        await learned.note(f"language/{name}", profile.languages[name])
+    return spoken(request, learned)
+
+
+def _ability(name: str, request: ModelRequest) -> str:
+    kinds = {
+        type(part) for message in request.messages if not isinstance(message.content, str) for part in message.content
+    }
+    if VideoPart in kinds:
+        return "video"
+    return "frames" if FramesPart in kinds else name
+
+
+def _without(parameters: Mapping[str, Json], name: str) -> dict[str, Json]:
+    return {key: value for key, value in parameters.items() if key != name}

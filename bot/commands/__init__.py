@@ -1,0 +1,182 @@
+"""What people can say to the bot: a table of commands, the same on every platform.
+
+A command reads, and answers with a `Reply`: words, a menu, and the effects the store is to have. It writes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, tzinfo
+
+from bot.commands.base import Call, Command, Context, GatewayFacts, ModelBook
+from bot.commands.help import by_name, help_, start, unknown
+from bot.commands.models import model
+from bot.commands.overview import settings, status, usage
+from bot.commands.parameters import search, set_, system, unset
+from bot.commands.talk import language, new, retry, stop
+from bot.commands.translation import translate
+from bot.errors import RequestRefused
+from bot.settings import effective, spoken
+from bot.types import ChatSettings, Reader, Reply, Set, Text
+
+__all__ = ["TABLE", "Command", "Commands", "Context", "GatewayFacts", "ModelBook", "parse"]
+
+
+async def _help(call: Call) -> Reply:
+    return await help_(call, TABLE)
+
+
+TABLE: tuple[Command, ...] = (
+    Command("start", start, Text("Who I am and what I can do")),
+    Command("help", _help, Text("All commands, or one in detail"), "[command]", ("/help set",), ("帮助",)),
+    Command(
+        "new", new, Text("Start a new conversation: what was said so far is forgotten"), aliases=("新对话", "重新开始")
+    ),
+    Command(
+        "model",
+        model,
+        Text("Choose the model that answers"),
+        "[name]",
+        ("/model", "/model qwen-max", "/model 3", '/model "gpt-4"'),
+        ("模型",),
+        admin_only=True,
+        here=True,
+    ),
+    Command("stop", stop, Text("Stop the answer that is growing"), "[question]", aliases=("停止",)),
+    Command("retry", retry, Text("Ask the last question again"), "[question]", aliases=("重试",)),
+    Command(
+        "translate",
+        translate,
+        Text("Translate every message instead of answering it"),
+        "[language | language to language | off]",
+        ("/translate English", "/translate Chinese to English", "/translate off"),
+        ("翻译",),
+        admin_only=True,
+        here=True,
+    ),
+    Command(
+        "search",
+        search,
+        Text("Let the model search the web"),
+        "on | off",
+        ("/search on", "/search off"),
+        ("搜索", "联网"),
+        admin_only=True,
+        here=True,
+    ),
+    Command(
+        "system",
+        system,
+        Text("Tell the model who it is and how to answer"),
+        "[words | off]",
+        ("/system You are a patient teacher. Answer in short sentences.", "/system off"),
+        ("系统", "提示词"),
+        admin_only=True,
+        here=True,
+        free=True,
+    ),
+    Command(
+        "set",
+        set_,
+        Text("Change a parameter of the model"),
+        "name value",
+        ("/set temperature 0.7", "/set max_tokens 800", '/set stop "END" "完"'),
+        ("设置",),
+        admin_only=True,
+        here=True,
+    ),
+    Command(
+        "unset",
+        unset,
+        Text("Give a setting its default back"),
+        "name | all",
+        ("/unset temperature", "/unset all"),
+        ("取消设置",),
+        admin_only=True,
+        here=True,
+    ),
+    Command("settings", settings, Text("Every setting, and where it comes from"), aliases=("查看设置",)),
+    Command(
+        "language",
+        language,
+        Text("The language of my own words in this chat"),
+        "en | zh | auto",
+        ("/language zh", "/language auto"),
+        ("语言",),
+        admin_only=True,
+        here=True,
+    ),
+    Command("status", status, Text("The model, what waits, the balance"), aliases=("状态",)),
+    Command("usage", usage, Text("Tokens and cost of this chat"), aliases=("用量",)),
+)
+
+_BY_NAME = by_name(TABLE)
+_COMMAND = re.compile(r"[/／](\w{1,32})(?:\s+(.*))?", re.DOTALL)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_HERE = re.compile(r"(?:here|这里|此处)(?:\s+|$)", re.IGNORECASE)
+
+
+def parse(text: str) -> tuple[str, str] | None:
+    """ "/set temperature 0.7" -> ("set", "temperature 0.7"); None for what is no command ("/usr/bin", "/ hi")."""
+    found = _COMMAND.fullmatch(text.strip())
+    if found is None:
+        return None
+    name = found[1].lower()
+    if name not in _BY_NAME and not _NAME.fullmatch(name):
+        return None
+    return name, (found[2] or "").strip()
+
+
+class Commands:
+    """`zone` is where a day begins and ends."""
+
+    def __init__(
+        self, reader: Reader, models: ModelBook, defaults: ChatSettings, gateway: GatewayFacts, zone: tzinfo = UTC
+    ) -> None:
+        self._reader = reader
+        self._models = models
+        self._defaults = defaults
+        self._gateway = gateway
+        self._zone = zone
+
+    async def run(self, context: Context, text: str) -> Reply | None:
+        """The answer to a command. None: it is no command, or an unknown one that may be meant for somebody else."""
+        parsed = parse(text)
+        if parsed is None:
+            return None
+        name, words = parsed
+        command = _BY_NAME.get(name)
+        if command is None and not context.addressed:
+            return None
+        call = await self._call(context, command, words)
+        if command is None:
+            return unknown(call, name, TABLE)
+        try:
+            reply = await command.run(call)
+        except RequestRefused as error:
+            return call.refuse(error)
+        if command.admin_only and not _may_change(context) and any(isinstance(each, Set) for each in reply.effects):
+            return call.refuse(RequestRefused("Only this group's admins can change its settings."))
+        return reply
+
+    async def _call(self, context: Context, command: Command | None, words: str) -> Call:
+        rows = await self._reader.settings(context.chat)
+        threaded = context.chat.thread is not None
+        found = _HERE.match(words) if command is not None and command.here and (threaded or not command.free) else None
+        return Call(
+            context=context,
+            words=words[found.end() :] if found else words,
+            here=threaded and found is not None,
+            reader=self._reader,
+            models=self._models,
+            gateway=self._gateway,
+            defaults=self._defaults,
+            rows=rows,
+            settings=effective(self._defaults, rows),
+            language=spoken(rows, context.author.language),
+            zone=self._zone,
+        )
+
+
+def _may_change(context: Context) -> bool:
+    return not context.group or context.author.admin or context.may_change

@@ -1,0 +1,224 @@
+"""/model: choose by name, by number, by a part of a name, or from pages of buttons."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from bot.chat_api.parameters import PARAMETERS
+from bot.commands.base import Call, ModelBook
+from bot.commands.menus import fits, page_of, pages
+from bot.commands.wording import Markdown, code, count
+from bot.errors import RequestRefused
+from bot.money import price
+from bot.types import Choice, Json, Menu, ModelInfo, Money, Reply, Text
+
+__all__ = ["abilities", "missing", "model", "ordered"]
+
+_PER_PAGE = 8
+_CLOSE = 3  # suggestions for a name that is not listed
+_LONGEST = 100  # characters of a model's id
+_QUOTES = "\"'`“”‘’「」"
+
+_FAMILIES = {
+    "text": Text("General"),
+    "vl": Text("Pictures and video"),
+    "vl-open": Text("Pictures and video, open models"),
+    "ocr": Text("Text in pictures"),
+    "mt": Text("Translation"),
+    "long": Text("Very long texts"),
+    "coder": Text("Programming"),
+    "math": Text("Mathematics"),
+    "law": Text("Law"),
+    "qwq": Text("Reasoning"),
+    "qvq": Text("Reasoning on pictures"),
+    "text-open": Text("Open models"),
+    "text-open-1m": Text("Open models for long texts"),
+    "coder-open": Text("Programming, open models"),
+    "math-open": Text("Mathematics, open models"),
+}
+
+
+async def model(call: Call) -> Reply:
+    listed = ordered(call.models)
+    page = page_of(call.words)
+    if page is not None or not call.words:
+        return _list(call, listed, page)
+    found = _find(listed, call.words)
+    if found.exact is not None:
+        return _choose(call, found.exact)
+    if found.several:
+        said = call.say("Several models have {part} in their names. Which one?", part=code(call.words))
+        return call.reply(said, menu=_menu(call, found.several[:_PER_PAGE], listed))
+    return _choose(call, call.words, suggestions=found.close)
+
+
+def ordered(models: ModelBook) -> list[ModelInfo]:
+    """The listed models, those of a family together, as they are numbered for people."""
+    ranks = {family: rank for rank, family in enumerate(_FAMILIES)}
+    return sorted(models.all(), key=lambda info: (ranks.get(info.family, len(ranks)), info.family))
+
+
+# ── finding ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    exact: str | None = None
+    several: Sequence[ModelInfo] = ()
+    close: Sequence[ModelInfo] = ()
+
+
+def _find(listed: Sequence[ModelInfo], words: str) -> _Found:
+    """A number of the list, a name, or a part of one. In quotes it is a name as it stands, listed or not."""
+    if words.isascii() and words.isdigit() and len(words) <= 4:
+        if not 1 <= int(words) <= len(listed):
+            raise RequestRefused("Models are numbered from 1 to {last}, got {got}", last=len(listed), got=words)
+        return _Found(listed[int(words) - 1].id)
+    if words[0] in _QUOTES:
+        return _Found(_valid(words.strip(_QUOTES)))
+    asked = "-".join(words.lower().split())
+    for info in listed:
+        if asked in (info.id.lower(), info.name.lower()):
+            return _Found(info.id)
+    partly = [info for info in listed if asked in info.id.lower() or asked in info.name.lower()]
+    if len(partly) == 1:
+        return _Found(partly[0].id)
+    if partly:
+        return _Found(several=partly)
+    _valid(words)
+    near = difflib.get_close_matches(asked, [info.id.lower() for info in listed], _CLOSE)
+    return _Found(close=[info for info in listed if info.id.lower() in near])
+
+
+def _valid(id: str) -> str:
+    if not id or len(id) > _LONGEST or not id.isprintable() or " " in id:
+        raise RequestRefused(
+            "A model's name has up to {limit} characters and no spaces, such as {example}",
+            limit=_LONGEST,
+            example="qwen-max",
+        )
+    return id
+
+
+# ── choosing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _choose(call: Call, id: str, suggestions: Sequence[ModelInfo] = ()) -> Reply:
+    info = call.models.info(id)
+    done = call.say("The model for {place} is now {model}.", place=call.place, model=code(id))
+    unknown = (
+        ""
+        if info.listed
+        else call.say("It is not in my list. If the gateway does not know it, its answer will say so.")
+    )
+    notes = [unknown, abilities(call, info), *missing(call, info, call.settings.parameters), _mode(call, info)]
+    menu = None
+    if suggestions:
+        notes.append(call.say("Did you mean one of these?"))
+        menu = _menu(call, suggestions, ordered(call.models))
+    return call.reply(done, *notes, call.shadowed("model"), menu=menu, sets=[call.set("model", id)])
+
+
+def abilities(call: Call, info: ModelInfo) -> Markdown:
+    """One line: price, sizes, what it can do; what is not known is left out, but for the price."""
+    facts = [Text("price unknown, so the cost will be too") if info.price is None else price.label(info.price)]
+    if info.context:
+        facts.append(Text("{n} tokens of context", {"n": count(info.context)}))
+    if info.translation:
+        facts.append(Text("only translates"))
+    if info.image:
+        facts.append(Text("sees pictures"))
+    if info.video or info.frames:
+        facts.append(Text("watches video"))
+    if info.search:
+        facts.append(Text("searches the web"))
+    if info.reasoning:
+        facts.append(Text("reasons first"))
+    return Markdown(" · ".join(call.say(fact) for fact in facts))
+
+
+def missing(call: Call, info: ModelInfo, parameters: Mapping[str, Json]) -> list[Markdown]:
+    """A sentence for each of these settings that the model can't have as it stands."""
+    problems = []
+    for name, wanted in parameters.items():
+        if name not in PARAMETERS:
+            continue
+        try:
+            PARAMETERS[name].check(wanted, info)
+        except RequestRefused as error:
+            problems.append(call.say("{problem} The setting is kept for other models.", problem=sentence(call, error)))
+    return problems
+
+
+def sentence(call: Call, error: RequestRefused) -> Markdown:
+    """An error's words with a full stop at their end."""
+    words = call.error(error)
+    return words if words.endswith((".", "。", "?", "？", "!", "！")) else Markdown(words + call.say("."))
+
+
+def _mode(call: Call, info: ModelInfo) -> Markdown:
+    if call.settings.translation is not None:
+        return call.say(
+            "This chat translates; the model answers again after {command}.", command=code("/translate off")
+        )
+    if info.translation:
+        return call.say("It needs a target language: {command}", command=code("/translate English"))
+    return Markdown()
+
+
+# ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _list(call: Call, listed: Sequence[ModelInfo], page: int | None) -> Reply:
+    current = call.settings.model
+    last = max(1, -(-len(listed) // _PER_PAGE))
+    if page is None:
+        at = next((place for place, info in enumerate(listed) if info.id == current), 0)
+        page = at // _PER_PAGE + 1
+    page = min(max(1, page), last)
+    shown = listed[(page - 1) * _PER_PAGE : page * _PER_PAGE]
+    head = call.say("The model here is {model}. Page {page} of {last}:", model=code(current), page=page, last=last)
+    families = [
+        _family(call, family, list(infos), listed) for family, infos in groupby(shown, lambda info: info.family)
+    ]
+    foot = call.say("Choose by button, by number or by name: {command}", command=code("/model qwen-max"))
+    menu = pages(page, last, f"/model {call.prefix}".rstrip(), _rows(call, shown, listed))
+    return call.reply(head, *families, foot, menu=menu)
+
+
+def _family(call: Call, family: str, infos: Sequence[ModelInfo], listed: Sequence[ModelInfo]) -> str:
+    title = call.say(_FAMILIES.get(family, family or Text("Others")))
+    lines = [f"- {listed.index(info) + 1} · {code(info.id)} · {abilities(call, info)}" for info in infos]
+    return f"**{title}**\n\n" + "\n".join(lines)
+
+
+def _menu(call: Call, infos: Sequence[ModelInfo], listed: Sequence[ModelInfo]) -> Menu | None:
+    return Menu(rows) if (rows := _rows(call, infos, listed)) else None
+
+
+def _rows(call: Call, infos: Sequence[ModelInfo], listed: Sequence[ModelInfo]) -> tuple[tuple[Choice, ...], ...]:
+    return tuple((_button(call, info, listed),) for info in infos)
+
+
+def _button(call: Call, info: ModelInfo, listed: Sequence[ModelInfo]) -> Choice:
+    """The action names the model; where that doesn't fit into a button, its number in the list."""
+    action = f"/model {call.prefix}{info.id}"
+    if not fits(action):
+        action = f"/model {call.prefix}{listed.index(info) + 1}"
+    chosen = info.id == call.settings.model
+    label = f"{info.id} · {_short(call, info)}"
+    return Choice(f"✓ {label}" if chosen else label, action, chosen=chosen)
+
+
+def _short(call: Call, info: ModelInfo) -> str:
+    """The price alone: for input and output where they differ."""
+    known = info.price
+    if known is None:
+        return "?"
+    amounts = [known.flat] if known.flat is not None else [known.input, known.output]
+    return " / ".join(
+        "?" if each is None else price.show(Money(each, known.currency), call.language) for each in amounts
+    )

@@ -1,0 +1,217 @@
+"""/set, /unset, /search, /system: what a chat asks of the model, setting by setting."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from bot.chat_api.parameters import PARAMETERS, Parameter, resolve
+from bot.commands.base import Call
+from bot.commands.models import missing, model
+from bot.commands.overview import settings
+from bot.commands.talk import language
+from bot.commands.translation import translate
+from bot.commands.wording import Markdown, code, count, fence, value
+from bot.errors import RequestRefused
+from bot.settings import effective
+from bot.types import Choice, Json, Menu, ModelInfo, Reply
+
+__all__ = ["named", "search", "set_", "system", "unset"]
+
+_LONGEST = 8_000  # characters of a system prompt: more would leave the smaller models no room for a conversation
+_LONGEST_VALUE = 500  # characters that may follow a parameter's name
+_ALL = ("all", "全部", "所有")
+_OTHERS = {"模型": "model", "系统": "system", "提示词": "system", "翻译": "translate", "语言": "language"}
+
+
+def named(words: str) -> str:
+    """The name of a setting called by any of its names. RequestRefused if there is none."""
+    asked = words.strip().lower()
+    asked = _OTHERS.get(asked, asked)
+    return asked if asked in _OTHERS.values() else resolve(words).name
+
+
+# ── /set ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def set_(call: Call) -> Reply:
+    if not call.words:
+        return _parameters(call)
+    name, words = _split(call.words)
+    name = named(name)
+    if name in _COMMANDS:
+        return await _COMMANDS[name](replace(call, words=words))
+    return _set(call, PARAMETERS[name], words) if words else _about(call, PARAMETERS[name])
+
+
+def _split(words: str) -> tuple[str, str]:
+    """ "top_p 0.8", "top_p=0.8" and "top_p: 0.8" into name and value."""
+    at = next((at for at, sign in enumerate(words) if sign.isspace() or sign in "=:：＝"), len(words))
+    return words[:at], words[at:].lstrip().lstrip("=:：＝").strip()
+
+
+def _set(call: Call, parameter: Parameter, words: str) -> Reply:
+    info = call.models.info(call.settings.model)
+    try:
+        wanted = _parsed(parameter, words, info)
+    except RequestRefused as error:
+        example = code(f"/set {call.prefix}{parameter.name} {parameter.example}")
+        return call.refuse(error, call.say("Example: {example}", example=example))
+    return call.reply(
+        call.say(
+            "{name} for {place} is now {value}.",
+            name=code(parameter.name),
+            place=call.place,
+            value=code(value(wanted, call.language)),
+        ),
+        *missing(call, info, {parameter.name: wanted}),
+        _both(call, parameter.name),
+        call.shadowed(parameter.name),
+        sets=[call.set(parameter.name, wanted)],
+    )
+
+
+def _parsed(parameter: Parameter, words: str, info: ModelInfo) -> Json:
+    """A value that some model takes. Where none does, the complaint speaks of the chat's own model."""
+    if len(words) > _LONGEST_VALUE:
+        raise RequestRefused("A value has at most {limit} characters, got {got}", limit=_LONGEST_VALUE, got=len(words))
+    wanted = parameter.parse(words)
+    try:
+        return parameter.check(wanted, ModelInfo(""))
+    except RequestRefused:
+        parameter.check(wanted, info)
+        raise
+
+
+def _both(call: Call, name: str) -> Markdown:
+    pair = {"temperature", "top_p"}
+    other = (pair - {name}).pop()
+    if name not in pair or other not in call.settings.parameters:
+        return Markdown()
+    undo = code(f"/unset {other}")
+    return call.say("temperature and top_p are both set now; use only one of them. {command} removes it.", command=undo)
+
+
+def _parameters(call: Call) -> Reply:
+    """What can be set."""
+    lines = [f"- {code(f'/set {each.name} {each.example}')}: {call.say(each.hint)}" for each in PARAMETERS.values()]
+    return call.reply(call.say("What can be set, with an example each:"), "\n".join(lines))
+
+
+def _about(call: Call, parameter: Parameter) -> Reply:
+    """One parameter: what it means and what holds."""
+    current = call.settings.parameters.get(parameter.name)
+    if current is None:
+        now = call.say("It is not set; the model's own default holds.")
+    else:
+        place = call.where(call.settings.origins.get(parameter.name, ""))
+        now = call.say("It is {value} ({place}).", value=code(value(current, call.language)), place=place)
+    example = code(f"/set {call.prefix}{parameter.name} {parameter.example}")
+    return call.reply(
+        f"**{parameter.name}**: {call.say(parameter.hint)}", now, call.say("Example: {example}", example=example)
+    )
+
+
+# ── /unset ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def unset(call: Call) -> Reply:
+    if not call.words:
+        raise RequestRefused("Which setting? Example: /unset temperature, or /unset all")
+    if call.words.lower() in _ALL:
+        names = [row.name for row in call.rows if row.scope == call.scope and row.value is not None]
+        if not names:
+            return call.reply(call.say("Nothing is set for {place}.", place=call.place))
+        done = call.say(
+            "All settings of {place} are gone: {names}.", place=call.place, names=[code(name) for name in names]
+        )
+        return call.reply(done, sets=[call.set(name, None) for name in names])
+    name = named(call.words)
+    if call.row(name, call.scope) is None:
+        return call.reply(
+            call.say("{name} is not set for {place}.", name=code(name), place=call.place), _now(call, name)
+        )
+    rows = call.without(name)
+    after = replace(call, rows=rows, settings=effective(call.defaults, rows))
+    done = call.say("{name} is no longer set for {place}.", name=code(name), place=call.place)
+    said = call.reply(done, _now(after, name), call.shadowed(name), sets=[call.set(name, None)])
+    if not call.context.is_press:
+        return said
+    page = await settings(after)  # where the button was
+    return replace(said, text=f"{said.text}\n\n{page.text}", menu=page.menu)
+
+
+def _now(call: Call, name: str) -> Markdown:
+    """What holds for a setting all the same, if anything does."""
+    origin = call.settings.origins.get(name)
+    if origin is None:
+        return Markdown()
+    place = call.where(origin)
+    if name in PARAMETERS:
+        now: str = value(call.settings.parameters[name], call.language)
+    elif name == "model":
+        now = call.settings.model
+    else:
+        return call.say("The value from another place holds: {place}.", place=place)
+    return call.say("It is {value} ({place}).", value=code(now), place=place)
+
+
+# ── /search ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def search(call: Call) -> Reply:
+    parameter = PARAMETERS["enable_search"]
+    if call.words:
+        return _set(call, parameter, call.words)
+    on = call.settings.parameters.get("enable_search") is True
+    state = call.say("Web search is on.") if on else call.say("Web search is off.")
+    menu = Menu(
+        (
+            (
+                Choice(call.label("on"), f"/search {call.prefix}on", chosen=on),
+                Choice(call.label("off"), f"/search {call.prefix}off", chosen=not on),
+            ),
+        )
+    )
+    return call.reply(state, call.say(parameter.hint), menu=menu)
+
+
+# ── /system ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def system(call: Call) -> Reply:
+    if not call.words:
+        return _system(call)
+    if call.off:
+        wider = effective(call.defaults, call.without("system")).system
+        return call.reply(
+            call.say("The system prompt for {place} is gone.", place=call.place),
+            call.shadowed("system"),
+            sets=[call.set("system", "" if wider else None)],
+        )
+    if len(call.words) > _LONGEST:
+        raise RequestRefused(
+            "A system prompt has at most {limit} characters, got {got}",
+            limit=count(_LONGEST),
+            got=count(len(call.words)),
+        )
+    done = call.say("The system prompt for {place} is now:", place=call.place)
+    return call.reply(done, fence(call.words), call.shadowed("system"), sets=[call.set("system", call.words)])
+
+
+def _system(call: Call) -> Reply:
+    hint = call.say(
+        "Change it with {change}, remove it with {remove}.", change=code("/system …"), remove=code("/system off")
+    )
+    if not call.settings.system:
+        return call.reply(call.say("There is no system prompt."), hint)
+    place = call.where(call.settings.origins.get("system", ""))
+    return call.reply(call.say("The system prompt ({place}):", place=place), fence(call.settings.system), hint)
+
+
+_COMMANDS: dict[str, Callable[[Call], Awaitable[Reply]]] = {
+    "model": model,
+    "system": system,
+    "translate": translate,
+    "language": language,
+}

@@ -1,0 +1,159 @@
+"""The core's settings, read once from the environment, `.env` and `magpie.toml`; a wrong value names its variable.
+
+Each adapter package has its own settings beside it (`adapters/<name>/settings.py`).
+"""
+
+from __future__ import annotations
+
+import tomllib
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import SettingError
+from bot.types import Json
+
+__all__ = ["EXAMPLES", "GatewayTable", "Settings", "Toml", "load_settings", "load_toml", "seconds", "setting_errors"]
+
+# What a right value looks like, for the one line that a wrong one gets.
+EXAMPLES: Mapping[str, str] = {
+    "CHAT_API_URL": "https://wcode.net/api/gpt/v1",
+    "CHAT_API_KEY": "sk-...",
+    "CHAT_API_PROFILE": "wcode, chatfire, dashscope or generic",
+    "CHAT_MODEL": "qwen-plus",
+    "DATABASE_URL": "sqlite:///data/magpie.db",
+    "DATA_DIR": "./data",
+    "HTTP_HOST": "127.0.0.1",
+    "HTTP_PORT": "8080",
+    "PUBLIC_URL": "https://magpie.example.org",
+    "WEB": "on",
+    "DRAIN_SECONDS": "20",
+    "STALE_AFTER": "15 min",
+    "TIMEZONE": "Asia/Shanghai",
+    "LOG_LEVEL": "info",
+    "LOG_FORMAT": "text",
+}
+
+_UNITS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+
+def seconds(value: object) -> object:
+    """A duration as people write it ("20", "90 s", "15 min", "2h") in seconds; anything else is left to pydantic to refuse."""
+    if not isinstance(value, str):
+        return value
+    digits = value.strip().lower().rstrip("abcdefghijklmnopqrstuvwxyz ")
+    unit = value.strip().lower()[len(digits) :].strip()
+    try:
+        return float(digits) * _UNITS[unit]
+    except (ValueError, KeyError):
+        return value
+
+
+Seconds = Annotated[float, BeforeValidator(seconds), Field(ge=0)]
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _switch(value: object) -> object:
+    word = _lower(value)
+    return {"true": "on", "1": "on", "yes": "on", "false": "off", "0": "off", "no": "off"}.get(str(word), word)
+
+
+class Settings(BaseSettings):
+    """Field names in upper case are the variables."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
+
+    chat_api_url: str = "https://wcode.net/api/gpt/v1"
+    chat_api_key: SecretStr | None = None
+    chat_api_profile: Annotated[Literal["", "wcode", "chatfire", "dashscope", "generic"], BeforeValidator(_lower)] = ""
+    chat_model: str = Field(default="qwen-plus", min_length=1)
+    vision_model: str = Field(default="qwen-vl-plus", min_length=1)
+    video_model: str = Field(default="qwen-vl-max", min_length=1)
+    translation_model: str = Field(default="qwen-mt-turbo", min_length=1)
+    database_url: str = ""
+    data_dir: Path = Path("data")
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = ""
+    web: Annotated[Literal["on", "off"], BeforeValidator(_switch)] = "off"
+    drain_seconds: Seconds = 20.0
+    stale_after: Seconds = 900.0
+    timezone: str = "UTC"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = "text"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("is not a time zone") from None
+        return value
+
+    @property
+    def store_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'magpie.db'}"
+
+
+def setting_errors(error: ValidationError) -> SettingError:
+    """The first of pydantic's complaints, as one line that names the variable and shows an example. Never the value of a secret."""
+    first = error.errors()[0]
+    name = str(first["loc"][0]).upper() if first["loc"] else "settings"
+    got = first.get("input")
+    shown = "" if "KEY" in name or "TOKEN" in name or "PASSWORD" in name or "SECRET" in name else repr(got)
+    reason = first["msg"].removeprefix("Value error, ")
+    example = EXAMPLES.get(name, "")
+    return SettingError(
+        name, "{reason}, got {got}. Example: {name}={example}", reason=reason, got=shown or "a value", name=name, example=example
+    )
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment and `.env`. SettingError names the first wrong variable."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise setting_errors(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayTable:
+    """`[gateway]` of magpie.toml: what no variable can say."""
+
+    extra_body: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Toml:
+    """`magpie.toml`: `[gateway]` and `[models."id or pattern"]` with what the catalogue should know better."""
+
+    gateway: GatewayTable = GatewayTable()
+    models: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+
+
+def load_toml(path: Path = Path("magpie.toml")) -> Toml:
+    """Read `path` if it exists. SettingError names the file and the key."""
+    if not path.exists():
+        return Toml()
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(path.name, "is not valid TOML: {reason}", reason=error) from error
+    unknown = set(raw) - {"gateway", "models"}
+    if unknown:
+        raise SettingError(path.name, "unknown table {table}; known: gateway, models", table=sorted(unknown)[0])
+    gateway, models = raw.get("gateway", {}), raw.get("models", {})
+    if not isinstance(gateway, dict) or set(gateway) - {"extra_body"} or not isinstance(gateway.get("extra_body", {}), dict):
+        raise SettingError(path.name, "[gateway] takes extra_body = {{...}} and nothing else")
+    if not isinstance(models, dict) or not all(isinstance(table, dict) for table in models.values()):
+        raise SettingError(path.name, '[models] takes tables such as [models."qwen-plus"]')
+    return Toml(GatewayTable(gateway.get("extra_body", {})), models)

@@ -1,0 +1,417 @@
+"""A growing answer -> pieces on a platform.
+
+One worker per turn brings what the chat shows towards what it should show, one call at a time, always with the newest text,
+lowest piece first. It keeps these promises:
+
+- a new piece is intended in the store before it is posted, and its id stored right after: a restart changes the messages
+  that stand there instead of posting them again;
+- a piece looks unfinished until the next one stands below it, or the answer is at its end: no cut text ever looks whole;
+- what the platform does not want now is not thrown away: `finish` raises RetryLater, and the turn waits in the store;
+- an unknown outcome of a new message is looked up where the platform can be read, else sent again, marked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bot.errors import AdapterError, Gone, Refused, RetryLater, Unknown
+from bot.gate import Gate
+from bot.markdown import Segmenter, plain
+from bot.markdown.tree import Block, Paragraph, Words
+from bot.types import (
+    Adapter,
+    Answer,
+    Bucket,
+    Call,
+    Clock,
+    FindPost,
+    Menu,
+    Note,
+    NoteKind,
+    Piece,
+    PostId,
+    Status,
+    Store,
+    Turn,
+)
+
+__all__ = ["Delivery", "Phrases"]
+
+log = logging.getLogger(__name__)
+
+FIRST_CHARACTERS = 20  # the first text is shown from this length on,
+FIRST_SECONDS = 1.0  # or this long after it began
+PATIENCE = 10.0  # seconds the end of an answer waits here for its platform; longer waits are kept in the store
+MOST_REPEATS = 3  # times a new message of unknown outcome is sent again before we believe that nobody is there
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """The words and buttons that delivery itself adds, in the person's language."""
+
+    repeat: str
+    unshowable: str
+    stop: Menu | None = None
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What stands (or may stand) in the chat for one piece."""
+
+    post: PostId | None = None
+    piece: Piece | None = None  # the last version put in this process
+    digest: str = ""  # of its final version, as stored
+    unsure: bool = False  # intended, outcome unknown
+    repeats: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    index: int
+    call: Call
+    piece: Piece | None  # None: delete what stands there
+
+
+@dataclass(slots=True)
+class Delivery:
+    """The answer of one turn on its way. `grow` whenever there is more text, then `finish` once; `close` in any case."""
+
+    turn: Turn
+    adapter: Adapter
+    store: Store
+    gate: Gate
+    clock: Clock
+    phrases: Phrases
+    calls: int = 0
+    refusals: int = 0  # 429s
+    first_visible: int | None = None  # UTC ms
+    _text: str = ""
+    _begun: float | None = None
+    _answer: Answer | None = None
+    _plain: int = 0  # 0: as it is, 1: without formatting, 2: only words that say it can't be shown
+    _shown: dict[int, _Shown] = field(default_factory=dict)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _worker: asyncio.Task[None] | None = None
+    _status: asyncio.Task[None] | None = None
+    _segmenter: Segmenter = field(init=False)
+    _last_put: float = -1e9
+    _troubles: int = 0
+    _documents: list[tuple[Block, ...]] = field(default_factory=list)
+    _documents_key: tuple[int, bool, int] = (0, False, 0)
+
+    def __post_init__(self) -> None:
+        self._segmenter = Segmenter(self.adapter.limits.size, self.adapter.limits.measure)
+        for posted in self.turn.posts:
+            self._shown[posted.index] = _Shown(
+                posted.post, None, posted.digest, unsure=posted.post is None, repeats=posted.repeats
+            )
+
+    # ── what the dispatcher calls ───────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Show that somebody is at work, until there is text."""
+        self._status = asyncio.create_task(self._keep_status())
+
+    def grow(self, text: str) -> None:
+        """The answer so far, whole; it only ever gets longer."""
+        if not text:
+            return
+        self._text = text
+        if self._begun is None:
+            self._begun = self.clock.monotonic()
+        self._wake()
+
+    @property
+    def failed(self) -> bool:
+        """Nothing more can be shown: `finish` would raise at once."""
+        return self._worker is not None and self._worker.done() and self._answer is None
+
+    async def finish(self, answer: Answer) -> None:
+        """Bring everything to its final form. Raises RetryLater (the rest must wait, in the store), Gone, or StoreError."""
+        self._answer = answer
+        self._text = answer.text
+        self._wake()
+        assert self._worker is not None
+        await self._worker
+
+    async def close(self) -> None:
+        """Let go of everything; a call under way is given up, its outcome unknown."""
+        for task in (self._status, self._worker):
+            if task is not None and not task.done():
+                task.cancel()
+            if task is not None:
+                with suppress(asyncio.CancelledError, Exception):  # its error was raised by `finish`, or doesn't matter now
+                    await task
+
+    # ── the worker ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _wake(self) -> None:
+        self._news.set()
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work())
+
+    async def _work(self) -> None:
+        await self._first_moment()
+        while True:
+            self._news.clear()
+            step = self._step()
+            if step is None:
+                if self._answer is not None:
+                    return
+                await self._news.wait()
+            elif await self._admitted(step):
+                await self._carry_out(step)
+
+    async def _first_moment(self) -> None:
+        """Hold the first send back until there is something worth reading."""
+        while self._answer is None and len(self._text) < FIRST_CHARACTERS:
+            left = (self._begun or 0.0) + FIRST_SECONDS - self.clock.monotonic()
+            if left <= 0:
+                return
+            await self._news_within(left)
+
+    def _step(self) -> _Step | None:
+        """The first difference between what should be shown and what is, if any."""
+        wanted = self._wanted()
+        for index, piece in enumerate(wanted):
+            shown = self._shown.get(index)
+            if shown is None or shown.post is None:
+                return _Step(index, self._call(Call.NEW), piece)
+            if shown.digest and shown.digest == _digest(piece) and not piece.growing:
+                continue
+            if shown.piece is None or replace(shown.piece, reply_to=None) != replace(piece, reply_to=None):
+                return _Step(index, self._call(Call.CHANGE), piece)
+        surplus = max(self._shown, default=-1)
+        if surplus >= len(wanted) and wanted:
+            return _Step(surplus, self._call(Call.CHANGE), None)
+        return None
+
+    def _call(self, call: Call) -> Call:
+        return call if self._answer is None else Call.FINAL
+
+    def _wanted(self) -> list[Piece]:
+        key = (len(self._text), self._answer is not None, self._plain)
+        if key != self._documents_key:
+            self._documents, self._documents_key = self._cut(), key
+        documents = self._documents
+        return [self._piece(index, blocks, index == len(documents) - 1) for index, blocks in enumerate(documents)]
+
+    def _cut(self) -> list[tuple[Block, ...]]:
+        whole = self._answer is not None
+        documents = list(self._segmenter.update(self._text, whole=whole)) if self._text else []
+        if not whole:
+            return documents
+        documents = documents or [()]
+        return self._plainly(documents) if self._plain else documents
+
+    def _plainly(self, documents: list[tuple[Block, ...]]) -> list[tuple[Block, ...]]:
+        if self._plain > 1:
+            return [(Paragraph((Words(self.phrases.unshowable),)),)]
+        return [(Paragraph((Words(plain(blocks)),)),) if blocks else () for blocks in documents]
+
+    def _piece(self, index: int, blocks: tuple[Block, ...], last: bool) -> Piece:
+        answer = self._answer
+        below = self._shown.get(index + 1)
+        growing = answer is None if last else below is None or below.post is None
+        shown = self._shown.get(index)
+        notes: tuple[Note, ...] = ()
+        if shown is not None and shown.repeats:
+            notes = (Note(NoteKind.REPEAT, self.phrases.repeat),)
+        menu = None
+        if last:
+            notes += answer.notes if answer is not None else ()
+            menu = answer.menu if answer is not None else self.phrases.stop
+        return Piece(
+            key=f"{self.turn.id}.{index}",
+            blocks=blocks,
+            growing=growing,
+            menu=menu,
+            reply_to=self.turn.reply_to if index == 0 else None,
+            notes=notes,
+        )
+
+    # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _buckets(self, call: Call) -> tuple[Bucket, ...]:
+        return self.adapter.limits.buckets(self.turn.chat, call)
+
+    async def _admitted(self, step: _Step) -> bool:
+        """Wait at the gate for this step. False if the answer came to its end meanwhile: the step must be looked at again."""
+        buckets = self._buckets(step.call)
+        if step.call is Call.FINAL:
+            wait = self.gate.wait(self.turn.chat, step.call, buckets)
+            if wait > PATIENCE:
+                raise RetryLater(wait)
+            await self.gate.enter(self.turn.chat, step.call, buckets)
+            return True
+        pause = self._last_put + self.adapter.limits.frame - self.clock.monotonic()
+        if step.call is Call.CHANGE and pause > 0 and not await self._unless_finished(self.clock.sleep(pause)):
+            return False
+        return await self._unless_finished(self.gate.enter(self.turn.chat, step.call, buckets))
+
+    async def _carry_out(self, step: _Step) -> None:
+        """Make the call, with the newest version of that piece, and take note of what came of it."""
+        if step.piece is not None:
+            wanted = self._wanted()
+            if step.index >= len(wanted):
+                return
+            step = replace(step, piece=wanted[step.index])
+        try:
+            await self._call_platform(step)
+        except RetryLater as later:
+            self.refusals += 1
+            self.gate.refused(self._buckets(step.call), later.after)
+        except Unknown as unknown:
+            await self._outcome_unknown(step, unknown)
+        except Refused as refused:
+            await self._refused(step, refused)
+        else:
+            self._troubles = 0
+
+    async def _call_platform(self, step: _Step) -> None:
+        shown = self._shown.get(step.index)
+        self.calls += 1
+        if step.piece is None:
+            if shown is not None and shown.post is not None:
+                await self.adapter.put(self.turn.chat, None, shown.post)
+            await self.store.dropped(self.turn, step.index)
+            self._shown.pop(step.index, None)
+        elif shown is not None and shown.post is not None:
+            post = await self.adapter.put(self.turn.chat, step.piece, shown.post)
+            await self._stands(step, shown, post)
+        else:
+            await self._post(step, shown)
+        self._last_put = self.clock.monotonic()
+
+    async def _post(self, step: _Step, shown: _Shown | None) -> None:
+        """A new message: its intent is stored first. If an earlier intent has no known outcome, look, or mark the repeat."""
+        assert step.piece is not None
+        again = False
+        if shown is not None and shown.unsure:
+            if self.adapter.features.find:
+                found = await self.adapter.ask(FindPost(self.turn.chat, step.piece.key))
+                if found is not None:
+                    shown.post, shown.unsure = found, False
+                    await self.store.posted(self.turn, step.index, found)
+                    return
+            else:
+                again = True
+                if shown.repeats >= MOST_REPEATS:
+                    raise Gone("no answer from the platform")
+        shown = self._shown.setdefault(step.index, _Shown())
+        shown.repeats += again
+        piece = step.piece
+        if again and not any(note.kind is NoteKind.REPEAT for note in piece.notes):
+            piece = replace(piece, notes=(Note(NoteKind.REPEAT, self.phrases.repeat), *piece.notes))
+        await self.store.intend(self.turn, step.index, repeat=again)
+        shown.unsure = True
+        try:
+            post = await self.adapter.put(self.turn.chat, piece)
+        except (RetryLater, Refused, Gone):
+            shown.unsure = False  # a clear no: nothing stands there
+            shown.repeats -= again
+            raise
+        shown.unsure = False
+        await self._stands(replace(step, piece=piece), shown, post)
+
+    async def _stands(self, step: _Step, shown: _Shown, post: PostId) -> None:
+        assert step.piece is not None
+        final = step.call is Call.FINAL and not step.piece.growing
+        if self.first_visible is None:
+            self.first_visible = self.clock.now()
+            self._stop_status()
+        new = shown.post != post
+        shown.post, shown.piece = post, step.piece
+        digest = _digest(step.piece) if final else ""
+        if new or digest != shown.digest:
+            shown.digest = digest
+            await self.store.posted(self.turn, step.index, post, digest)
+
+    # ── when a call went wrong ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def _outcome_unknown(self, step: _Step, unknown: Unknown) -> None:
+        """Nobody knows whether it had its effect. Changes are made again; a new message goes the way of `_post`."""
+        log.warning("turn %d: outcome of a call unknown: %s", self.turn.id, unknown.detail or unknown)
+        self._troubles += 1
+        pause = min(60.0, 0.5 * 2**self._troubles)
+        if step.call is Call.FINAL and pause > PATIENCE:
+            raise RetryLater(pause)
+        await self._pause(step, pause)
+
+    async def _refused(self, step: _Step, refused: Refused) -> None:
+        """The platform will never take this version. Growth waits for another; an end gets plainer, and at last says so."""
+        log.warning("turn %d: refused by the platform: %s", self.turn.id, refused.detail or refused)
+        if step.call is not Call.FINAL:
+            await self._pause(step, FIRST_SECONDS)
+        elif self._plain == 2 or step.piece is None:
+            raise refused
+        else:
+            self._plain += 1
+
+    async def _pause(self, step: _Step, seconds: float) -> None:
+        """Before the same is tried again. The end of the answer cuts a pause in its growth short."""
+        if step.call is Call.FINAL:
+            await self.clock.sleep(seconds)
+        else:
+            await self._unless_finished(self.clock.sleep(seconds))
+
+    # ── status, and waiting ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _keep_status(self) -> None:
+        """Renewed as long as it is the only thing to be seen. May be dropped at any time."""
+        chat, every = self.turn.chat, self.adapter.limits.status_every
+        while True:
+            if self.gate.try_enter(chat, Call.STATUS, self._buckets(Call.STATUS)):
+                try:
+                    await self.adapter.status(chat, Status.THINKING)
+                except RetryLater as later:
+                    self.gate.refused(self._buckets(Call.STATUS), later.after)
+                except AdapterError as error:
+                    log.debug("status not shown: %s", error)
+            await self.clock.sleep(every)
+
+    def _stop_status(self) -> None:
+        if self._status is not None:
+            self._status.cancel()
+
+    async def _unless_finished(self, waiting: Coroutine[Any, Any, None]) -> bool:
+        """Await `waiting`, but give up and return False as soon as the answer is at its end."""
+        task = asyncio.create_task(waiting)
+        try:
+            while not task.done():
+                self._news.clear()
+                if self._answer is not None:
+                    return False
+                news = asyncio.create_task(self._news.wait())
+                try:
+                    await asyncio.wait((task, news), return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    news.cancel()
+            task.result()
+            return True
+        finally:
+            task.cancel()
+
+    async def _news_within(self, seconds: float) -> None:
+        """Sleep, but not past the next news."""
+        self._news.clear()
+        tasks = (asyncio.create_task(self.clock.sleep(seconds)), asyncio.create_task(self._news.wait()))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _digest(piece: Piece) -> str:
+    """Equal for pieces that look the same."""
+    seen = (piece.blocks, piece.menu, piece.files, piece.notes, piece.growing)
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
+
+

@@ -1,0 +1,242 @@
+"""Runs one turn: history -> request -> stream -> delivery -> record."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bot.chat_api.tokens import Calibration
+from bot.delivery import Delivery, Phrases
+from bot.errors import AdapterError, Gone, MagpieError, RequestRefused, RetryLater, StoreError, TooLong
+from bot.exchange import Exchange, conclude, expired, prompt_tokens
+from bot.gate import Gate
+from bot.locales import say
+from bot.planning import Plan, Planner
+from bot.types import (
+    Adapter,
+    Answer,
+    ChatModel,
+    ChatSettings,
+    Choice,
+    Clock,
+    Finish,
+    LedgerEntry,
+    Menu,
+    ModelRequest,
+    Outcome,
+    Store,
+    Text,
+    Turn,
+    TurnState,
+)
+
+__all__ = ["Dispatcher"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One turn under way. `stop` is set when somebody wants it to end where it is."""
+
+    turn: Turn
+    adapter: Adapter
+    settings: ChatSettings
+    language: str
+    delivery: Delivery
+    stop: asyncio.Event
+    exchange: Exchange = field(default_factory=Exchange)
+
+
+class Dispatcher:
+    """`stale_after` (seconds): a question that was older than that when we came up is not answered unasked."""
+
+    def __init__(
+        self,
+        store: Store,
+        model: ChatModel,
+        adapters: Mapping[str, Adapter],
+        planner: Planner,
+        gate: Gate,
+        clock: Clock,
+        calibration: Calibration,
+        stale_after: float = 900.0,
+    ) -> None:
+        self._store = store
+        self._model = model
+        self._adapters = adapters
+        self._planner = planner
+        self._gate = gate
+        self._clock = clock
+        self._calibration = calibration
+        self._oldest = clock.now() - round(stale_after * 1000)
+
+    async def run(self, turn: Turn, stop: asyncio.Event) -> None:
+        """Bring a claimed turn as far as it goes: to its end, or back to the store until its platform is ready. Raises
+        StoreError; when cancelled, the turn is still ours."""
+        adapter = self._adapters.get(turn.chat.platform)
+        if adapter is None:
+            log.warning("turn %d waits: %s is not switched on", turn.id, turn.chat.platform)
+            return
+        began = self._clock.monotonic()
+        settings = await self._planner.settings(turn)
+        language = settings.language or turn.asker.language
+        delivery = Delivery(turn, adapter, self._store, self._gate, self._clock, _phrases(turn, language))
+        run = _Run(turn, adapter, settings, language, delivery, stop)
+        try:
+            outcome = await self._deliver(run, await self._answer(run))
+        finally:
+            await delivery.close()
+        log.info("%s", _line(run, outcome, self._clock.monotonic() - began))
+
+    async def _answer(self, run: _Run) -> Answer:
+        """What there is to show. A new one is generated and recorded: from then on it is the store's."""
+        turn = run.turn
+        if turn.state is TurnState.DELIVERING:
+            return Answer(turn.text, turn.outcome or Outcome.WHOLE, turn.reasoning, turn.notes, turn.menu)
+        if max(turn.created, turn.not_before) < self._oldest:
+            answer = expired(turn.id, run.language)
+        else:
+            run.delivery.start()
+            await self._generate(run)
+            answer = conclude(run.exchange, turn.id, run.language)
+        await self._store.generated(turn, answer, run.exchange.entries)
+        if run.exchange.balance is not None:
+            await self._store.reading(run.exchange.balance)
+        return answer
+
+    # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _generate(self, run: _Run) -> None:
+        """Fill the exchange. A request that taught a limit, or what the model can't, is planned anew, once."""
+        limit: int | None = None
+        for last in (False, True):
+            try:
+                plan = await self._planner.plan(run.turn, run.settings, run.adapter, run.language, limit)
+                run.exchange.notes = plan.notes
+                for separator, request in plan.requests:
+                    await self._ask(run, plan, separator, request)
+                    if run.exchange.finish is not Finish.WHOLE:
+                        break
+                return
+            except StoreError:
+                raise
+            except MagpieError as error:
+                if last or run.exchange.text or not self._taught(error, run.settings):
+                    log.warning("turn %d: %s: %s", run.turn.id, type(error).__name__, error.detail or error)
+                    run.exchange.error = error
+                    return
+                limit = error.limit if isinstance(error, TooLong) else None
+            except Exception:
+                log.exception("turn %d: failed in a way nobody thought of", run.turn.id)
+                run.exchange.error = MagpieError()
+                return
+
+    def _taught(self, error: MagpieError, settings: ChatSettings) -> bool:
+        """Is there now something to plan differently?"""
+        if isinstance(error, TooLong):
+            return error.limit is not None
+        return isinstance(error, RequestRefused) and self._model.info(settings.model).image is False
+
+    async def _ask(self, run: _Run, plan: Plan, separator: str, request: ModelRequest) -> None:
+        """One call: its ledger entry is opened before it is made, and closed whatever becomes of it."""
+        exchange, turn = run.exchange, run.turn
+        entry = LedgerEntry(turn.id, turn.attempt, self._model.gateway, request.model, self._clock.now())
+        number = await self._store.begin(turn, entry)
+        exchange.entries[number] = entry
+        before = len(exchange.text)
+        exchange.text += separator
+        exchange.finish = None
+        try:
+            await self._unless_stopped(run, self._consume(run, number, request))
+        except MagpieError as error:
+            exchange.entries[number] = replace(exchange.entries[number], finish=type(error).__name__)
+            raise
+        finally:
+            info = self._model.info(request.model)
+            exchange.close(number, request, info, exchange.text[before + len(separator) :], self._clock.now())
+        usage = exchange.entries[number].usage
+        if plan.calibrating and usage is not None and not usage.estimated:
+            self._calibration.learn(
+                self._model.gateway, request.model, reported=usage.input, estimated=prompt_tokens(request)
+            )
+
+    async def _unless_stopped(self, run: _Run, consuming: Coroutine[Any, Any, None]) -> None:
+        """Read the stream until its end, or until somebody says stop: then the connection closes at once."""
+        reading = asyncio.create_task(consuming)
+        stopping = asyncio.create_task(run.stop.wait())
+        try:
+            await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
+            else:
+                run.exchange.stopped = True
+        finally:
+            stopping.cancel()
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _consume(self, run: _Run, number: int, request: ModelRequest) -> None:
+        async with aclosing(self._model.stream(request)) as stream:
+            async for delta in stream:
+                run.exchange.take(number, delta, self._clock.now())
+                if delta.text:
+                    run.delivery.grow(run.exchange.text)
+                if run.delivery.failed:
+                    return
+
+    # ── delivering ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _deliver(self, run: _Run, answer: Answer) -> Outcome | None:
+        """Show it all; None if the platform wants us to wait: then the text waits in the store."""
+        turn = run.turn
+        try:
+            await run.delivery.finish(answer)
+        except RetryLater as later:
+            await self._store.postpone(turn, self._clock.now() + round(later.after * 1000))
+            return None
+        except Gone as gone:
+            log.warning("turn %d: gone: %s", turn.id, gone.reason)
+            await self._store.end(turn, Outcome.GONE)
+            return Outcome.GONE
+        except AdapterError as error:
+            log.error("turn %d can't be shown: %s", turn.id, error.detail or error)
+            await self._store.end(turn, Outcome.REFUSED)
+            return Outcome.REFUSED
+        await self._store.end(turn, answer.outcome)
+        return answer.outcome
+
+
+def _phrases(turn: Turn, language: str) -> Phrases:
+    return Phrases(
+        repeat=say(Text("This may stand here twice: the chat platform did not say whether it arrived."), language),
+        unshowable=say(Text("The chat platform refuses to show this answer."), language),
+        stop=Menu(((Choice(say(Text("Stop"), language), f"/stop {turn.id}"),),)),
+    )
+
+
+def _line(run: _Run, outcome: Outcome | None, took: float) -> str:
+    """The one log line of a turn."""
+    turn, delivery = run.turn, run.delivery
+    entries = list(run.exchange.entries.values())
+    usages = [entry.usage for entry in entries if entry.usage is not None]
+    visible = delivery.first_visible
+    fields: dict[str, object] = {
+        "turn": turn.id,
+        "chat": turn.chat.key,
+        "attempt": turn.attempt,
+        "outcome": outcome or "postponed",
+        "model": ",".join(dict.fromkeys(entry.served or entry.asked for entry in entries)) or "-",
+        "in": sum(usage.input for usage in usages),
+        "out": sum(usage.output for usage in usages),
+        "cost": sum(entry.cost.amount for entry in entries if entry.cost is not None),
+        "calls": delivery.calls,
+        "refusals": delivery.refusals,
+        "visible": "-" if visible is None else f"{(visible - turn.created) / 1000:.2f}s",
+        "took": f"{took:.2f}s",
+    }
+    return " ".join(f"{name}={value}" for name, value in fields.items())

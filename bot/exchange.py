@@ -1,0 +1,146 @@
+"""What came from the model for one turn, and what that means for the answer: whole, a part, stopped, or a clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from bot.chat_api.tokens import estimate
+from bot.errors import Blocked, MagpieError
+from bot.locales import say
+from bot.money.price import cost, show
+from bot.types import (
+    Answer,
+    BalanceReading,
+    Choice,
+    Delta,
+    Finish,
+    LedgerEntry,
+    Menu,
+    ModelInfo,
+    ModelRequest,
+    Money,
+    Note,
+    NoteKind,
+    Outcome,
+    Text,
+    Usage,
+)
+
+__all__ = ["Exchange", "conclude", "expired", "prompt_tokens"]
+
+_BROKE_OFF = Text("This is a part: the connection to the model's service broke off.")
+_WHY_PART: Mapping[Finish | None, Text] = {
+    Finish.LENGTH: Text("This is a part: the answer reached its length limit."),
+    Finish.FILTER: Text("This is a part: the model's service cut the answer off for its content."),
+    Finish.CUT: _BROKE_OFF,
+    None: _BROKE_OFF,
+}
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Everything that has come so far, over all requests of a plan. `entries`: ledger id -> entry."""
+
+    text: str = ""
+    reasoning: str = ""
+    finish: Finish | None = None
+    stopped: bool = False
+    error: MagpieError | None = None
+    balance: BalanceReading | None = None
+    entries: dict[int, LedgerEntry] = field(default_factory=dict)
+    notes: tuple[Text, ...] = ()
+
+    def take(self, number: int, delta: Delta, now: int) -> None:
+        """Add a piece of the answer that ledger entry `number` pays for."""
+        entry = self.entries[number]
+        self.text += delta.text
+        self.reasoning += delta.reasoning
+        self.balance = delta.balance or self.balance
+        self.finish = delta.finish or self.finish
+        first = entry.first or (now if delta.text or delta.reasoning else None)
+        served, answer, usage = delta.model or entry.served, delta.id or entry.answer, delta.usage or entry.usage
+        if (first, served, answer, usage) != (entry.first, entry.served, entry.answer, entry.usage):
+            self.entries[number] = replace(entry, first=first, served=served, answer=answer, usage=usage)
+
+    def close(self, number: int, request: ModelRequest, info: ModelInfo, text: str, now: int) -> None:
+        """What the call took: as reported, else estimated if anything came. `text` is what it brought."""
+        entry = self.entries[number]
+        usage = entry.usage
+        if usage is None and (text or self.reasoning):
+            usage = Usage(prompt_tokens(request), estimate(text) + estimate(self.reasoning), estimated=True)
+        end = "stopped" if self.stopped else str(self.finish or "")
+        self.entries[number] = replace(
+            entry,
+            usage=usage,
+            cost=None if usage is None else cost(usage, info),
+            ended=now,
+            finish=entry.finish or end,
+        )
+
+
+def prompt_tokens(request: ModelRequest) -> int:
+    """Our estimate of a text prompt."""
+    return sum(estimate(message.content) for message in request.messages if isinstance(message.content, str))
+
+
+def conclude(exchange: Exchange, turn: int, language: str) -> Answer:
+    """One of the ways a question may end. Nothing that isn't whole goes without a note that says so, and a way to retry."""
+    outcome, note = _verdict(exchange, language)
+    notes = [Note(NoteKind.MODEL, say(text, language)) for text in exchange.notes]
+    if note is not None:
+        notes.append(note)
+    notes += _about_cost(list(exchange.entries.values()), language)
+    return Answer(
+        exchange.text,
+        outcome,
+        exchange.reasoning,
+        tuple(notes),
+        None if outcome is Outcome.WHOLE else _retry(turn, language),
+        exclude=outcome is Outcome.REFUSED or isinstance(exchange.error, Blocked) or not exchange.text,
+    )
+
+
+def expired(turn: int, language: str) -> Answer:
+    words = Text(
+        "Sorry, I was not running when you asked this, and it is some time ago. Press Retry if it still matters."
+    )
+    note = Note(NoteKind.ERROR, say(words, language))
+    return Answer("", Outcome.EXPIRED, notes=(note,), menu=_retry(turn, language), exclude=True)
+
+
+def _verdict(exchange: Exchange, language: str) -> tuple[Outcome, Note | None]:
+    error = exchange.error
+    if exchange.stopped:
+        return Outcome.STOPPED, Note(NoteKind.STOPPED, say(Text("Stopped."), language))
+    if error is not None and exchange.text:
+        words = Text("This is a part. {reason}", {"reason": error})
+        return Outcome.PART, Note(NoteKind.PART, say(words, language))
+    if error is not None:
+        return Outcome.REFUSED, Note(NoteKind.ERROR, say(error, language))
+    if not exchange.text.strip():
+        words = Text("The model gave an empty answer. Please try again.")
+        return Outcome.REFUSED, Note(NoteKind.ERROR, say(words, language))
+    if exchange.finish is not Finish.WHOLE:
+        return Outcome.PART, Note(NoteKind.PART, say(_WHY_PART[exchange.finish], language))
+    return Outcome.WHOLE, None
+
+
+def _about_cost(entries: list[LedgerEntry], language: str) -> list[Note]:
+    """Tokens and price of the answer, and the model that served it."""
+    usages = [entry.usage for entry in entries if entry.usage is not None]
+    if not usages:
+        return []
+    data: dict[str, object] = {"tokens": sum(usage.total for usage in usages)}
+    data["model"] = entries[-1].served or entries[-1].asked
+    costs = [entry.cost for entry in entries if entry.usage is not None]
+    known = [money for money in costs if money is not None]
+    if len(known) < len(costs):
+        return [Note(NoteKind.COST, say(Text("{tokens} tokens · price unknown · {model}", data), language))]
+    total = Money(sum((money.amount for money in known[1:]), known[0].amount), known[0].currency)
+    data["cost"] = show(total, language)
+    return [Note(NoteKind.COST, say(Text("≈ {cost} · {tokens} tokens · {model}", data), language))]
+
+
+def _retry(turn: int, language: str) -> Menu:
+    return Menu(((Choice(say(Text("Retry"), language), f"/retry {turn}"),),))

@@ -1,0 +1,401 @@
+"""Every outgoing call waits here. Delivery calls the gate, and nobody else does.
+
+A budget is data (`Bucket`); one call takes from all of its buckets at once or from none. Who waits stands in a *line*
+(one per chat, kind of call and set of buckets), and a line is parked at the one bucket that keeps it longest. So a
+wake-up looks at the best line of the buckets that have just opened, never at everybody.
+
+Why a blocked call is never overtaken in a bucket that it waits for: a lower kind needs at least as much room as a
+higher one (one more token, fewer calls in the window), so where the higher finds none the lower finds none either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import math
+from collections import OrderedDict, deque
+
+from bot.types import Bucket, Call, Chat, Clock
+
+__all__ = ["Gate"]
+
+_EPSILON = 1e-6  # seconds; sums of floats miss the exact moment by less
+_SLOWEST = 16.0  # an interval grows to this many times its own length at most
+_RECOVERY = 0.9  # per quiet minute
+_MINUTE = 60.0
+
+_LONGEST = 366 * 86_400.0  # of all silences
+
+_Rank = tuple[int, int, int]  # the lowest goes first; no two are equal
+_Key = tuple[Chat, Call, tuple[str, ...]]
+
+
+class _Level:
+    """How full one bucket is, in monotonic seconds: `full` is when all its tokens will be back."""
+
+    __slots__ = ("bucket", "due", "full", "lines", "parked", "silent", "slow", "taken", "tried", "urgent", "used")
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+        self.full = -math.inf
+        self.silent = -math.inf  # until then
+        self.slow = 1.0  # the interval is this many times its own length, as of the end of the last silence
+        self.taken: deque[float] = deque()  # calls within the window
+        self.used = -math.inf  # last call
+        self.tried = False  # a call went out since the last refusal
+        self.parked: list[tuple[_Rank, _Line]] = []  # heap; ranks may be out of date, and then too low
+        self.due = math.inf  # the timer in force
+        self.lines = 0  # that take from here, parked anywhere
+        self.urgent: dict[_Line, None] = {}  # those of them with finals and stops
+
+    @property
+    def burst(self) -> int:
+        return max(1, self.bucket.burst)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a lower call always leaves room for a final or stop."""
+        return self.burst > 1 and (not self.bucket.count or 0 < self.bucket.reserve < self.bucket.count)
+
+    def slowed(self, now: float) -> float:
+        if self.slow > 1.0:
+            minutes = math.floor(max(0.0, now - self.silent) / _MINUTE)
+            return max(1.0, self.slow * _RECOVERY**minutes)
+        return 1.0
+
+    def pace(self, now: float) -> float:
+        """Seconds that one token takes to come back."""
+        slow, interval = self.slowed(now), self.bucket.interval
+        if slow > 1.0 and not interval and self.bucket.count:
+            interval = self.bucket.window / self.bucket.count
+        return interval * slow
+
+    def limit(self, call: Call) -> int:
+        """Calls of this kind that a window holds; 0 is no limit. At least 1, so that nobody waits for ever."""
+        count = self.bucket.count
+        return count if call <= Call.STOP or not count else max(1, count - self.bucket.reserve)
+
+    def opens(self, call: Call, now: float) -> float:
+        """When a call of this kind finds room."""
+        need = 2 if self.burst > 1 and call > Call.STOP else 1
+        at = max(self.silent, self.full - (self.burst - need) * self.pace(now))
+        limit, size = self.limit(call), len(self.taken)
+        if limit and size >= limit:
+            at = max(at, self.taken[size - limit] + self.bucket.window)
+        return at
+
+    def reopens(self, at: float, now: float) -> float:
+        """When a final finds room if one call is let through at `at`."""
+        pace = self.pace(now)
+        opens = max(at, self.full) + pace - (self.burst - 1) * pace
+        over = len(self.taken) + 1 - self.bucket.count
+        if self.bucket.count and over >= 0:
+            opens = max(opens, (self.taken[over] if over < len(self.taken) else at) + self.bucket.window)
+        return opens
+
+    def take(self, now: float) -> None:
+        self.full = max(now, self.full) + self.pace(now)
+        self.used, self.tried = now, True
+        if self.bucket.count:
+            while self.taken and self.taken[0] + self.bucket.window <= now:
+                self.taken.popleft()
+            self.taken.append(now)
+
+    def give_back(self, at: float) -> None:
+        """Undo `take`, for a call that was never made. What was let through since was let through on tighter terms."""
+        self.full -= self.pace(at)
+        if at in self.taken:
+            self.taken.remove(at)
+
+    def refuse(self, now: float, after: float) -> None:
+        slow = self.slowed(now)
+        if self.tried:  # several calls under way are refused together: that counts once
+            slow, self.tried = min(_SLOWEST, 2 * slow), False
+        self.silent, self.slow = max(self.silent, now + after), slow
+        # what piled up during the silence must not go out as a burst
+        self.full = max(self.full, self.silent + (self.burst - min(self.burst, 2)) * self.pace(now))
+
+    def idle(self, now: float) -> bool:
+        """Nothing would be lost by forgetting this. A minute is left for the answer to a call under way."""
+        last = max(self.full, self.silent, self.used + max(_MINUTE, self.bucket.window))
+        return not self.lines and last <= now and self.slowed(now) == 1.0
+
+
+class _Speaker:
+    """A chat with lines: how many, and the number of its last turn."""
+
+    __slots__ = ("lines", "served")
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.served = 0
+
+
+class _Waiter:
+    __slots__ = ("at", "future", "line", "number")
+
+    def __init__(self, line: _Line, number: int) -> None:
+        self.line = line
+        self.number = number
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.at = 0.0  # let through
+
+
+class _Line:
+    """Calls of one kind, from one chat, to the same buckets; first come, first served."""
+
+    __slots__ = ("call", "key", "levels", "speaker", "waiters")
+
+    def __init__(self, key: _Key, levels: tuple[_Level, ...], speaker: _Speaker) -> None:
+        self.key = key
+        self.call = key[1]
+        self.levels = levels
+        self.speaker = speaker
+        self.waiters: OrderedDict[int, _Waiter] = OrderedDict()  # by number; a plain dict is slow to tell its first
+
+    @property
+    def rank(self) -> _Rank:
+        """A chat's wait starts anew with each of its turns, so that many calls of one chat don't starve another's."""
+        head = next(iter(self.waiters))
+        return (self.call, max(head, self.speaker.served), head)
+
+
+class Gate:
+    """Lets calls through as their buckets allow: finals before stops, new messages, changes and statuses, and within
+    one kind the chat first that has waited longest. Buckets are known by name. Nothing runs while nobody waits."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._levels: OrderedDict[str, _Level] = OrderedDict()  # the longest not looked at first
+        self._lines: dict[_Key, _Line] = {}
+        self._speakers: dict[Chat, _Speaker] = {}
+        self._timers: list[tuple[float, int, _Level]] = []  # heap; in force only if it is its level's `due`
+        self._numbers = itertools.count(1)
+        self._waiting = 0
+        self._alarm: asyncio.Task[None] | None = None
+        self._alarm_at = math.inf
+
+    async def enter(self, chat: Chat, call: Call, buckets: tuple[Bucket, ...]) -> None:
+        """Wait until every bucket has room, and take from each. Cancelled, it leaves nothing behind."""
+        if not buckets:
+            return
+        waiter = self._queue(chat, call, buckets)
+        self._pump()
+        try:
+            await waiter.future
+        except asyncio.CancelledError:
+            self._leave(waiter)
+            raise
+
+    def try_enter(self, chat: Chat, call: Call, buckets: tuple[Bucket, ...]) -> bool:
+        """Take from every bucket now, or from none and don't wait: for what may be dropped."""
+        self._pump()  # whoever is due goes first
+        if self.wait(chat, call, buckets) > 0.0:
+            return False
+        now = self._clock.monotonic()
+        for level in self._find(buckets):
+            level.take(now)
+        return True
+
+    def refused(self, buckets: tuple[Bucket, ...], after: float) -> None:
+        """The platform said "not now, again in `after` seconds" (429) to a call that was let through: silence. It had
+        no reason to if the buckets were right, so they also fill more slowly for a while."""
+        now = self._clock.monotonic()
+        for level in self._find(buckets):
+            level.refuse(now, min(max(0.0, after), _LONGEST))
+
+    def silent(self, buckets: tuple[Bucket, ...]) -> float:
+        """Seconds until none of the buckets is silent any more; 0.0 if none is."""
+        now = self._clock.monotonic()
+        known = (self._levels[bucket.name] for bucket in buckets if bucket.name in self._levels)
+        return max((max(0.0, level.silent - now) for level in known), default=0.0)
+
+    def wait(self, chat: Chat, call: Call, buckets: tuple[Bucket, ...]) -> float:  # noqa: ARG002
+        """Seconds that `enter` would take, as far as one can tell now. Exact if nobody is in line."""
+        now = self._clock.monotonic()
+        longest = 0.0
+        for level in self._find(buckets):
+            ahead = sum(len(line.waiters) for _, line in level.parked if line.call <= call)
+            queue = ahead * level.pace(now)
+            if limit := level.limit(call):
+                queue = max(queue, ahead // limit * level.bucket.window)
+            longest = max(longest, self._opens(level, call, now) - now + queue)
+        return longest if longest > _EPSILON else 0.0
+
+    # ── lines ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _find(self, buckets: tuple[Bucket, ...]) -> tuple[_Level, ...]:
+        """The levels of these buckets, each once; and forget a few that nobody needs."""
+        now = self._clock.monotonic()
+        for name in list(itertools.islice(self._levels, 2)):
+            level = self._levels.pop(name)
+            if not level.idle(now):
+                self._levels[name] = level
+        found: dict[str, _Level] = {}
+        for bucket in buckets:
+            level = self._levels.pop(bucket.name) if bucket.name in self._levels else _Level(bucket)
+            level.bucket = bucket
+            found[bucket.name] = self._levels[bucket.name] = level
+        return tuple(found.values())
+
+    def _queue(self, chat: Chat, call: Call, buckets: tuple[Bucket, ...]) -> _Waiter:
+        levels = self._find(buckets)
+        key = (chat, call, tuple(sorted(level.bucket.name for level in levels)))
+        line = self._lines.get(key)
+        known = line is not None
+        if line is None:
+            line = self._form(key, levels)
+        waiter = _Waiter(line, next(self._numbers))
+        line.waiters[waiter.number] = waiter
+        self._waiting += 1
+        if not known:
+            self._park(line, self._clock.monotonic())
+        return waiter
+
+    def _form(self, key: _Key, levels: tuple[_Level, ...]) -> _Line:
+        line = self._lines[key] = _Line(key, levels, self._speakers.setdefault(key[0], _Speaker()))
+        line.speaker.lines += 1
+        for level in levels:
+            level.lines += 1
+            if line.call <= Call.STOP:
+                level.urgent[line] = None
+        return line
+
+    def _leave(self, waiter: _Waiter) -> None:
+        if waiter.future.cancelled():
+            self._remove(waiter)
+        else:  # let through in the same moment as cancelled
+            for level in waiter.line.levels:
+                level.give_back(waiter.at)
+                self._set_timer(level, waiter.at)  # somebody else may have its place
+        self._pump()
+
+    def _remove(self, waiter: _Waiter) -> None:
+        del waiter.line.waiters[waiter.number]
+        self._waiting -= 1
+
+    def _drop(self, line: _Line) -> None:
+        """Forget a line in which nobody stands, and that is parked nowhere."""
+        for level in line.levels:
+            level.lines -= 1
+            level.urgent.pop(line, None)
+        del self._lines[line.key]
+        line.speaker.lines -= 1
+        if not line.speaker.lines:
+            del self._speakers[line.key[0]]
+
+    def _opens(self, level: _Level, call: Call, now: float) -> float:
+        """When `level` has room for such a call. Where no token is kept for them, finals and stops that wait elsewhere
+        must find it open when their time comes."""
+        at = level.opens(call, now)
+        if call <= Call.STOP or level.keeps or not level.urgent:
+            return at
+        for until in sorted(
+            max(each.opens(line.call, now) for each in line.levels) for line in level.urgent if line.waiters
+        ):
+            if max(at, now) < until < level.reopens(max(at, now), now):
+                at = until
+        return at
+
+    def _park(self, line: _Line, now: float) -> None:
+        """Leave the line at the bucket that keeps it longest."""
+        at, level = max(
+            ((self._opens(level, line.call, now), level) for level in line.levels), key=lambda pair: pair[0]
+        )
+        heapq.heappush(level.parked, (line.rank, line))
+        self._set_timer(level, at)
+
+    # ── time ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _set_timer(self, level: _Level, at: float) -> None:
+        if at < level.due:
+            level.due = at
+            heapq.heappush(self._timers, (at, next(self._numbers), level))
+
+    def _pump(self) -> None:
+        """Let through everybody whose time has come, the best rank of all open buckets first."""
+        now = self._clock.monotonic()
+        ready: list[tuple[_Rank, int, _Level]] = []
+        while True:
+            while self._timers and self._timers[0][0] <= now + _EPSILON:
+                at, _, level = heapq.heappop(self._timers)
+                if at == level.due:
+                    level.due = math.inf
+                    self._offer(level, ready, now)
+            if not ready:
+                break
+            rank, _, level = heapq.heappop(ready)
+            if self._top(level) == rank and self._opens(level, Call(rank[0]), now) <= now + _EPSILON:
+                self._advance(heapq.heappop(level.parked)[1], now)
+            self._offer(level, ready, now)
+        self._set_alarm(now)
+
+    def _top(self, level: _Level) -> _Rank | None:
+        """The best rank parked here."""
+        while level.parked:
+            rank, line = level.parked[0]
+            if not line.waiters:
+                heapq.heappop(level.parked)
+                self._drop(line)
+            elif line.rank != rank:
+                heapq.heapreplace(level.parked, (line.rank, line))
+            else:
+                return rank
+        return None
+
+    def _offer(self, level: _Level, ready: list[tuple[_Rank, int, _Level]], now: float) -> None:
+        rank = self._top(level)
+        if rank is None:
+            return
+        at = self._opens(level, Call(rank[0]), now)
+        if at <= now + _EPSILON:
+            heapq.heappush(ready, (rank, next(self._numbers), level))
+        else:
+            self._set_timer(level, at)
+
+    def _advance(self, line: _Line, now: float) -> None:
+        """Let the head of the line through, if the other buckets are open too."""
+        if all(self._opens(level, line.call, now) <= now + _EPSILON for level in line.levels):
+            waiter = next(iter(line.waiters.values()))
+            self._remove(waiter)
+            for level in line.levels:
+                level.take(now)
+            line.speaker.served = next(self._numbers)
+            waiter.at = now
+            waiter.future.set_result(None)
+        if line.waiters:
+            self._park(line, now)
+        else:
+            self._drop(line)
+
+    def _set_alarm(self, now: float) -> None:
+        if not self._waiting:
+            self._rest()
+            return
+        while self._timers[0][0] != self._timers[0][2].due:
+            heapq.heappop(self._timers)
+        at = self._timers[0][0]
+        if self._alarm is not None:
+            if self._alarm_at <= at:
+                return
+            self._alarm.cancel()
+        self._alarm_at = at
+        self._alarm = asyncio.get_running_loop().create_task(self._ring(at - now))
+
+    async def _ring(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._alarm, self._alarm_at = None, math.inf
+        self._pump()
+
+    def _rest(self) -> None:
+        """Nobody waits: no alarm, no line, no timer."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm, self._alarm_at = None, math.inf
+        for line in list(self._lines.values()):
+            self._drop(line)
+        for _, _, level in self._timers:
+            level.parked.clear()
+            level.due = math.inf
+        self._timers.clear()

@@ -1,0 +1,44 @@
+"""The gateway of the settings, and a sandbox in its place."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from bot.chat_api.profiles import PROFILES, Gateway, check_key, guess, normalise
+from bot.config import Settings, Toml
+from bot.errors import SettingError
+
+__all__ = ["make_gateway", "sandboxed"]
+
+
+def make_gateway(settings: Settings, toml: Toml) -> Gateway:
+    """Where the chat API is and how to get in. SettingError if the URL or key can't be right."""
+    url = normalise(settings.chat_api_url)
+    key = settings.chat_api_key.get_secret_value() if settings.chat_api_key else ""
+    if not key.strip():
+        where = guess(url).key_url or url
+        raise SettingError(
+            "CHAT_API_KEY",
+            "is not set. Get a key at {where} and set CHAT_API_KEY=sk-... (or try it without one: "
+            "`magpie demo`, `magpie ask --sandbox`)",
+            where=where,
+        )
+    profile = PROFILES[settings.chat_api_profile] if settings.chat_api_profile else guess(url)
+    name = profile.name if profile.name != "generic" else urlsplit(url).hostname or url
+    return Gateway(name, url, check_key(key), profile, {**profile.extra_body, **toml.gateway.extra_body})
+
+
+@contextlib.asynccontextmanager
+async def sandboxed(rate: float = 60.0) -> AsyncIterator[dict[str, Any]]:
+    """Run the sandbox on a free loopback port. Yields the settings that lead to it; nothing else knows what it is."""
+    from pydantic import SecretStr
+
+    from bot.chat_api.sandbox import sandbox
+    from bot.serving import serving
+
+    key = "sk-sandbox"
+    async with serving(sandbox(key=key, rate=rate)) as url:
+        yield {"chat_api_url": f"{url}/v1", "chat_api_key": SecretStr(key), "chat_api_profile": "generic"}

@@ -1,0 +1,123 @@
+"""An inbound event becomes durable work, a command's answer, or nothing (seen before, not for us).
+
+Everything is stored in one transaction before `accept` returns; the platform is told only then. Commands are answered here,
+at once: they don't wait behind the turn that they are about.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from bot.commands import Commands, Context
+from bot.locales import say
+from bot.turns import Turns
+from bot.types import (
+    Ack,
+    Chat,
+    Clock,
+    Edited,
+    Inbound,
+    IncomingMessage,
+    Membership,
+    Moved,
+    Press,
+    Reopen,
+    Reply,
+    Stop,
+    StopPressed,
+    Store,
+    Text,
+)
+
+__all__ = ["CoreIntake"]
+
+log = logging.getLogger(__name__)
+
+LONG = 4_000  # characters: a message this long may be one of several that a client cut a pasted text into
+QUIET = 1.0  # seconds without a further part before such a message is answered
+WAITING = 5  # messages of one person in one chat that may wait
+
+
+class CoreIntake:
+    def __init__(self, store: Store, commands: Commands, turns: Turns, clock: Clock) -> None:
+        self._store = store
+        self._commands = commands
+        self._turns = turns
+        self._clock = clock
+
+    async def accept(self, event: Inbound) -> Ack:
+        """See `bot.types.Intake`. Safe to call again with the same event."""
+        match event:
+            case IncomingMessage():
+                ack = await self._message(event)
+            case Press():
+                ack = await self._press(event)
+            case StopPressed():
+                ack = await self._answer(event, Reply("", effects=(Stop(event.chat),)))
+            case Edited():
+                await self._store.edit(event)
+                ack = Ack()
+            case Moved():
+                await self._store.move(event)
+                ack = Ack()
+            case Membership():
+                await self._store.membership(event)
+                ack = Ack()
+        self._turns.wake()
+        return ack
+
+    async def _message(self, message: IncomingMessage) -> Ack:
+        if not message.addressed or not (message.text.strip() or message.attachments):
+            return Ack()
+        if await self._store.seen(message.key):
+            return Ack()
+        if not message.attachments:
+            reply = await self._commands.run(self._context(message), message.text)
+            if reply is not None:
+                return await self._answer(message, reply)
+        return await self._question(message)
+
+    async def _question(self, message: IncomingMessage) -> Ack:
+        wait = QUIET if message.more or len(message.text) >= LONG else 0.0
+        accepted = await self._store.accept(message, wait=wait, limit=WAITING)
+        if not accepted.full:
+            return Ack(accepted.turn)
+        words = Text("{count} of your messages are waiting for an answer already. Please wait for it first.")
+        text = say(words, message.author.language, count=WAITING)
+        return await self._answer(message, Reply(text, error=True))
+
+    async def _press(self, press: Press) -> Ack:
+        """A button's command. Its answer replaces the message it stands on, or comes back with the Ack."""
+        if await self._store.seen(press.key):
+            return Ack()
+        reply = await self._commands.run(self._context(press), press.action)
+        if reply is None:
+            log.warning("a button asks for something unknown: %r", press.action)
+            return Ack(toast=say(Text("This button no longer works."), press.author.language), error=True)
+        if press.post is None or reply.error or _acts(reply):
+            ack = await self._answer(press, replace(reply, text="", menu=None))
+            return replace(ack, toast=reply.text, menu=reply.menu, error=reply.error)
+        return await self._answer(press, reply)
+
+    async def _answer(self, event: IncomingMessage | Press | StopPressed, reply: Reply) -> Ack:
+        turn = await self._store.answer(event, reply)
+        for effect in reply.effects:
+            if isinstance(effect, Stop):
+                self._turns.interrupt(effect.chat, effect.turn)
+        return Ack(turn, error=reply.error)
+
+    def _context(self, event: IncomingMessage | Press) -> Context:
+        chat: Chat = event.chat
+        return Context(
+            chat=chat,
+            author=event.author,
+            now=self._clock.now(),
+            group=event.group,
+            is_press=isinstance(event, Press),
+        )
+
+
+def _acts(reply: Reply) -> bool:
+    """Does the command act on an answer (stop it, ask again)? Then that answer's message is not to be replaced by words."""
+    return any(isinstance(effect, Stop | Reopen) for effect in reply.effects)

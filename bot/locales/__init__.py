@@ -1,0 +1,86 @@
+"""What the bot says, in a person's language. English is the source: its sentences are the gettext message ids.
+
+The .po files are read at first use, so nothing compiled is kept. A sentence without a translation is said in English; a
+brace that nothing fills stands as it is. Nothing here raises: words for people are most needed when all else failed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from bot.errors import MagpieError, SettingError
+from bot.money import price
+from bot.types import Money, Text
+
+__all__ = ["LANGUAGES", "available", "say"]
+
+LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}  # code -> its name for itself
+
+_FOLDER = Path(__file__).parent
+_FIELD = re.compile(r"\{\{|\}\}|\{(\w+)\}")
+
+
+def say(words: Text | MagpieError | str, language: str, /, **data: object) -> str:
+    """`words` in `language` (BCP 47). `data` is added to theirs; a Text, an error or Money in it is said likewise."""
+    if isinstance(words, str):
+        return _fill(_sentence(words, language), data, language)
+    if isinstance(words, Text):
+        return _fill(_sentence(words.id, language), {**words.data, **data}, language)
+    said = _fill(_sentence(words.text, language), {**words.data, **data}, language)
+    return f"{words.name}: {said}" if isinstance(words, SettingError) else said
+
+
+def available(language: str) -> str:
+    """The language of ours that is nearest to a BCP 47 tag: "zh-Hans-CN" -> "zh", "fr" -> "en"."""
+    primary = re.split(r"[-_]", language.strip().lower(), maxsplit=1)[0]
+    return primary if primary in LANGUAGES else "en"
+
+
+def _sentence(id: str, language: str) -> str:
+    # gettext answers the empty id with the catalogue's header
+    return _catalogue(available(language)).gettext(id) if id else ""
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    if language == "en":
+        return NullTranslations()
+    compiled = BytesIO()
+    with (_FOLDER / language / "LC_MESSAGES" / "magpie.po").open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def _fill(sentence: str, data: Mapping[str, object], language: str) -> str:
+    """One pass, so that a brace inside of the data is only a brace. Without data a sentence has no fields."""
+    if not data:
+        return sentence
+
+    def fill(field: re.Match[str]) -> str:
+        name = field[1]
+        if name is None:
+            return field[0][0]
+        return _shown(data[name], language) if name in data else field[0]
+
+    return _FIELD.sub(fill, sentence)
+
+
+def _shown(value: object, language: str) -> str:
+    if isinstance(value, Text | MagpieError):
+        return say(value, language)
+    if isinstance(value, Money):
+        return price.show(value, language)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, list | tuple):
+        return ("、" if available(language) == "zh" else ", ").join(_shown(each, language) for each in value)
+    return str(value)

@@ -1,0 +1,64 @@
+"""Log lines: text or JSON, to standard error, and never a secret in them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable
+
+import orjson
+
+__all__ = ["set_up"]
+
+_QUIET = ("httpx", "httpcore", "aiosqlite", "alembic", "uvicorn", "asyncio", "PIL", "markdown_it")
+
+
+class _Hiding:
+    """Wraps a formatter: takes known secrets out of what it has written, tracebacks included."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = tuple(secret for secret in secrets if len(secret) >= 4)
+
+    def hide(self, line: str) -> str:
+        for secret in self._secrets:
+            line = line.replace(secret, "***")
+        return line
+
+
+class _TextFormatter(logging.Formatter):
+    converter = time.gmtime
+
+    def __init__(self, hiding: _Hiding) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+        self._hiding = hiding
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._hiding.hide(super().format(record))
+
+
+class _JsonFormatter(logging.Formatter):
+    def __init__(self, hiding: _Hiding) -> None:
+        super().__init__()
+        self._hiding = hiding
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "time": round(record.created * 1000),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return self._hiding.hide(orjson.dumps(fields).decode())
+
+
+def set_up(level: str = "info", style: str = "text", secrets: Iterable[str] = ()) -> None:
+    """Configure the root logger. `secrets` are cut out of every line; libraries speak up from warnings on."""
+    hiding = _Hiding(secrets)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter(hiding) if style == "json" else _TextFormatter(hiding))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,221 @@
+"""History and settings -> the model's requests. Pure: the same input always makes the same request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from bot.chat_api.parameters import PARAMETERS
+from bot.errors import RequestRefused
+from bot.types import (
+    ChatSettings,
+    ImagePart,
+    Json,
+    Kind,
+    Message,
+    ModelInfo,
+    ModelRequest,
+    Part,
+    PromptMessage,
+    Role,
+    TextPart,
+    Translation,
+)
+
+__all__ = ["CEILING", "Scene", "build", "budget", "fitting", "translations"]
+
+CEILING = 32_000  # tokens of context at most, so that a long conversation doesn't cost more with every question
+_UNKNOWN_CONTEXT = 8_192
+_USUAL_ANSWER = 2_048  # tokens kept free for an answer whose length nobody limits
+_PER_MESSAGE = 5  # tokens a message costs beside its content (facts of the chat format)
+_PICTURE = "[picture]"
+_ATTACHED = {Kind.IMAGE: _PICTURE, Kind.VIDEO: "[video]", Kind.AUDIO: "[audio]", Kind.FILE: "[file]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the model should know of the place: `now` in UTC ms, a time zone's name, the chat's title, the words for a
+    picture that came without any."""
+
+    now: int
+    timezone: str = "UTC"
+    title: str = ""
+    group: bool = False
+    about_picture: str = "What is in this picture?"
+
+
+def budget(info: ModelInfo, parameters: Mapping[str, Json], limit: int | None = None) -> int:
+    """Tokens a prompt may have: the model's context, less the answer and a tenth for the estimate's error. `limit` is a
+    bound on the input that the gateway itself has told."""
+    context = info.context or _UNKNOWN_CONTEXT
+    asked = parameters.get("max_tokens")
+    answer = asked if isinstance(asked, int) else min(info.max_output or _USUAL_ANSWER, _USUAL_ANSWER)
+    room = int((context - min(answer, context // 2)) * 0.9)
+    if limit is not None:
+        room = min(room, int(limit * 0.9))
+    return max(1, min(room, CEILING))
+
+
+def fitting(parameters: Mapping[str, Json], info: ModelInfo) -> dict[str, Json]:
+    """The parameters this model can have. What it can't is left out; the commands have said so when it was set."""
+    kept: dict[str, Json] = {}
+    for name, value in parameters.items():
+        try:
+            kept[name] = PARAMETERS[name].check(value, info)
+        except (KeyError, RequestRefused):
+            continue
+    return kept
+
+
+def build(
+    settings: ChatSettings,
+    info: ModelInfo,
+    scene: Scene,
+    question: Sequence[Message],
+    context: Iterable[Message],
+    images: Mapping[str, ImagePart],
+    estimate: Callable[[str], int],
+    *,
+    limit: int | None = None,
+) -> ModelRequest:
+    """One request: the system prompt, what of `context` (newest first) fits, and the question, whole, at the end.
+
+    `images` holds what was loaded, by attachment ref; a picture that isn't in it becomes a word. `estimate` counts tokens.
+    Context is only read as far as the budget goes.
+    """
+    parameters = fitting(settings.parameters, info)
+    asking = [_entry(message, scene, images) for message in question]
+    system = _system(settings, scene, [*question])
+    room = budget(info, parameters, limit) - estimate(system) - sum(_cost(entry, estimate) for entry in asking)
+    past: list[PromptMessage] = []
+    for message in context:
+        entry = _entry(message, scene, images)
+        if _cost(entry, estimate) > room and message.attachments:
+            entry = _entry(message, scene, {})  # the picture doesn't fit: a word for it may
+        room -= _cost(entry, estimate)
+        if room < 0:
+            break
+        past.append(entry)
+    while past and past[-1].role == "assistant":  # an answer without its question says nothing
+        past.pop()
+    head = (PromptMessage("system", system),) if system else ()
+    return ModelRequest(info.id, head + _merged([*reversed(past), *asking]), parameters)
+
+
+def translations(
+    settings: ChatSettings,
+    info: ModelInfo,
+    question: Sequence[Message],
+    estimate: Callable[[str], int],
+    detect: Callable[[str], str | None],
+) -> tuple[tuple[str, ModelRequest], ...]:
+    """The question's text as requests to a translation model, in order, each with the separator that stood before it.
+
+    No history, no persona: everything in a request would be translated. Long texts go paragraph by paragraph.
+    """
+    wanted = settings.translation
+    if wanted is None:
+        raise ValueError("this chat does not translate")
+    text = "\n\n".join(message.text for message in question if message.text.strip())
+    pair = Translation(wanted.target, wanted.source or detect(text))
+    parameters = {name: value for name, value in fitting(settings.parameters, info).items() if name != "enable_search"}
+    size = max(64, min((info.context or 2048) // 3, (info.max_output or 1024) * 2 // 3))
+    return tuple(
+        (separator, ModelRequest(info.id, (PromptMessage("user", part),), parameters, pair))
+        for separator, part in _parts(text, size, estimate)
+    )
+
+
+# ── one message ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _entry(message: Message, scene: Scene, images: Mapping[str, ImagePart]) -> PromptMessage:
+    if message.role is Role.ASSISTANT:
+        return PromptMessage("assistant", message.text)
+    seen = [images[a.ref] for a in message.attachments if a.ref in images]
+    unseen = " ".join(_ATTACHED[a.kind] for a in message.attachments if a.ref not in images)
+    quoted = "\n".join(f"> {line}" for line in message.quoted.splitlines())
+    said = "\n".join(part for part in (quoted, unseen, message.text) if part)
+    if seen and not said:
+        said = scene.about_picture
+    text = f"{message.author.name}: {said}" if scene.group and message.author.name else said
+    if not seen:
+        return PromptMessage("user", text)
+    return PromptMessage("user", (TextPart(text), *seen))
+
+
+def _cost(entry: PromptMessage, estimate: Callable[[str], int]) -> int:
+    if isinstance(entry.content, str):
+        return estimate(entry.content) + _PER_MESSAGE
+    words = sum(estimate(part.text) for part in entry.content if isinstance(part, TextPart))
+    return words + sum(part.tokens for part in entry.content if isinstance(part, ImagePart)) + _PER_MESSAGE
+
+
+def _merged(entries: Sequence[PromptMessage]) -> tuple[PromptMessage, ...]:
+    """Neighbours of one role as one: the roles must alternate."""
+    merged: list[PromptMessage] = []
+    for entry in entries:
+        if merged and merged[-1].role == entry.role:
+            merged[-1] = replace(entry, content=_joined(merged[-1].content, entry.content))
+        else:
+            merged.append(entry)
+    return tuple(merged)
+
+
+def _joined(first: str | tuple[Part, ...], second: str | tuple[Part, ...]) -> str | tuple[Part, ...]:
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n{second}"
+    left = (TextPart(first),) if isinstance(first, str) else first
+    right = (TextPart(second),) if isinstance(second, str) else second
+    return left + right
+
+
+# ── the system prompt ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _system(settings: ChatSettings, scene: Scene, question: Sequence[Message]) -> str:
+    here = datetime.fromtimestamp(scene.now / 1000, UTC).astimezone(ZoneInfo(scene.timezone))
+    lines = [
+        settings.system or "You are a helpful assistant. Answer in the language of the question.",
+        f"It is {here:%A, %Y-%m-%d, %H:%M} ({scene.timezone}).",
+    ]
+    if scene.title:
+        lines.append(f"This chat is called {scene.title!r}.")
+    if scene.group:
+        names = list(dict.fromkeys(message.author.name for message in question if message.author.name))
+        lines.append("Several people talk in this group; each line of theirs begins with the speaker's name.")
+        if names:
+            lines.append(f"You are answering {', '.join(names)}.")
+    return "\n".join(lines)
+
+
+# ── cutting a text for translation ──────────────────────────────────────────────────────────────────────────────────
+
+_CUTS = (re.compile(r"(\n{2,})"), re.compile(r"(\n)"), re.compile(r"((?<=[.!?])\s+|(?<=[。！？；]))"), re.compile(r"(\s+)"))
+
+
+def _parts(text: str, size: int, estimate: Callable[[str], int], level: int = 0) -> list[tuple[str, str]]:
+    """(separator before it, part): joined again in this order they read as the text."""
+    if estimate(text) <= size:
+        return [("", text)]
+    if level == len(_CUTS):
+        step = max(1, len(text) * size // (estimate(text) + 1))
+        return [("", text[at : at + step]) for at in range(0, len(text), step)]
+    parts: list[tuple[str, str]] = []
+    separator = ""
+    pieces = _CUTS[level].split(text)
+    for number, piece in enumerate(pieces):
+        if number % 2:
+            separator += piece
+        elif piece.strip():
+            joined = parts[-1][1] + separator + piece if parts else piece
+            if parts and estimate(joined) <= size:
+                parts[-1] = (parts[-1][0], joined)
+            else:
+                first, *rest = _parts(piece, size, estimate, level + 1)
+                parts += [(separator if parts else "", first[1]), *rest]
+            separator = ""
+    return parts

@@ -1,0 +1,144 @@
+"""Which turn runs now: one at a time per chat, in order, chats side by side. Plain asyncio over the Store, which is the queue.
+
+A turn that can't go on (the platform says "later", the store is full) waits in the store, never in a sleeping task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from bot.errors import StoreError, Superseded
+from bot.types import Chat, Clock, Outcome, Store, Turn
+
+__all__ = ["Turns"]
+
+log = logging.getLogger(__name__)
+
+_POLL = 30.0  # seconds between two looks at the store when nothing wakes us
+_ATTEMPTS = 10  # of a turn that fails in unthought-of ways
+_TROUBLE = 2.0  # seconds before a store that failed is tried again
+
+
+@dataclass(slots=True)
+class _Running:
+    turn: Turn
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Turns:
+    """`run_turn(turn, stop)` does the work (`Dispatcher.run`)."""
+
+    def __init__(self, store: Store, run_turn: Callable[[Turn, asyncio.Event], Awaitable[None]], clock: Clock) -> None:
+        self._store = store
+        self._run_turn = run_turn
+        self._clock = clock
+        self._news = asyncio.Event()
+        self._running: dict[asyncio.Task[None], _Running] = {}
+        self._draining = False
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._news.set()
+
+    def interrupt(self, chat: Chat, turn: int | None = None) -> None:
+        """End the answer that runs in this chat (or the one named) where it is."""
+        for running in self._running.values():
+            if running.turn.chat == chat and turn in (None, running.turn.id):
+                running.stop.set()
+
+    async def run(self) -> None:
+        """Start turns as they become due, until `drain`. First frees what a dead process left."""
+        async with self._store.watch(self.wake):
+            freed = await self._store.recover()
+            if freed:
+                log.info("taking up %d turns that an earlier process left", freed)
+            while not self._draining:
+                self._news.clear()
+                await self._wait(await self._start_due())
+
+    async def drain(self, seconds: float) -> None:
+        """No new turns; those that run get `seconds` to end, then they are given back for the next start."""
+        self._draining = True
+        self.wake()
+        if self._running:
+            waiting = asyncio.create_task(self._clock.sleep(seconds))
+            while self._running and not waiting.done():
+                await asyncio.wait({waiting, *self._running}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+        tasks = list(self._running)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _start_due(self) -> float:
+        """Start all that is due. Returns the seconds until something else may be."""
+        try:
+            while not self._draining and (turn := await self._store.claim(self._clock.now())) is not None:
+                self._start(turn)
+            due = await self._store.next_due(self._clock.now())
+        except StoreError as error:
+            log.error("the store can't be asked for work: %s (%s)", error, error.detail)
+            return _TROUBLE
+        return _POLL if due is None else min(_POLL, max(0.0, (due - self._clock.now()) / 1000))
+
+    def _start(self, turn: Turn) -> None:
+        running = _Running(turn)
+        if turn.stop:
+            running.stop.set()
+        task = asyncio.create_task(self._guarded(running), name=f"turn {turn.id}")
+        self._running[task] = running
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        self.wake()
+
+    async def _guarded(self, running: _Running) -> None:
+        """Whatever happens to one turn stays with it; what could not be finished is given back."""
+        turn = running.turn
+        try:
+            await self._run_turn(turn, running.stop)
+        except Superseded:
+            log.info("turn %d goes on elsewhere", turn.id)
+        except asyncio.CancelledError:
+            await self._give_back(turn)
+            raise
+        except StoreError as error:
+            log.error("turn %d can't be recorded: %s (%s)", turn.id, error, error.detail)
+            await self._clock.sleep(_TROUBLE)
+            await self._give_back(turn)
+        except Exception:
+            log.exception("turn %d failed in a way nobody thought of", turn.id)
+            await self._clock.sleep(_TROUBLE * turn.attempt)
+            await self._give_back(turn, hopeless=turn.attempt >= _ATTEMPTS)
+
+    async def _give_back(self, turn: Turn, *, hopeless: bool = False) -> None:
+        while True:
+            try:
+                if hopeless:
+                    await self._store.end(turn, Outcome.REFUSED)
+                else:
+                    await self._store.release(turn)
+                return
+            except Superseded:
+                return
+            except StoreError as error:
+                log.error("turn %d can't be given back: %s (%s)", turn.id, error, error.detail)
+                if self._draining:
+                    return  # the next start recovers it
+                await self._clock.sleep(_TROUBLE)
+
+    async def _wait(self, seconds: float) -> None:
+        sleeping = asyncio.create_task(self._clock.sleep(seconds))
+        waking = asyncio.create_task(self._news.wait())
+        try:
+            await asyncio.wait((sleeping, waking), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sleeping, waking):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task

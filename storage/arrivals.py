@@ -1,0 +1,207 @@
+"""What comes in becomes durable, each event in one transaction and once: its key is inserted first.
+
+On PostgreSQL the chat's row is locked next, so that what happens in one chat happens in one order, and turns after it: who
+locks in this order never waits in a circle.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.types import (
+    Accepted,
+    Chat,
+    Edited,
+    IncomingMessage,
+    Membership,
+    Outcome,
+    Person,
+    Press,
+    Reply,
+    Role,
+    StopPressed,
+    TurnKind,
+    TurnState,
+)
+from storage.codec import message_values, turn_values
+from storage.effects import apply
+from storage.engine import Tx
+from storage.tables import WAITING_FIRST, chats, inbound, messages, posts, turns
+
+__all__ = ["accept", "answer", "edit", "enter", "membership", "notify", "seen", "touch"]
+
+_LONGEST_WAIT = 5000  # ms from a turn's first message, however many follow
+
+
+async def seen(tx: Tx, key: str) -> bool:
+    return (await tx.conn.execute(sa.select(inbound.c.key).where(inbound.c.key == key))).first() is not None
+
+
+async def accept(tx: Tx, message: IncomingMessage, *, wait: float, limit: int) -> Accepted:
+    if not await enter(tx, message.key):
+        return Accepted(None, seen=True)
+    await touch(tx, message.chat, title=message.title, said=True)
+    lane = message.author.id if message.group else ""
+    waiting = await _waiting(tx, message.chat, lane)
+    if waiting is not None and await _count(tx, waiting.id) >= limit:
+        await tx.conn.execute(sa.delete(inbound).where(inbound.c.key == message.key))  # its refusal can still be answered
+        return Accepted(None, full=True)
+    due = tx.now + round(wait * 1000) if wait > 0 else 0
+    if waiting is None:
+        turn = await _new_question(tx, message, lane, due)
+    else:
+        turn = waiting.id
+        changed = {"not_before": min(due, waiting.created + _LONGEST_WAIT), "reply_to": message.post or turns.c.reply_to}
+        await tx.conn.execute(sa.update(turns).where(turns.c.id == turn).values(changed))
+    await _save_user_message(tx, message, turn, in_context=True)
+    await tx.wake()
+    return Accepted(turn)
+
+
+async def answer(tx: Tx, event: IncomingMessage | Press | StopPressed | Edited, reply: Reply) -> int | None:
+    if not await enter(tx, event.key):
+        return None
+    typed = isinstance(event, IncomingMessage | Edited)
+    await touch(tx, event.chat, title=getattr(event, "title", ""), said=typed or bool(reply.text))
+    author = event.author or Person("")
+    await apply(tx, reply.effects, by=author.id)
+    turn = None
+    if reply.text:
+        notice = turn_values(
+            chat=event.chat.key,
+            kind=TurnKind.NOTICE,
+            state=TurnState.DELIVERING,
+            asker=author,
+            created=tx.now,
+            group=getattr(event, "group", False),
+            title=getattr(event, "title", ""),
+            reply_to=event.post if typed else None,
+            text=reply.text,
+            menu=reply.menu,
+            outcome=Outcome.REFUSED if reply.error else Outcome.WHOLE,
+        )
+        turn = await _insert(tx, turns, notice)
+    if isinstance(event, IncomingMessage | Edited):
+        await _save_user_message(tx, event, turn, in_context=False)
+    if turn is not None:
+        await _save_own_words(tx, event.chat, turn, reply.text)
+        if isinstance(event, Press) and event.post is not None:
+            standing = {"turn": turn, "position": 0, "post": event.post, "digest": "", "repeats": 0}
+            await tx.conn.execute(sa.insert(posts).values(standing))
+    await tx.wake()
+    return turn
+
+
+async def notify(tx: Tx, chat: Chat, text: str, *, key: str, language: str) -> int | None:
+    if not await enter(tx, key):
+        return None
+    await touch(tx, chat, said=True)
+    notice = turn_values(
+        chat=chat.key,
+        kind=TurnKind.NOTICE,
+        state=TurnState.DELIVERING,
+        asker=Person("", language=language),
+        created=tx.now,
+        text=text,
+        outcome=Outcome.WHOLE,
+    )
+    turn = await _insert(tx, turns, notice)
+    await _save_own_words(tx, chat, turn, text)
+    await tx.wake()
+    return turn
+
+
+async def edit(tx: Tx, event: Edited) -> bool:
+    """What comes too late leaves no trace here, so that it can still be answered."""
+    if not await enter(tx, event.key):
+        return False
+    query = (
+        sa.select(messages.c.id)
+        .join(turns, turns.c.id == messages.c.turn)
+        .where(messages.c.chat == event.chat.key, messages.c.post == event.post, WAITING_FIRST)
+        .with_for_update(of=turns)
+    )
+    found = (await tx.conn.execute(query)).first()
+    if found is None:
+        await tx.conn.execute(sa.delete(inbound).where(inbound.c.key == event.key))
+        return False
+    await tx.conn.execute(sa.update(messages).where(messages.c.id == found.id).values(text=event.text))
+    return True
+
+
+async def membership(tx: Tx, event: Membership) -> bool:
+    if not await enter(tx, event.key):
+        return False
+    await touch(tx, event.chat, title=event.title)
+    await tx.conn.execute(sa.update(chats).where(chats.c.key == event.chat.key).values(present=event.present))
+    return True
+
+
+async def enter(tx: Tx, key: str) -> bool:
+    """Note an event as taken in. False if it was before."""
+    new = tx.insert(inbound).values(key=key, at=tx.now).on_conflict_do_nothing().returning(inbound.c.key)
+    return (await tx.conn.execute(new)).first() is not None
+
+
+async def touch(tx: Tx, chat: Chat, *, title: str = "", said: bool = False) -> None:
+    """Make the chat known and lock its row; `said`: it has a new message."""
+    last = tx.now if said else None
+    row = {"key": chat.key, "platform": chat.platform, "account": chat.account, "title": title, "last": last}
+    new = tx.insert(chats).values(**row, present=True, forgotten=0)
+    changed: dict[str, Any] = {"title": title or chats.c.title, "last": last or chats.c.last}
+    await tx.conn.execute(new.on_conflict_do_update(index_elements=[chats.c.key], set_=changed))
+
+
+async def _waiting(tx: Tx, chat: Chat, lane: str) -> sa.Row[Any] | None:
+    query = sa.select(turns.c.id, turns.c.created).where(turns.c.chat == chat.key, turns.c.lane == lane, WAITING_FIRST)
+    return (await tx.conn.execute(query.with_for_update())).first()
+
+
+async def _count(tx: Tx, turn: int) -> int:
+    query = sa.select(sa.func.count()).where(messages.c.turn == turn)
+    return int((await tx.conn.execute(query)).scalar_one())
+
+
+async def _new_question(tx: Tx, message: IncomingMessage, lane: str, due: int) -> int:
+    row = turn_values(
+        chat=message.chat.key,
+        lane=lane,
+        kind=TurnKind.QUESTION,
+        state=TurnState.WAITING,
+        asker=message.author,
+        created=tx.now,
+        not_before=min(due, tx.now + _LONGEST_WAIT),
+        group=message.group,
+        title=message.title,
+        reply_to=message.post,
+    )
+    return await _insert(tx, turns, row)
+
+
+async def _save_user_message(
+    tx: Tx, event: IncomingMessage | Edited, turn: int | None, *, in_context: bool
+) -> None:
+    row = message_values(
+        chat=event.chat.key,
+        turn=turn,
+        role=Role.USER,
+        author=event.author,
+        text=event.text,
+        at=event.at,
+        attachments=event.attachments if isinstance(event, IncomingMessage) else (),
+        quoted=event.quoted if isinstance(event, IncomingMessage) else "",
+        post=event.post,
+        in_context=in_context,
+    )
+    await _insert(tx, messages, row)
+
+
+async def _save_own_words(tx: Tx, chat: Chat, turn: int, text: str) -> None:
+    row = message_values(chat=chat.key, turn=turn, role=Role.ASSISTANT, author=Person(""), text=text, at=tx.now)
+    await _insert(tx, messages, row)
+
+
+async def _insert(tx: Tx, table: sa.Table, row: dict[str, Any]) -> int:
+    return int((await tx.conn.execute(sa.insert(table).values(row).returning(table.c.id))).scalar_one())

@@ -1,0 +1,69 @@
+"""What a command's answer changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from bot.types import Effect, Forget, Outcome, Reopen, Set, Stop, TurnKind, TurnState
+from storage.engine import Tx
+from storage.tables import ANSWER, OPEN, chats, messages, settings, turns
+
+__all__ = ["apply"]
+
+
+async def apply(tx: Tx, effects: Iterable[Effect], *, by: str) -> None:
+    for effect in effects:
+        match effect:
+            case Set():
+                row = {"scope": effect.scope, "name": effect.name, "value": effect.value, "by": by, "at": tx.now}
+                await tx.conn.execute(sa.insert(settings).values(row))
+            case Forget():
+                await _forget(tx, effect)
+            case Stop():
+                await _stop(tx, effect)
+            case Reopen():
+                await _reopen(tx, effect)
+
+
+async def _forget(tx: Tx, effect: Forget) -> None:
+    newest = sa.select(sa.func.coalesce(sa.func.max(messages.c.id), 0)).where(messages.c.chat == effect.chat.key)
+    forget = sa.update(chats).where(chats.c.key == effect.chat.key).values(forgotten=newest.scalar_subquery())
+    await tx.conn.execute(forget)
+
+
+async def _stop(tx: Tx, effect: Stop) -> None:
+    """What nobody works on yet ends at once; the others learn it from their turn."""
+    t = turns.c
+    meant = [t.chat == effect.chat.key, t.kind == TurnKind.QUESTION, OPEN]
+    if effect.turn is not None:
+        meant.append(t.id == effect.turn)
+    await tx.conn.execute(sa.select(t.id).where(*meant).order_by(t.id).with_for_update())
+    await tx.conn.execute(sa.update(turns).where(*meant).values(stop=True))
+    idle = [*meant, t.state == TurnState.WAITING, t.owner.is_(None)]
+    await tx.conn.execute(sa.update(turns).where(*idle).values(state=TurnState.ENDED, outcome=Outcome.STOPPED))
+
+
+async def _reopen(tx: Tx, effect: Reopen) -> None:
+    """Locks the chat's open questions: a claim that has looked already ends first, or finds this turn before its own."""
+    t = turns.c
+    in_chat = [t.chat == effect.chat.key, t.kind == TurnKind.QUESTION]
+    await tx.conn.execute(sa.select(t.id).where(*in_chat, OPEN).order_by(t.id).with_for_update())
+    fresh = {
+        "state": TurnState.WAITING,
+        "attempt": sa.case((t.attempt == 0, 1), else_=t.attempt),  # it is no longer one that messages are attached to
+        "owner": None,
+        "not_before": 0,
+        "stop": False,
+        "text": "",
+        "reasoning": "",
+        "notes": [],
+        "menu": None,
+        "outcome": None,
+    }
+    ended = [*in_chat, t.id == effect.turn, t.state == TurnState.ENDED]
+    reopened = await tx.conn.execute(sa.update(turns).where(*ended).values(fresh).returning(t.id))
+    if reopened.first() is not None:
+        hide = sa.update(messages).where(messages.c.turn == effect.turn, ANSWER).values(hidden=True)
+        await tx.conn.execute(hide)

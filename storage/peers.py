@@ -1,0 +1,81 @@
+"""The processes that share a database: which of them live, and what they have queued."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from bot.errors import StoreError
+from storage.engine import Tx
+from storage.locks import lock_file
+
+__all__ = ["FilePeers", "NoPeers", "Peers"]
+
+
+class Peers(Protocol):
+    async def alive(self, tx: Tx, owner: str) -> bool:
+        """Does the process live that is called `owner` in the turns?"""
+
+    def listen(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        """Call `wake` when another process has queued work."""
+
+    async def leave(self) -> None:
+        """We live no longer."""
+
+
+class NoPeers:
+    """A database in memory: whoever else there was is gone."""
+
+    async def alive(self, tx: Tx, owner: str) -> bool:  # noqa: ARG002
+        return False
+
+    @asynccontextmanager
+    async def listen(self, wake: Callable[[], None]) -> AsyncIterator[None]:  # noqa: ARG002
+        yield
+
+    async def leave(self) -> None:
+        return None
+
+
+class FilePeers(NoPeers):
+    """SQLite: each process holds a lock on a small file of its own in a directory beside the database.
+
+    Nothing is heard of the others: one process works on a SQLite file (`DataLock`), the next one finds what it left.
+    """
+
+    def __init__(self, directory: Path, owner: str) -> None:
+        self._directory = directory
+        self._path = self._of(owner)
+        try:
+            directory.mkdir(exist_ok=True)
+            self._file = lock_file(self._path)
+        except OSError as error:
+            raise StoreError(detail=str(error)) from error
+
+    async def alive(self, tx: Tx, owner: str) -> bool:  # noqa: ARG002
+        return _is_held(self._of(owner))
+
+    async def leave(self) -> None:
+        if self._file is not None:
+            self._path.unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = None
+
+    def _of(self, owner: str) -> Path:
+        return self._directory / hashlib.sha256(owner.encode()).hexdigest()[:24]
+
+
+def _is_held(path: Path) -> bool:
+    """A file that nobody holds is a dead process's, and goes."""
+    if not path.exists():
+        return False
+    file = lock_file(path)
+    if file is None:
+        return True
+    path.unlink(missing_ok=True)
+    os.close(file)
+    return False

@@ -1,0 +1,174 @@
+"""The store's read-only half. Each question is answered from an index; none reads a whole history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.types import (
+    BalanceReading,
+    Chat,
+    ChatSummary,
+    Json,
+    LedgerEntry,
+    Message,
+    Money,
+    Role,
+    SettingRow,
+    Spending,
+    Turn,
+    TurnKind,
+)
+from storage.codec import entry_from, message_from, turn_from
+from storage.engine import Tx
+from storage.tables import IN_CONTEXT, OPEN, balances, chats, learned, ledger, messages, posts, settings, turns
+
+__all__ = [
+    "balance",
+    "context",
+    "context_query",
+    "conversations",
+    "entries",
+    "history",
+    "history_query",
+    "last_turn",
+    "lessons",
+    "open_turns",
+    "question",
+    "settings_in_force",
+    "spending",
+    "turn",
+    "turns_of",
+]
+
+_TITLE = 60  # characters of a first question that stand for a chat's title
+
+
+def history_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
+    query = sa.select(messages).where(messages.c.chat == chat.key, ~messages.c.hidden)
+    if before is not None:
+        query = query.where(messages.c.id < before)
+    return query.order_by(messages.c.id.desc()).limit(limit)
+
+
+def context_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
+    forgotten = sa.select(chats.c.forgotten).where(chats.c.key == chat.key).scalar_subquery()
+    return history_query(chat, before, limit).where(IN_CONTEXT, messages.c.id > forgotten)
+
+
+async def history(tx: Tx, chat: Chat, *, before: int | None, limit: int) -> Sequence[Message]:
+    return [message_from(row) for row in (await tx.conn.execute(history_query(chat, before, limit))).mappings()]
+
+
+async def context(tx: Tx, chat: Chat, *, before: int | None, limit: int) -> Sequence[Message]:
+    return [message_from(row) for row in (await tx.conn.execute(context_query(chat, before, limit))).mappings()]
+
+
+async def question(tx: Tx, id: int) -> Sequence[Message]:
+    query = sa.select(messages).where(messages.c.turn == id, messages.c.role == Role.USER).order_by(messages.c.id)
+    return [message_from(row) for row in (await tx.conn.execute(query)).mappings()]
+
+
+async def settings_in_force(tx: Tx, chat: Chat) -> Sequence[SettingRow]:
+    s = settings.c
+    newest = sa.select(sa.func.max(s.id)).where(s.scope.in_(chat.scopes)).group_by(s.scope, s.name)
+    rows = (await tx.conn.execute(sa.select(settings).where(s.id.in_(newest)).order_by(s.name))).mappings()
+    kept = [SettingRow(row["scope"], row["name"], row["value"], row["by"], row["at"]) for row in rows]
+    return sorted((row for row in kept if row.value is not None), key=lambda row: chat.scopes.index(row.scope))
+
+
+async def conversations(tx: Tx, platform: str, account: str, *, limit: int) -> Sequence[ChatSummary]:
+    c = chats.c
+    said = sa.select(messages.c.text).where(messages.c.chat == c.key, messages.c.role == Role.USER)
+    first = said.order_by(messages.c.id).limit(1)
+    asked = first.where(IN_CONTEXT)
+    query = (
+        sa.select(c.key, c.title, c.last, asked.scalar_subquery().label("asked"), first.scalar_subquery().label("said"))
+        .where(c.platform == platform, c.account == account, c.last.is_not(None))
+        .order_by(c.last.desc(), c.key)
+        .limit(limit)
+    )
+    return [
+        ChatSummary(Chat.parse(row.key), row.title or _line(row.asked or row.said or ""), row.last)
+        for row in await tx.conn.execute(query)
+    ]
+
+
+async def turns_of(tx: Tx, query: sa.Select[Any] | sa.ReturningUpdate[Any]) -> list[Turn]:
+    """The turns whose rows `query` gives, with their posts."""
+    rows = (await tx.conn.execute(query)).mappings().all()
+    ids = [row["id"] for row in rows]
+    standing: dict[int, list[Mapping[str, Any]]] = {id: [] for id in ids}
+    if ids:
+        pieces = sa.select(posts).where(posts.c.turn.in_(ids)).order_by(posts.c.position)
+        for piece in (await tx.conn.execute(pieces)).mappings():
+            standing[piece["turn"]].append(dict(piece))
+    return [turn_from(dict(row), standing[row["id"]]) for row in rows]
+
+
+async def turn(tx: Tx, id: int) -> Turn | None:
+    found = await turns_of(tx, sa.select(turns).where(turns.c.id == id))
+    return found[0] if found else None
+
+
+async def open_turns(tx: Tx, chat: Chat) -> Sequence[Turn]:
+    return await turns_of(tx, sa.select(turns).where(turns.c.chat == chat.key, OPEN).order_by(turns.c.id))
+
+
+async def last_turn(tx: Tx, chat: Chat) -> Turn | None:
+    questions = sa.select(turns).where(turns.c.chat == chat.key, turns.c.kind == TurnKind.QUESTION)
+    found = await turns_of(tx, questions.order_by(turns.c.id.desc()).limit(1))
+    return found[0] if found else None
+
+
+async def entries(tx: Tx, id: int) -> Sequence[LedgerEntry]:
+    query = sa.select(ledger).where(ledger.c.turn == id).order_by(ledger.c.id)
+    return [entry_from(row) for row in (await tx.conn.execute(query)).mappings()]
+
+
+async def spending(tx: Tx, *, chat: Chat | None, since: int) -> Spending:
+    e = ledger.c
+    query = (
+        sa.select(
+            e.currency,
+            sa.func.count().label("calls"),
+            sa.func.count(e.cost).label("priced"),
+            sa.func.coalesce(sa.func.sum(e.input), 0).label("input"),
+            sa.func.coalesce(sa.func.sum(e.output), 0).label("output"),
+            sa.func.sum(sa.case((e.estimated, 1), else_=0)).label("estimated"),
+            sa.type_coerce(sa.cast(sa.func.sum(sa.type_coerce(e.cost, sa.BigInteger)), sa.BigInteger), e.cost.type).label("cost"),
+        )
+        .where(e.started >= since)
+        .group_by(e.currency)
+        .order_by(e.currency)
+    )
+    if chat is not None:
+        query = query.where(e.turn.in_(sa.select(turns.c.id).where(turns.c.chat == chat.key)))
+    rows = (await tx.conn.execute(query)).all()
+    return Spending(
+        calls=sum(row.calls for row in rows),
+        input=int(sum(row.input for row in rows)),
+        output=int(sum(row.output for row in rows)),
+        costs=tuple(Money(row.cost, row.currency) for row in rows if row.cost is not None),
+        unknown=sum(row.calls - row.priced for row in rows),
+        estimated=any(row.estimated for row in rows),
+    )
+
+
+async def balance(tx: Tx, gateway: str) -> BalanceReading | None:
+    b = balances.c
+    newest = sa.select(balances).where(b.gateway == gateway).order_by(b.at.desc(), b.id.desc()).limit(1)
+    row = (await tx.conn.execute(newest)).first()
+    return row and BalanceReading(row.gateway, Money(row.amount, row.currency), row.at, row.source)
+
+
+async def lessons(tx: Tx, gateway: str) -> Mapping[str, Json]:
+    query = sa.select(learned.c.name, learned.c.value).where(learned.c.gateway == gateway)
+    return {row.name: row.value for row in await tx.conn.execute(query)}
+
+
+def _line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[0].strip()[:_TITLE] if lines else ""

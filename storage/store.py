@@ -1,0 +1,189 @@
+"""The Store of `bot.types` on SQLAlchemy: each verb is one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from bot.types import (
+    Accepted,
+    Answer,
+    BalanceReading,
+    Chat,
+    ChatSummary,
+    Clock,
+    Edited,
+    IncomingMessage,
+    Json,
+    LedgerEntry,
+    Membership,
+    Message,
+    Moved,
+    Outcome,
+    PostId,
+    Press,
+    Reply,
+    SettingRow,
+    Spending,
+    StopPressed,
+    Store,
+    Turn,
+)
+from storage import arrivals, learning, moving, reading, turns
+from storage.engine import Database, Tx, parse_url
+from storage.locks import DataLock
+from storage.migrate import upgrade
+from storage.peers import FilePeers, NoPeers, Peers
+
+__all__ = ["DataLock", "SqlStore", "open_store"]
+
+
+async def open_store(
+    url: str, *, owner: str, clock: Clock, progress: Callable[[str], None] | None = None
+) -> SqlStore:
+    """Open the database at `url` and bring it up to date; `progress` hears of the steps, if there are any.
+
+    `url`: sqlite:// (in memory), sqlite:///path, postgresql://...; `owner` names this process, for people. Raises StoreError.
+    """
+    parsed = parse_url(url)
+    database = Database(parsed, owner=f"{owner}/{secrets.token_hex(8)}", clock=clock)
+    try:
+        await database.write(_upgrade, progress)
+        return SqlStore(database, await _peers(database, clock))
+    except BaseException:
+        await database.close()
+        raise
+
+
+async def _upgrade(tx: Tx, progress: Callable[[str], None] | None) -> None:
+    await tx.conn.run_sync(upgrade, progress)
+
+
+async def _peers(database: Database, clock: Clock) -> Peers:
+    if database.memory:
+        return NoPeers()
+    if not database.postgres:
+        return FilePeers(Path(f"{database.place}-owners"), database.owner)
+    from storage.listening import PostgresPeers  # needs psycopg, which only PostgreSQL does
+
+    peers = PostgresPeers(database.url, owner=database.owner, clock=clock)
+    await peers.open()
+    return peers
+
+
+class SqlStore:
+    """`busy` tells whether a transaction is under way."""
+
+    def __init__(self, database: Database, peers: Peers) -> None:
+        self._db = database
+        self._peers = peers
+
+    def busy(self) -> bool:
+        return self._db.busy()
+
+    async def history(self, chat: Chat, *, before: int | None = None, limit: int = 50) -> Sequence[Message]:
+        return await self._db.read(reading.history, chat, before=before, limit=limit)
+
+    async def context(self, chat: Chat, *, before: int | None = None, limit: int = 50) -> Sequence[Message]:
+        return await self._db.read(reading.context, chat, before=before, limit=limit)
+
+    async def settings(self, chat: Chat) -> Sequence[SettingRow]:
+        return await self._db.read(reading.settings_in_force, chat)
+
+    async def chats(self, platform: str, account: str, *, limit: int = 100) -> Sequence[ChatSummary]:
+        return await self._db.read(reading.conversations, platform, account, limit=limit)
+
+    async def turn(self, id: int) -> Turn | None:
+        return await self._db.read(reading.turn, id)
+
+    async def open_turns(self, chat: Chat) -> Sequence[Turn]:
+        return await self._db.read(reading.open_turns, chat)
+
+    async def last_turn(self, chat: Chat) -> Turn | None:
+        return await self._db.read(reading.last_turn, chat)
+
+    async def question(self, turn: int) -> Sequence[Message]:
+        return await self._db.read(reading.question, turn)
+
+    async def ledger(self, turn: int) -> Sequence[LedgerEntry]:
+        return await self._db.read(reading.entries, turn)
+
+    async def spending(self, *, chat: Chat | None = None, since: int = 0) -> Spending:
+        return await self._db.read(reading.spending, chat=chat, since=since)
+
+    async def balance(self, gateway: str) -> BalanceReading | None:
+        return await self._db.read(reading.balance, gateway)
+
+    async def learned(self, gateway: str) -> Mapping[str, Json]:
+        return await self._db.read(reading.lessons, gateway)
+
+    async def seen(self, key: str) -> bool:
+        return await self._db.read(arrivals.seen, key)
+
+    async def next_due(self, now: int) -> int | None:
+        return await self._db.read(turns.next_due, now)
+
+    async def accept(self, message: IncomingMessage, *, wait: float = 0.0, limit: int = 5) -> Accepted:
+        return await self._db.write(arrivals.accept, message, wait=wait, limit=limit)
+
+    async def answer(self, event: IncomingMessage | Press | StopPressed | Edited, reply: Reply) -> int | None:
+        return await self._db.write(arrivals.answer, event, reply)
+
+    async def edit(self, event: Edited) -> bool:
+        return await self._db.write(arrivals.edit, event)
+
+    async def move(self, event: Moved) -> bool:
+        return await self._db.write(moving.move, event)
+
+    async def membership(self, event: Membership) -> bool:
+        return await self._db.write(arrivals.membership, event)
+
+    async def notify(self, chat: Chat, text: str, *, key: str, language: str = "en") -> int | None:
+        return await self._db.write(arrivals.notify, chat, text, key=key, language=language)
+
+    async def claim(self, now: int) -> Turn | None:
+        return await self._db.write(turns.claim, now)
+
+    async def recover(self) -> int:
+        return await self._db.write(turns.recover, self._peers.alive)
+
+    async def release(self, turn: Turn) -> None:
+        await self._db.write(turns.release, turn)
+
+    async def begin(self, turn: Turn, entry: LedgerEntry) -> int:
+        return await self._db.write(turns.begin, turn, entry)
+
+    async def generated(self, turn: Turn, answer: Answer, entries: Mapping[int, LedgerEntry]) -> None:
+        await self._db.write(turns.generated, turn, answer, entries)
+
+    async def postpone(self, turn: Turn, until: int) -> None:
+        await self._db.write(turns.postpone, turn, until)
+
+    async def end(self, turn: Turn, outcome: Outcome) -> None:
+        await self._db.write(turns.end, turn, outcome)
+
+    async def intend(self, turn: Turn, index: int, *, repeat: bool = False) -> None:
+        await self._db.write(turns.intend, turn, index, repeat=repeat)
+
+    async def posted(self, turn: Turn, index: int, post: PostId, digest: str = "") -> None:
+        await self._db.write(turns.posted, turn, index, post, digest)
+
+    async def dropped(self, turn: Turn, index: int) -> None:
+        await self._db.write(turns.dropped, turn, index)
+
+    async def reading(self, reading: BalanceReading) -> None:
+        await self._db.write(learning.reading, reading)
+
+    async def learn(self, gateway: str, name: str, value: Json) -> None:
+        await self._db.write(learning.learn, gateway, name, value)
+
+    def watch(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        return self._peers.listen(wake)
+
+    async def close(self) -> None:
+        await self._peers.leave()
+        await self._db.close()

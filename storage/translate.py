@@ -1,0 +1,46 @@
+"""The databases' errors in our words: one table, at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.errors import StoreError, StoreFull, StoreLocked
+
+__all__ = ["translated"]
+
+_UNREADABLE = "The database {path} can't be opened. Look whether its directory exists, and who may read and write there."
+_READ_ONLY = "The database {path} can't be written. Look who may write to it and to its directory."
+_FOREIGN = "{path} is not a database of magpie. Set another DATABASE_URL or DATA_DIR."
+_AWAY = "The database {path} can't be reached. Look at DATABASE_URL, and whether the server runs."
+_REJECTED = "The database {path} rejects the user or password in DATABASE_URL."
+
+# what the driver says, in small letters -> our error, with words of its own where the class's do not fit
+_TABLE: tuple[tuple[str, type[StoreError], str | None], ...] = (
+    ("database or disk is full", StoreFull, None),
+    ("no space left on device", StoreFull, None),
+    ("database is locked", StoreLocked, None),
+    ("unable to open database file", StoreError, _UNREADABLE),
+    ("attempt to write a readonly database", StoreError, _READ_ONLY),
+    ("file is not a database", StoreError, _FOREIGN),
+    ("authentication failed", StoreError, _REJECTED),
+    ("connection failed", StoreError, _AWAY),
+    ("connection refused", StoreError, _AWAY),
+    ("failed to resolve host", StoreError, _AWAY),
+)
+
+
+@contextmanager
+def translated(path: str, *errors: type[Exception]) -> Iterator[None]:
+    """Raises StoreError for what SQLAlchemy, or one of `errors`, raises inside. `path` is the database for people."""
+    try:
+        yield
+    except (SQLAlchemyError, *errors) as error:
+        cause = getattr(error, "orig", None) or error
+        words = f"{type(cause).__name__}: {cause}"
+        for sign, kind, text in _TABLE:
+            if sign in words.lower():
+                raise kind(text, detail=words, path=path) from error
+        raise StoreError(detail=words) from error

@@ -1,0 +1,169 @@
+"""The work on turns. Every write says for which attempt it speaks; one that is outdated gets Superseded."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.errors import Superseded
+from bot.types import Answer, LedgerEntry, Outcome, Person, PostId, Role, Turn, TurnKind, TurnState
+from storage.codec import answer_values, entry_values, message_values
+from storage.engine import Tx
+from storage.reading import turns_of
+from storage.tables import ANSWER, FREE, OPEN, chats, ledger, messages, posts, turns
+
+__all__ = [
+    "begin",
+    "claim",
+    "dropped",
+    "end",
+    "generated",
+    "intend",
+    "next_due",
+    "posted",
+    "postpone",
+    "recover",
+    "release",
+]
+
+LOST = "lost"  # how a call ended whose process is gone
+
+
+async def claim(tx: Tx, now: int) -> Turn | None:
+    """Looks, locks, and looks again: between a statement's look and its lock, a turn asked again may have come first.
+
+    Other processes' candidates are skipped, not waited for.
+    """
+    t = turns.c
+    free = _free(now)
+    look = sa.select(t.id).where(free).order_by(t.id).limit(1).with_for_update(skip_locked=True, of=turns)
+    while (found := (await tx.conn.execute(look)).first()) is not None:
+        taken = {
+            "owner": tx.owner,
+            "attempt": t.attempt + 1,
+            "state": sa.case((t.state == TurnState.WAITING, TurnState.RUNNING.value), else_=t.state),
+        }
+        take = sa.update(turns).where(t.id == found.id, free).values(taken).returning(turns)
+        if claimed := await turns_of(tx, take):
+            return claimed[0]
+    return None
+
+
+def _free(now: int) -> sa.ColumnElement[bool]:
+    """Due, nobody's, and the first of its chat with nobody at work there; a notice waits for no one."""
+    t, other = turns.c, turns.alias("other")
+    o = other.c
+    ahead = sa.exists().where(
+        o.chat == t.chat,
+        o.kind == TurnKind.QUESTION,
+        o.state != sa.literal(TurnState.ENDED.value, literal_execute=True),
+        o.id != t.id,
+        sa.or_(o.owner.is_not(None), o.id < t.id),
+    )
+    return sa.and_(FREE, t.not_before <= now, sa.or_(t.kind == TurnKind.NOTICE, ~ahead))
+
+
+async def next_due(tx: Tx, now: int) -> int | None:
+    t = turns.c
+    query = sa.select(t.not_before).where(FREE, t.not_before > now).order_by(t.not_before).limit(1)
+    return (await tx.conn.execute(query)).scalar_one_or_none()
+
+
+async def recover(tx: Tx, alive: Callable[[Tx, str], Awaitable[bool]]) -> int:
+    t = turns.c
+    owners = (await tx.conn.execute(sa.select(t.owner).distinct().where(OPEN, t.owner.is_not(None)))).scalars().all()
+    dead = [owner for owner in owners if owner != tx.owner and not await alive(tx, owner)]
+    if not dead:
+        return 0
+    freed = sa.update(turns).where(OPEN, t.owner.in_(dead)).values(owner=None).returning(t.id)
+    ids = (await tx.conn.execute(freed)).scalars().all()
+    await _lose(tx, ledger.c.turn.in_(ids))
+    await tx.wake()
+    return len(ids)
+
+
+async def release(tx: Tx, turn: Turn) -> None:
+    await _fenced(tx, turn, owner=None)
+    await _lose(tx, ledger.c.turn == turn.id)
+    await tx.wake()
+
+
+async def begin(tx: Tx, turn: Turn, entry: LedgerEntry) -> int:
+    await _fence(tx, turn)
+    row = {"turn": turn.id, "attempt": turn.attempt, **entry_values(entry)}
+    return int((await tx.conn.execute(sa.insert(ledger).values(row).returning(ledger.c.id))).scalar_one())
+
+
+async def generated(tx: Tx, turn: Turn, answer: Answer, entries: Mapping[int, LedgerEntry]) -> None:
+    chat = sa.select(turns.c.chat).where(turns.c.id == turn.id).scalar_subquery()  # it may have moved since the claim
+    moved = sa.update(chats).where(chats.c.key == chat).values(last=tx.now).returning(chats.c.key, chats.c.forgotten)
+    here = (await tx.conn.execute(moved)).first()  # before the turn: chat first, then turn, as everywhere
+    await _fenced(tx, turn, state=TurnState.DELIVERING, **answer_values(answer))
+    if here is None:
+        raise Superseded
+    m = messages.c
+    asked = sa.update(messages).where(m.turn == turn.id, m.role == Role.USER).values(in_context=not answer.exclude)
+    ids = (await tx.conn.execute(asked.returning(m.id))).scalars().all()
+    row = message_values(
+        chat=here.key,
+        turn=turn.id,
+        role=Role.ASSISTANT,
+        author=Person(""),
+        text=answer.text,
+        at=tx.now,
+        in_context=not answer.exclude and max(ids, default=0) > here.forgotten,  # a forgotten question's answer is too
+    )
+    new = tx.insert(messages).values(row)
+    again = {name: new.excluded[name] for name in ("text", "at", "in_context", "hidden")}
+    await tx.conn.execute(new.on_conflict_do_update(index_elements=[m.turn], index_where=ANSWER, set_=again))
+    for id, entry in entries.items():
+        closed = sa.update(ledger).where(ledger.c.id == id, ledger.c.turn == turn.id).values(entry_values(entry))
+        await tx.conn.execute(closed)
+
+
+async def postpone(tx: Tx, turn: Turn, until: int) -> None:
+    await _fenced(tx, turn, owner=None, not_before=until)
+    await tx.wake()
+
+
+async def end(tx: Tx, turn: Turn, outcome: Outcome) -> None:
+    await _fenced(tx, turn, state=TurnState.ENDED, outcome=outcome, owner=None)
+    await tx.wake()
+
+
+async def intend(tx: Tx, turn: Turn, index: int, *, repeat: bool) -> None:
+    await _fence(tx, turn)
+    new = tx.insert(posts).values(turn=turn.id, position=index, post=None, digest="", repeats=int(repeat))
+    again = {"post": None, "digest": "", "repeats": posts.c.repeats + int(repeat)}
+    await tx.conn.execute(new.on_conflict_do_update(index_elements=[posts.c.turn, posts.c.position], set_=again))
+
+
+async def posted(tx: Tx, turn: Turn, index: int, post: PostId, digest: str) -> None:
+    await _fence(tx, turn)
+    new = tx.insert(posts).values(turn=turn.id, position=index, post=post, digest=digest, repeats=0)
+    again = {"post": post, "digest": digest}
+    await tx.conn.execute(new.on_conflict_do_update(index_elements=[posts.c.turn, posts.c.position], set_=again))
+
+
+async def dropped(tx: Tx, turn: Turn, index: int) -> None:
+    await _fence(tx, turn)
+    await tx.conn.execute(sa.delete(posts).where(posts.c.turn == turn.id, posts.c.position == index))
+
+
+async def _fence(tx: Tx, turn: Turn) -> None:
+    mine = sa.select(turns.c.id).where(turns.c.id == turn.id, turns.c.attempt == turn.attempt)
+    if (await tx.conn.execute(mine.with_for_update())).first() is None:
+        raise Superseded
+
+
+async def _fenced(tx: Tx, turn: Turn, **changed: Any) -> None:
+    mine = sa.update(turns).where(turns.c.id == turn.id, turns.c.attempt == turn.attempt)
+    if (await tx.conn.execute(mine.values(**changed).returning(turns.c.id))).first() is None:
+        raise Superseded
+
+
+async def _lose(tx: Tx, which: sa.ColumnElement[bool]) -> None:
+    """Nobody will hear how these calls ended."""
+    await tx.conn.execute(sa.update(ledger).where(which, ledger.c.ended.is_(None)).values(ended=tx.now, finish=LOST))

@@ -1,0 +1,98 @@
+"""What all tests share: simulated time, Chromium, no way out of this machine, and no silent skips in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from tests.fakes.clock import SimClock
+
+LOOPBACK = ("", "::1", "localhost", "0.0.0.0", "::")
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+_strangers: list[str] = []
+
+
+class OutsideWorld(PermissionError):
+    """A test tried to leave this machine. An OSError, as a real refusal would be; the test fails in any case."""
+
+
+def _local(host: str) -> bool:
+    return host in LOOPBACK or host.startswith("127.")
+
+
+def _watch(event: str, args: tuple[object, ...]) -> None:
+    """An audit hook: it sees each connection of this process, whichever library makes it."""
+    if event in ("socket.connect", "socket.sendto"):
+        address = args[1]
+        host = address[0] if isinstance(address, tuple) and address else None  # a Unix socket's address is a string
+    elif event == "socket.getaddrinfo":
+        host = args[0]
+    else:
+        return
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if isinstance(host, str) and not _local(host):
+        _strangers.append(f"{event} {host!r}")
+        raise OutsideWorld(f"tests stay on this machine: {event} {host!r}")
+
+
+sys.addaudithook(_watch)
+
+
+@pytest.fixture(autouse=True)
+def _stay_at_home() -> Iterator[None]:
+    """Fails the test that tried to reach another machine, also where the code under test caught the error."""
+    _strangers.clear()
+    yield
+    tried, _strangers[:] = list(_strangers), []
+    assert not tried, f"tests stay on this machine, this one tried: {tried}"
+
+
+@pytest.fixture
+def strangers() -> list[str]:
+    """What the guard has seen in this test so far; a test that means to be caught empties it."""
+    return _strangers
+
+
+@pytest.fixture
+def clock() -> SimClock:
+    return SimClock()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the browser."""
+    for name in CHROMIUM:
+        if path := shutil.which(name):
+            return path
+    pytest.skip("the page is tested in Chromium: sudo apt-get install chromium")
+
+
+def in_ci() -> bool:
+    return os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
+
+
+def _no_skips(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """With CI set, what would be skipped is a failure: there, everything has to be at hand."""
+    if in_ci() and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"skipped although CI is set: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _no_skips(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _no_skips(report)
+    return report

@@ -1,0 +1,156 @@
+"""A chat platform at the seam `Adapter`: it shows what it was given, keeps a record, and fails as a script says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from bot.errors import AdapterError, Gone
+from bot.markdown import plain
+from bot.types import (
+    Account,
+    AsgiApp,
+    Attachment,
+    Bucket,
+    Call,
+    Chat,
+    Clock,
+    Features,
+    FindPost,
+    Intake,
+    IncomingMessage,
+    Kind,
+    Limits,
+    Person,
+    Piece,
+    PostId,
+    Query,
+    Status,
+)
+
+CHAT = Chat("fake", "bot", "room")
+ANN = Person("ann", "Ann")
+BEN = Person("ben", "Ben")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What happens to a call: `error` raised before or after the call had its effect, `delay` seconds before either."""
+
+    error: AdapterError | None = None
+    when: Literal["before", "after"] = "before"
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One call that was made: when (seconds of the clock), what, and where."""
+
+    at: float
+    what: Literal["new", "change", "delete"]
+    chat: Chat
+    post: PostId | None
+    piece: Piece | None
+
+
+@dataclass(slots=True)
+class FakePlatform:
+    """`troubles` by number of the `put` call, from 1. `shown` is what people see, in order, per chat."""
+
+    clock: Clock
+    size: int = 200
+    buckets: Callable[[Chat, Call], tuple[Bucket, ...]] = lambda chat, call: ()
+    frame: float = 0.0
+    readable: bool = False
+    troubles: dict[int, Trouble] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    made: list[Made] = field(default_factory=list)
+    statuses: int = 0
+    posts: dict[PostId, tuple[Chat, Piece]] = field(default_factory=dict)
+    frames: list[dict[PostId, Piece]] = field(default_factory=list)
+    gone: set[Chat] = field(default_factory=set)
+    _number: int = 0
+
+    @property
+    def account(self) -> Account:
+        return Account("fake", "bot", "Fake")
+
+    @property
+    def features(self) -> Features:
+        return Features(find=self.readable)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.size, lambda blocks: len(plain(blocks)), self.buckets, frame=self.frame)
+
+    @property
+    def http(self) -> Mapping[str, AsgiApp]:
+        return {}
+
+    async def run(self, intake: Intake) -> None:
+        await asyncio.Event().wait()
+
+    async def put(self, chat: Chat, piece: Piece | None, at: PostId | None = None) -> PostId:
+        trouble = self.troubles.get(len(self.made) + 1, Trouble())
+        self.made.append(
+            Made(self.clock.monotonic(), "delete" if piece is None else "change" if at else "new", chat, at, piece)
+        )
+        if trouble.delay:
+            await self.clock.sleep(trouble.delay)
+        if trouble.error is not None and trouble.when == "before":
+            raise trouble.error
+        post = self._do(chat, piece, at)
+        self.frames.append({id: piece for id, (_, piece) in self.posts.items()})
+        if trouble.error is not None:
+            raise trouble.error
+        return post
+
+    def _do(self, chat: Chat, piece: Piece | None, at: PostId | None) -> PostId:
+        if chat in self.gone:
+            raise Gone("the bot was removed")
+        if piece is None:
+            self.posts.pop(at or "", None)
+            return at or ""
+        assert self.limits.measure(piece.blocks) <= self.size, "a piece is too long"
+        if at is None:
+            self._number += 1
+            at = f"p{self._number}"
+        elif at not in self.posts:
+            raise Gone("message to edit not found")
+        self.posts[at] = (chat, piece)
+        return at
+
+    async def status(self, chat: Chat, what: Status) -> None:
+        self.statuses += 1
+
+    async def fetch(self, ref: str, to: Path, limit: int) -> None:
+        to.write_bytes(self.files[ref])
+
+    async def ask(self, query: Query) -> Any:
+        assert isinstance(query, FindPost)
+        for id, (chat, piece) in self.posts.items():
+            if chat == query.chat and piece.key == query.key:
+                return id
+        return None
+
+    # ── what people see, and do ──
+
+    def shown(self, chat: Chat = CHAT) -> list[Piece]:
+        return [piece for place, piece in self.posts.values() if place == chat]
+
+    def text(self, chat: Chat = CHAT) -> str:
+        """All messages of a chat, as plain text, one below the other."""
+        return "\n".join(plain(piece.blocks) for piece in self.shown(chat))
+
+    def says(
+        self, text: str, *, chat: Chat = CHAT, by: Person = ANN, key: str = "", files: Sequence[str] = (), **more: Any
+    ) -> IncomingMessage:
+        self._number += 1
+        attachments = tuple(Attachment(Kind.IMAGE, ref, "image/png") for ref in files)
+        number = f"m{self._number}"
+        return IncomingMessage(
+            key or f"fake:{number}", chat, by, text, self.clock.now(), attachments, post=number, **more
+        )

@@ -1,0 +1,178 @@
+"""History and settings become a request: order, budget, speakers, pictures, and texts cut for translation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.chat_api.catalogue import Catalogue
+from bot.chat_api.languages import detect
+from bot.chat_api.tokens import estimate
+from bot.prompt import CEILING, Scene, budget, build, fitting, translations
+from bot.types import (
+    Attachment,
+    Chat,
+    ChatSettings,
+    ImagePart,
+    Kind,
+    Message,
+    ModelRequest,
+    Person,
+    PromptMessage,
+    Role,
+    TextPart,
+    Translation,
+)
+from tests.fakes.clock import START
+
+CHAT = Chat("fake", "bot", "room")
+ANN, BEN = Person("1", "Ann"), Person("2", "Ben")
+CATALOGUE = Catalogue()
+SETTINGS = ChatSettings("qwen-plus")
+SCENE = Scene(START)
+PICTURE = Attachment(Kind.IMAGE, "cat.png")
+
+
+def message(id: int, text: str, role: Role = Role.USER, author: Person = ANN, **more: object) -> Message:
+    return Message(id, CHAT, id, role, author, text, START, **more)  # type: ignore[arg-type]  # the fields by name
+
+
+def ask(
+    question: list[Message], past: list[Message] | None = None, *, settings: ChatSettings = SETTINGS, **more: object
+) -> ModelRequest:
+    """`past` oldest first."""
+    arguments = {"scene": SCENE, "images": {}, "estimate": estimate} | more
+    scene, images = arguments.pop("scene"), arguments.pop("images")
+    return build(
+        settings,
+        CATALOGUE.info(settings.model),
+        scene,  # type: ignore[arg-type]
+        question,
+        list(reversed(past or [])),
+        images,  # type: ignore[arg-type]
+        arguments.pop("estimate"),  # type: ignore[arg-type]
+        **arguments,  # type: ignore[arg-type]
+    )
+
+
+def test_the_system_prompt_comes_first_and_knows_date_zone_title_and_speakers() -> None:
+    scene = Scene(1_795_305_600_000, "Asia/Shanghai", "Tea house", group=True)
+    request = ask([message(1, "hi")], settings=replace(SETTINGS, system="Be brief."), scene=scene)
+    system = request.messages[0]
+    assert system.role == "system"
+    assert isinstance(system.content, str)
+    assert system.content.startswith("Be brief.")
+    for known in ("2026-11-22", "Sunday", "Asia/Shanghai", "Tea house", "Ann"):
+        assert known in system.content
+
+
+def test_history_stands_in_order_before_the_question_and_roles_alternate() -> None:
+    past = [message(1, "one"), message(2, "ONE", Role.ASSISTANT), message(3, "two"), message(4, "two more")]
+    request = ask([message(5, "three")], past)
+    assert [(m.role, m.content) for m in request.messages[1:]] == [
+        ("user", "one"),
+        ("assistant", "ONE"),
+        ("user", "two\ntwo more\nthree"),
+    ]
+
+
+def test_in_a_group_lines_carry_their_speakers() -> None:
+    request = ask([message(1, "hi"), message(2, "hello", author=BEN)], scene=Scene(START, group=True))
+    assert request.messages[-1].content == "Ann: hi\nBen: hello"
+
+
+def test_what_a_message_replies_to_comes_along() -> None:
+    request = ask([message(1, "is this so?", quoted="the moon\nis cheese")])
+    assert request.messages[-1].content == "> the moon\n> is cheese\nis this so?"
+
+
+def test_the_oldest_goes_when_the_budget_is_used_up_and_never_the_question() -> None:
+    small = replace(CATALOGUE.info("qwen-plus"), context=3000, max_output=1000)
+    past = [message(n, f"message {n} " + "word " * 100, Role.ASSISTANT if n % 2 else Role.USER) for n in range(40)]
+    request = build(SETTINGS, small, SCENE, [message(99, "the question")], past[::-1], {}, estimate)
+    contents = [m.content for m in request.messages]
+    assert contents[0].startswith("You are")  # type: ignore[union-attr]
+    assert contents[-1] == "the question"
+    assert request.messages[1].role == "user"
+    assert "message 38" in str(contents[-2]) or "message 39" in str(contents[-2])
+    assert not any("message 0 " in str(content) for content in contents)
+    assert sum(estimate(str(content)) for content in contents) <= budget(small, {})
+
+
+def test_a_question_that_is_too_long_is_sent_whole_without_history() -> None:
+    small = replace(CATALOGUE.info("qwen-plus"), context=1000, max_output=500)
+    long = "word " * 5000
+    request = build(SETTINGS, small, SCENE, [message(2, long)], [message(1, "old")], {}, estimate)
+    assert [m.content for m in request.messages[1:]] == [long]
+
+
+def test_a_limit_that_the_gateway_named_counts() -> None:
+    info = CATALOGUE.info("qwen-plus")
+    assert budget(info, {}) == CEILING
+    assert budget(info, {}, limit=1000) == 900
+
+
+def test_pictures_are_parts_and_a_missing_one_is_a_word() -> None:
+    seen = ask([message(1, "what?", attachments=(PICTURE,))], images={"cat.png": ImagePart("data:x", 100)})
+    assert seen.messages[-1].content == (TextPart("what?"), ImagePart("data:x", 100))
+    unseen = ask([message(1, "what?", attachments=(PICTURE,))])
+    assert unseen.messages[-1].content == "[picture]\nwhat?"
+
+
+def test_a_picture_without_words_gets_the_question_everybody_means() -> None:
+    request = ask([message(1, "", attachments=(PICTURE,))], images={"cat.png": ImagePart("data:x")})
+    assert request.messages[-1].content == (TextPart("What is in this picture?"), ImagePart("data:x"))
+
+
+def test_a_picture_that_does_not_fit_becomes_a_word() -> None:
+    small = replace(CATALOGUE.info("qwen-vl-plus"), context=1500, max_output=500)
+    past = [message(1, "look", attachments=(PICTURE,))]
+    images = {"cat.png": ImagePart("data:x", 1280)}
+    request = build(SETTINGS, small, SCENE, [message(2, "and now?")], past, images, estimate)
+    assert [m.content for m in request.messages[1:]] == ["[picture]\nlook\nand now?"]
+
+
+def test_parameters_the_model_can_not_have_are_left_out() -> None:
+    parameters = {"enable_search": True, "temperature": 0.5}
+    assert fitting(parameters, CATALOGUE.info("qwen-plus")) == parameters
+    assert fitting(parameters, CATALOGUE.info("qwen-vl-plus")) == {"temperature": 0.5}
+
+
+# ── translation ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TRANSLATING = replace(SETTINGS, translation=Translation("English"), parameters={"enable_search": True})
+
+
+def translate(text: str) -> tuple[tuple[str, ModelRequest], ...]:
+    return translations(TRANSLATING, CATALOGUE.info("qwen-mt-turbo"), [message(1, text)], estimate, detect)
+
+
+def test_a_translation_is_one_user_message_and_names_both_languages() -> None:
+    ((separator, request),) = translate("你好，世界")
+    assert separator == ""
+    assert request.messages == (PromptMessage("user", "你好，世界"),)
+    assert request.translation == Translation("English", "Chinese")
+    assert "enable_search" not in request.parameters
+
+
+def test_a_long_text_goes_paragraph_by_paragraph_and_reads_the_same_when_joined() -> None:
+    text = "\n\n".join(f"第{n}段。" + "这是一个很长的句子，里面有很多字。" * 12 for n in range(12))
+    parts = translate(text)
+    assert len(parts) > 2
+    assert "".join(separator + str(request.messages[0].content) for separator, request in parts) == text
+    assert all(estimate(str(request.messages[0].content)) <= 682 for _, request in parts)
+
+
+@given(st.text(alphabet=st.sampled_from("ab 。.\n汉"), max_size=3000))
+def test_no_letter_is_lost_in_cutting(text: str) -> None:
+    parts = translations(TRANSLATING, replace(CATALOGUE.info("qwen-mt-turbo"), context=192), [message(1, text)], estimate, detect)
+    joined = "".join(separator + str(request.messages[0].content) for separator, request in parts)
+    assert joined.split() == text.split()
+
+
+def test_a_chat_that_does_not_translate_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="translate"):
+        translations(SETTINGS, CATALOGUE.info("qwen-mt-turbo"), [message(1, "x")], estimate, detect)
