@@ -86,7 +86,7 @@ endef
 # install(what to install, words for it): pip says nothing but errors, so dots show that it is alive.
 define install
 printf 'magpie: installing %s into $(VENV) (once; a minute or so) ' $(2); \
-( while sleep 2 >/dev/null && kill -0 $$$$ 2>/dev/null; do printf .; done ) & dots=$$!; \
+( while sleep 2 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do printf .; done ) & dots=$$!; \
 if $(PY) -m pip install -qq --disable-pip-version-check --no-input -c requirements.lock -e $(1); then \
   kill $$dots 2>/dev/null; echo ' done'; \
 else \

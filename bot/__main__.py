@@ -104,7 +104,7 @@ def _ask(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from bot.app import doctor
 
-    return asyncio.run(doctor())
+    return asyncio.run(doctor(tell=print))
 
 
 def _database(options: argparse.Namespace) -> int:

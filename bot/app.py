@@ -8,11 +8,11 @@ import logging
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters import switched_on
+from adapters import checks_of_platforms, switched_on
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client
 from bot.chat_api.learned import Learned
@@ -21,6 +21,7 @@ from bot.clock import SystemClock
 from bot.commands import Commands, GatewayFacts
 from bot.config import Settings, Toml, load_settings, load_toml
 from bot.dispatcher import Dispatcher
+from bot.doctor import Check, Finding, check_key, examine
 from bot.errors import MagpieError, SettingError
 from bot.gate import Gate
 from bot.gateway import make_gateway, sandboxed
@@ -31,14 +32,15 @@ from bot.media import MediaStore
 from bot.planning import Options, Planner
 from bot.serving import Server, listen
 from bot.turns import Turns
-from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, Store, Surroundings
+from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, Store, Surroundings, Text
 from storage import DataLock, open_store
 
-__all__ = ["App", "build", "demo", "opened_store", "run", "upgrade"]
+__all__ = ["App", "build", "demo", "doctor", "opened_store", "run", "upgrade"]
 
 log = logging.getLogger(__name__)
 
 Announce = Callable[[str], None]
+_NONE_ON = "no platform is switched on. Set WEB=on for the local page, or try it first with `magpie demo`"
 
 
 @dataclass(slots=True)
@@ -98,9 +100,7 @@ async def build(settings: Settings, toml: Toml, store: Store, client: Client, ca
     surroundings = Surroundings(store, catalogue.all, clock, client.gateway, {"model": settings.chat_model})
     adapters = {name: open_adapter(surroundings) for name, open_adapter in switched_on().items()}
     if not adapters:
-        raise SettingError(
-            "WEB", "no platform is switched on. Set WEB=on for the local page, or try it first with `magpie demo`"
-        )
+        raise SettingError("WEB", _NONE_ON)
     calibration = Calibration()
     media = MediaStore(settings.data_dir / "media", clock)
     planner = Planner(store, client, media, clock, options, calibration)
@@ -171,6 +171,30 @@ async def upgrade(*, announce: Announce) -> None:
     set_up(settings.log_level, settings.log_format)
     async with opened_store(settings, SystemClock(), announce):
         announce(f"The database is at this version: {_shown(settings.store_url)}")
+
+
+async def doctor(*, tell: Announce) -> int:
+    """`magpie doctor`: 0 if all is well, 1 if not."""
+    settings, toml = load_settings(), load_toml()
+    set_up("error", settings.log_format)
+    clock = SystemClock()
+
+    async def store() -> Sequence[Finding]:
+        async with opened_store(settings, clock, lambda line: None):
+            return [(True, Text("The database can be used: {url}.", {"url": _shown(settings.store_url)}))]
+
+    async def key() -> Sequence[Finding]:
+        client = Client(make_gateway(settings, toml), Catalogue(toml.models), clock, learned=Learned())
+        try:
+            return await check_key(client, settings.chat_model)
+        finally:
+            await client.aclose()
+
+    checks = [Check("database", store), Check("gateway", key)]
+    checks += [Check(name, look) for name, look in checks_of_platforms().items()]
+    if len(checks) == 2:
+        tell(f"NOT  platforms {_NONE_ON}")
+    return 0 if await examine(checks, tell) and len(checks) > 2 else 1
 
 
 @contextlib.asynccontextmanager

@@ -50,6 +50,11 @@ class Turns:
             if running.turn.chat == chat and turn in (None, running.turn.id):
                 running.stop.set()
 
+    @property
+    def count(self) -> int:
+        """Turns that run now."""
+        return len(self._running)
+
     async def run(self) -> None:
         """Start turns as they become due, until `drain`. First frees what a dead process left."""
         async with self._store.watch(self.wake):

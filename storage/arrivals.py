@@ -1,7 +1,7 @@
 """What comes in becomes durable, each event in one transaction and once: its key is inserted first.
 
-On PostgreSQL the chat's row is locked next, so that what happens in one chat happens in one order, and turns after it: who
-locks in this order never waits in a circle.
+On PostgreSQL the chat's row is locked next, so that what happens in one chat happens in one order, and turns after it:
+who locks in this order never waits in a circle.
 """
 
 from __future__ import annotations
@@ -46,14 +46,19 @@ async def accept(tx: Tx, message: IncomingMessage, *, wait: float, limit: int) -
     lane = message.author.id if message.group else ""
     waiting = await _waiting(tx, message.chat, lane)
     if waiting is not None and await _count(tx, waiting.id) >= limit:
-        await tx.conn.execute(sa.delete(inbound).where(inbound.c.key == message.key))  # its refusal can still be answered
+        await tx.conn.execute(
+            sa.delete(inbound).where(inbound.c.key == message.key)
+        )  # its refusal can still be answered
         return Accepted(None, full=True)
     due = tx.now + round(wait * 1000) if wait > 0 else 0
     if waiting is None:
         turn = await _new_question(tx, message, lane, due)
     else:
         turn = waiting.id
-        changed = {"not_before": min(due, waiting.created + _LONGEST_WAIT), "reply_to": message.post or turns.c.reply_to}
+        changed = {
+            "not_before": min(due, waiting.created + _LONGEST_WAIT),
+            "reply_to": message.post or turns.c.reply_to,
+        }
         await tx.conn.execute(sa.update(turns).where(turns.c.id == turn).values(changed))
     await _save_user_message(tx, message, turn, in_context=True)
     await tx.wake()
@@ -154,7 +159,7 @@ async def touch(tx: Tx, chat: Chat, *, title: str = "", said: bool = False) -> N
     await tx.conn.execute(new.on_conflict_do_update(index_elements=[chats.c.key], set_=changed))
 
 
-async def _waiting(tx: Tx, chat: Chat, lane: str) -> sa.Row[Any] | None:
+async def _waiting(tx: Tx, chat: Chat, lane: str) -> sa.Row[int, int] | None:
     query = sa.select(turns.c.id, turns.c.created).where(turns.c.chat == chat.key, turns.c.lane == lane, WAITING_FIRST)
     return (await tx.conn.execute(query.with_for_update())).first()
 
@@ -180,9 +185,7 @@ async def _new_question(tx: Tx, message: IncomingMessage, lane: str, due: int) -
     return await _insert(tx, turns, row)
 
 
-async def _save_user_message(
-    tx: Tx, event: IncomingMessage | Edited, turn: int | None, *, in_context: bool
-) -> None:
+async def _save_user_message(tx: Tx, event: IncomingMessage | Edited, turn: int | None, *, in_context: bool) -> None:
     row = message_values(
         chat=event.chat.key,
         turn=turn,

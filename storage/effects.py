@@ -46,7 +46,7 @@ async def _stop(tx: Tx, effect: Stop) -> None:
 
 
 async def _reopen(tx: Tx, effect: Reopen) -> None:
-    """Locks the chat's open questions: a claim that has looked already ends first, or finds this turn before its own."""
+    """Locks the chat's open questions: a claim that has looked already ends first, or finds this one before its own."""
     t = turns.c
     in_chat = [t.chat == effect.chat.key, t.kind == TurnKind.QUESTION]
     await tx.conn.execute(sa.select(t.id).where(*in_chat, OPEN).order_by(t.id).with_for_update())

@@ -1,7 +1,7 @@
 """Connections and transactions: one writer and some readers on SQLite, a pool on PostgreSQL.
 
-A transaction runs in a task of its own. Whoever waits for it may be cancelled, it is not: SQLAlchemy throws away a connection
-that was cancelled in the middle, and with it a whole database in memory.
+A transaction runs in a task of its own. Whoever waits for it may be cancelled, it is not: SQLAlchemy throws away a
+connection that was cancelled in the middle, and with it a whole database in memory.
 """
 
 from __future__ import annotations
@@ -151,13 +151,15 @@ class Database:
         if self.memory:
             engine = _sqlite(self.url, "BEGIN IMMEDIATE", poolclass=StaticPool)
             return engine, engine
-        writer = _sqlite(self.url, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=FULL", pool_size=1, max_overflow=0)
+        writer = _sqlite(
+            self.url, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=FULL", pool_size=1, max_overflow=0
+        )
         return writer, _sqlite(self.url, "BEGIN", "query_only=ON", pool_size=_READERS, max_overflow=0)
 
 
 def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> AsyncEngine:
-    """An engine whose transactions begin with `begin`: left alone, Python's driver begins none before the first write, and
-    what was read until then may be outdated when it is written back."""
+    """An engine whose transactions begin with `begin`: left alone, Python's driver begins none before the first write,
+    and what was read until then may be outdated when it is written back."""
     timeout = float(str(url.query.get("timeout", _BUSY_SECONDS)))
     engine = create_async_engine(url, connect_args={"timeout": timeout}, **pool)
 

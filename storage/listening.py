@@ -1,4 +1,4 @@
-"""PostgreSQL: one session of our own, which says that we live (an advisory lock) and hears what others queue (LISTEN)."""
+"""PostgreSQL: a session of our own, which says that we live (an advisory lock) and hears what others queue (LISTEN)."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def upgrade(connection: sa.Connection, progress: Callable[[str], None] | None = 
         nonlocal done
         done += 1
         if progress is not None:
-            progress("Preparing the database: step {done} of {steps}".format(done=done, steps=steps))
+            progress(f"Preparing the database: step {done} of {steps}")
 
     config = Config()
     config.set_main_option("script_location", _option(_SCRIPTS))

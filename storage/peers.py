@@ -42,16 +42,15 @@ class NoPeers:
 
 
 class FilePeers(NoPeers):
-    """SQLite: each process holds a lock on a small file of its own in a directory beside the database.
+    """SQLite: each process holds a lock on a small file of its own beside the database.
 
     Nothing is heard of the others: one process works on a SQLite file (`DataLock`), the next one finds what it left.
     """
 
-    def __init__(self, directory: Path, owner: str) -> None:
-        self._directory = directory
+    def __init__(self, database: Path, owner: str) -> None:
+        self._database = database
         self._path = self._of(owner)
         try:
-            directory.mkdir(exist_ok=True)
             self._file = lock_file(self._path)
         except OSError as error:
             raise StoreError(detail=str(error)) from error
@@ -66,7 +65,8 @@ class FilePeers(NoPeers):
             self._file = None
 
     def _of(self, owner: str) -> Path:
-        return self._directory / hashlib.sha256(owner.encode()).hexdigest()[:24]
+        digest = hashlib.sha256(owner.encode()).hexdigest()
+        return self._database.with_name(f"{self._database.name}-owner-{digest[:16]}")
 
 
 def _is_held(path: Path) -> bool:

@@ -59,16 +59,16 @@ def context_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
 
 
 async def history(tx: Tx, chat: Chat, *, before: int | None, limit: int) -> Sequence[Message]:
-    return [message_from(row) for row in (await tx.conn.execute(history_query(chat, before, limit))).mappings()]
+    return [message_from(dict(row)) for row in (await tx.conn.execute(history_query(chat, before, limit))).mappings()]
 
 
 async def context(tx: Tx, chat: Chat, *, before: int | None, limit: int) -> Sequence[Message]:
-    return [message_from(row) for row in (await tx.conn.execute(context_query(chat, before, limit))).mappings()]
+    return [message_from(dict(row)) for row in (await tx.conn.execute(context_query(chat, before, limit))).mappings()]
 
 
 async def question(tx: Tx, id: int) -> Sequence[Message]:
     query = sa.select(messages).where(messages.c.turn == id, messages.c.role == Role.USER).order_by(messages.c.id)
-    return [message_from(row) for row in (await tx.conn.execute(query)).mappings()]
+    return [message_from(dict(row)) for row in (await tx.conn.execute(query)).mappings()]
 
 
 async def settings_in_force(tx: Tx, chat: Chat) -> Sequence[SettingRow]:
@@ -96,7 +96,7 @@ async def conversations(tx: Tx, platform: str, account: str, *, limit: int) -> S
     ]
 
 
-async def turns_of(tx: Tx, query: sa.Select[Any] | sa.ReturningUpdate[Any]) -> list[Turn]:
+async def turns_of(tx: Tx, query: sa.Executable) -> list[Turn]:
     """The turns whose rows `query` gives, with their posts."""
     rows = (await tx.conn.execute(query)).mappings().all()
     ids = [row["id"] for row in rows]
@@ -125,7 +125,7 @@ async def last_turn(tx: Tx, chat: Chat) -> Turn | None:
 
 async def entries(tx: Tx, id: int) -> Sequence[LedgerEntry]:
     query = sa.select(ledger).where(ledger.c.turn == id).order_by(ledger.c.id)
-    return [entry_from(row) for row in (await tx.conn.execute(query)).mappings()]
+    return [entry_from(dict(row)) for row in (await tx.conn.execute(query)).mappings()]
 
 
 async def spending(tx: Tx, *, chat: Chat | None, since: int) -> Spending:
@@ -138,7 +138,9 @@ async def spending(tx: Tx, *, chat: Chat | None, since: int) -> Spending:
             sa.func.coalesce(sa.func.sum(e.input), 0).label("input"),
             sa.func.coalesce(sa.func.sum(e.output), 0).label("output"),
             sa.func.sum(sa.case((e.estimated, 1), else_=0)).label("estimated"),
-            sa.type_coerce(sa.cast(sa.func.sum(sa.type_coerce(e.cost, sa.BigInteger)), sa.BigInteger), e.cost.type).label("cost"),
+            sa.type_coerce(
+                sa.cast(sa.func.sum(sa.type_coerce(e.cost, sa.BigInteger)), sa.BigInteger), e.cost.type
+            ).label("cost"),
         )
         .where(e.started >= since)
         .group_by(e.currency)
@@ -161,7 +163,9 @@ async def balance(tx: Tx, gateway: str) -> BalanceReading | None:
     b = balances.c
     newest = sa.select(balances).where(b.gateway == gateway).order_by(b.at.desc(), b.id.desc()).limit(1)
     row = (await tx.conn.execute(newest)).first()
-    return row and BalanceReading(row.gateway, Money(row.amount, row.currency), row.at, row.source)
+    if row is None:
+        return None
+    return BalanceReading(row.gateway, Money(row.amount, row.currency), row.at, row.source)
 
 
 async def lessons(tx: Tx, gateway: str) -> Mapping[str, Json]:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from bot.types import (
     Accepted,
     Answer,
@@ -42,12 +40,11 @@ from storage.peers import FilePeers, NoPeers, Peers
 __all__ = ["DataLock", "SqlStore", "open_store"]
 
 
-async def open_store(
-    url: str, *, owner: str, clock: Clock, progress: Callable[[str], None] | None = None
-) -> SqlStore:
+async def open_store(url: str, *, owner: str, clock: Clock, progress: Callable[[str], None] | None = None) -> SqlStore:
     """Open the database at `url` and bring it up to date; `progress` hears of the steps, if there are any.
 
-    `url`: sqlite:// (in memory), sqlite:///path, postgresql://...; `owner` names this process, for people. Raises StoreError.
+    `url`: sqlite:// (in memory), sqlite:///path, postgresql://...; `owner` names this process for people.
+    Raises StoreError.
     """
     parsed = parse_url(url)
     database = Database(parsed, owner=f"{owner}/{secrets.token_hex(8)}", clock=clock)
@@ -67,7 +64,7 @@ async def _peers(database: Database, clock: Clock) -> Peers:
     if database.memory:
         return NoPeers()
     if not database.postgres:
-        return FilePeers(Path(f"{database.place}-owners"), database.owner)
+        return FilePeers(Path(database.place), database.owner)
     from storage.listening import PostgresPeers  # needs psycopg, which only PostgreSQL does
 
     peers = PostgresPeers(database.url, owner=database.owner, clock=clock)
@@ -75,7 +72,7 @@ async def _peers(database: Database, clock: Clock) -> Peers:
     return peers
 
 
-class SqlStore:
+class SqlStore(Store):
     """`busy` tells whether a transaction is under way."""
 
     def __init__(self, database: Database, peers: Peers) -> None:

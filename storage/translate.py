@@ -11,7 +11,9 @@ from bot.errors import StoreError, StoreFull, StoreLocked
 
 __all__ = ["translated"]
 
-_UNREADABLE = "The database {path} can't be opened. Look whether its directory exists, and who may read and write there."
+_UNREADABLE = (
+    "The database {path} can't be opened. Look whether its directory exists, and who may read and write there."
+)
 _READ_ONLY = "The database {path} can't be written. Look who may write to it and to its directory."
 _FOREIGN = "{path} is not a database of magpie. Set another DATABASE_URL or DATA_DIR."
 _AWAY = "The database {path} can't be reached. Look at DATABASE_URL, and whether the server runs."
@@ -35,9 +37,10 @@ _TABLE: tuple[tuple[str, type[StoreError], str | None], ...] = (
 @contextmanager
 def translated(path: str, *errors: type[Exception]) -> Iterator[None]:
     """Raises StoreError for what SQLAlchemy, or one of `errors`, raises inside. `path` is the database for people."""
+    foreign: tuple[type[Exception], ...] = (SQLAlchemyError, *errors)
     try:
         yield
-    except (SQLAlchemyError, *errors) as error:
+    except foreign as error:
         cause = getattr(error, "orig", None) or error
         words = f"{type(cause).__name__}: {cause}"
         for sign, kind, text in _TABLE:

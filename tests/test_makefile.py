@@ -1,6 +1,6 @@
 """What a stranger meets first: `make demo` finds a Python or says how to get one, and installs once.
 
-Python is a stub here, first on a PATH of its own: it makes a venv of stubs, and keeps a list of what it was asked to do.
+Python is a stub here, on a PATH of its own: it makes a venv of stubs, and keeps a list of what it was asked to do.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 
 from tests.project import ROOT
 
-TOOLS = ("make", "sh", "sleep", "touch", "rm", "mkdir", "cp", "cat", "chmod")
+TOOLS = ("make", "sh", "echo", "sleep", "touch", "rm", "mkdir", "cp", "cat", "chmod")
 # $WORDS keeps what was done; $HAS says which Python this is.
 PYTHON = """#!/bin/sh
 case "$*" in

@@ -97,10 +97,14 @@ def test_the_chats_language_goes_before_the_persons() -> None:
     assert spoken([row(ROOM, "language", "en"), row(THREAD, "language", None)], "fr") == "en"
 
 
-names = st.sampled_from(["model", "system", "translate", "language", "temperature", "stop", "what"]) | st.text(max_size=5)
+names = st.sampled_from(["model", "system", "translate", "language", "temperature", "stop", "what"]) | st.text(
+    max_size=5
+)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.sampled_from(["target", "source", "x"]), each, max_size=3),
+    lambda each: (
+        st.lists(each, max_size=3) | st.dictionaries(st.sampled_from(["target", "source", "x"]), each, max_size=3)
+    ),
     max_leaves=4,
 )
 

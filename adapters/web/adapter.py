@@ -7,7 +7,7 @@ between the two.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +27,16 @@ from bot.types import (
     Bucket,
     Call,
     Chat,
-    Clock,
     Features,
     FindPost,
     Intake,
     Json,
     Limits,
-    ModelInfo,
     Piece,
     PostId,
     Query,
-    Reader,
     Status,
+    Surroundings,
 )
 
 __all__ = ["WebAdapter"]
@@ -52,34 +50,20 @@ def _no_buckets(_chat: Chat, _call: Call) -> tuple[Bucket, ...]:
 
 
 class WebAdapter:
-    """`reader` is the store's read half and `models` what the picker offers. `gateway` names whose balance is shown ('': that
-    of the last answer), `defaults` what holds where nothing is set (by the names of settings rows)."""
+    """SettingError if the settings would let strangers in."""
 
-    def __init__(
-        self,
-        settings: WebSettings,
-        reader: Reader,
-        models: Callable[[], Sequence[ModelInfo]],
-        clock: Clock,
-        *,
-        gateway: str = "",
-        defaults: Mapping[str, Json] | None = None,
-    ) -> None:
+    def __init__(self, settings: WebSettings, surroundings: Surroundings) -> None:
         settings.check()
-        self._reader = reader
+        self._reader = surroundings.reader
         self._rooms = Rooms()
         self._files = Files(settings.data_dir / "files")
-        self._sessions = Sessions(settings, clock)
+        self._sessions = Sessions(settings, surroundings.clock)
         self._api = Api(
-            reader=reader,
-            models=models,
-            clock=clock,
+            around=surroundings,
             rooms=self._rooms,
             files=self._files,
             sessions=self._sessions,
             tell=self._tell,
-            gateway=gateway,
-            defaults=dict(defaults or {}),
         )
         self._http: AsgiApp = Guard(self._api.app(), settings, self._sessions)
 
@@ -122,9 +106,7 @@ class WebAdapter:
                 await self._tell(chat, room.remove(post))
                 return post
             turn, post = room.show(piece, at)
-            if piece.growing:
-                _tell_piece(room, turn, post, piece)
-            elif not await self._tell(chat, turn):
+            if piece.growing or not await self._tell(chat, turn):
                 _tell_piece(room, turn, post, piece)
         except StoreError as error:
             raise RetryLater(1.0, detail=str(error)) from error

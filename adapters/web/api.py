@@ -1,8 +1,8 @@
-"""What the page asks for, and what it tells: JSON under /api/, one stream of events per conversation, and the page itself."""
+"""What the page asks for and what it is told: JSON under /api/, a stream of events per conversation, and itself."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,9 @@ from adapters.web.pages import STATIC, Pages
 from adapters.web.rooms import Event, Rooms
 from adapters.web.view import Conversation, file_view, menu_view, model_view, settings_view
 from bot.errors import Gone, MagpieError, StoreError
-from bot.types import Ack, Chat, Clock, Intake, IncomingMessage, Json, ModelInfo, Press, Reader
+from bot.markdown.parser import parse
+from bot.markdown.plain import plain
+from bot.types import Ack, Chat, IncomingMessage, Intake, Press, Surroundings, Turn
 
 __all__ = ["Api"]
 
@@ -45,19 +47,15 @@ class Starting(MagpieError):
 class Api:
     """`tell` makes the page of a chat show a turn anew. Without `intake` nothing can be sent."""
 
-    reader: Reader
-    models: Callable[[], Sequence[ModelInfo]]
-    clock: Clock
+    around: Surroundings
     rooms: Rooms
     files: Files
     sessions: Sessions
     tell: Callable[[Chat, int], Awaitable[bool]]
-    gateway: str
-    defaults: Mapping[str, Json]
     intake: Intake | None = None
 
     def app(self) -> Starlette:
-        pages = Pages(self.sessions, self.clock)
+        pages = Pages(self.sessions, self.around.clock)
         chat = "/api/chats/{id}"
         routes = [
             Route("/", pages.index),
@@ -83,41 +81,33 @@ class Api:
 
     async def start(self, _request: Request) -> Response:
         limits = {"file_bytes": self.files.most, "files": MOST_FILES, "characters": MOST_CHARACTERS}
-        return _json({"limits": limits, "defaults": dict(self.defaults), "password": self.sessions.needed})
+        return _json({"limits": limits, "defaults": dict(self.around.defaults), "password": self.sessions.needed})
 
     async def list_models(self, _request: Request) -> Response:
-        return _json({"models": [model_view(model) for model in self.models()]})
+        return _json({"models": [model_view(model) for model in self.around.models()]})
 
     async def list_chats(self, _request: Request) -> Response:
-        found = await self.reader.chats(inbound.PLATFORM, inbound.ACCOUNT)
+        found = await self.around.reader.chats(inbound.PLATFORM, inbound.ACCOUNT)
         return _json({"chats": [{"id": one.chat.id, "title": one.title, "at": one.at} for one in found]})
 
     async def balance(self, _request: Request) -> Response:
-        gateway = self.gateway or await self._last_gateway()
-        reading = await self.reader.balance(gateway) if gateway else None
+        reading = await self.around.reader.balance(self.around.gateway)
         if reading is None:
             return _json({"balance": None})
         money = {"amount": f"{reading.money.amount:f}", "currency": reading.money.currency}
         return _json({"balance": {**money, "at": reading.at}})
 
-    async def _last_gateway(self) -> str:
-        for summary in (await self.reader.chats(inbound.PLATFORM, inbound.ACCOUNT, limit=1))[:1]:
-            turn = await self.reader.last_turn(summary.chat)
-            entries = await self.reader.ledger(turn.id) if turn is not None else ()
-            return entries[-1].gateway if entries else ""
-        return ""
-
     async def conversation(self, request: Request) -> Response:
         chat = inbound.chat_of(request.path_params["id"])
         before = request.query_params.get("before", "")
         number = int(before) if before.isdecimal() and len(before) < 19 else None
-        view = Conversation(self.reader, chat, self.rooms.of(chat.id))
+        view = Conversation(self.around.reader, chat, self.rooms.of(chat.id))
         return _json(await view.page(number, PAGE))
 
     async def settings(self, request: Request) -> Response:
         chat = inbound.chat_of(request.path_params["id"])
-        rows = await self.reader.settings(chat)
-        return _json({"settings": settings_view(chat, rows), "defaults": dict(self.defaults)})
+        rows = await self.around.reader.settings(chat)
+        return _json({"settings": settings_view(chat, rows), "defaults": dict(self.around.defaults)})
 
     async def events(self, request: Request) -> Response:
         chat = inbound.chat_of(request.path_params["id"])
@@ -129,7 +119,7 @@ class Api:
 
     async def _stream(self, chat: Chat, position: str) -> AsyncIterator[bytes]:
         yield b"retry: 1000\n\n"
-        async for event in self.rooms.of(chat.id).follow(position, self.clock):
+        async for event in self.rooms.of(chat.id).follow(position, self.around.clock):
             yield _wire(event)
 
     async def file(self, request: Request) -> Response:
@@ -147,33 +137,44 @@ class Api:
 
     async def send(self, request: Request) -> Response:
         chat, body, language = await self._posted(request)
-        event = inbound.message(chat, body, language, self.clock.now(), self.files.describe)
-        ack = await self._accept(event)
+        event = inbound.message(chat, body, language, self.around.clock.now(), self.files.describe)
+        ack, told = await self._accept(event)
         turn = ack.turn if ack.turn is not None else await self._turn_of(event)
-        if turn is not None:
+        if turn is not None and turn not in told:
             await self.tell(chat, turn)
         return _json({**_ack_view(ack), "turn": turn})
 
     async def _turn_of(self, event: IncomingMessage) -> int | None:
         """The turn of a message that was sent before: its answer may have got lost on the way to the page."""
-        recent = await self.reader.history(event.chat, limit=PAGE)
+        recent = await self.around.reader.history(event.chat, limit=PAGE)
         return next((message.turn for message in recent if message.post == event.post), None)
 
     async def press(self, request: Request) -> Response:
         chat, body, language = await self._posted(request)
-        return await self._press(inbound.press(chat, body, language, self.clock.now()))
+        return await self._press(inbound.press(chat, body, language, self.around.clock.now()))
 
     async def stop(self, request: Request) -> Response:
         chat, body, language = await self._posted(request)
-        return await self._press(inbound.press(chat, {**body, "action": "/stop"}, language, self.clock.now()))
+        return await self._press(inbound.press(chat, {**body, "action": "/stop"}, language, self.around.clock.now()))
 
     async def _press(self, event: Press) -> Response:
-        ack = await self._accept(event)
-        answered = int(event.post.partition(".")[0]) if event.post else None
-        for turn in {turn for turn in (ack.turn if event.post is None else answered, answered) if turn is not None}:
-            await self.tell(event.chat, turn)
+        ack, _ = await self._accept(event)
         self.rooms.of(event.chat.id).tell("settings", "settings", {})
         return _json(_ack_view(ack))
+
+    async def _accept(self, event: IncomingMessage | Press) -> tuple[Ack, set[int]]:
+        """Bring it to the core. What it did to turns by the way (stopped one that waited, opened one again) is told."""
+        if self.intake is None:
+            raise Starting
+        before = {turn.id: turn for turn in await self.around.reader.open_turns(event.chat)}
+        ack = await self.intake.accept(event)
+        after = {turn.id: turn for turn in await self.around.reader.open_turns(event.chat)}
+        changed = {id for id in before.keys() | after.keys() if _stage(before.get(id)) != _stage(after.get(id))}
+        if isinstance(event, Press) and event.post is not None:
+            changed.discard(ack.turn or 0)  # its answer takes another one's place, and is told there
+        for turn in sorted(changed):
+            await self.tell(event.chat, turn)
+        return ack, changed
 
     async def upload(self, request: Request) -> Response:
         if self.intake is None:
@@ -192,11 +193,6 @@ class Api:
         body = await _body(request)
         accepted = request.headers.get("accept-language", "")
         return chat, body, inbound.language_of(body.get("language"), accepted)
-
-    async def _accept(self, event: IncomingMessage | Press) -> Ack:
-        if self.intake is None:
-            raise Starting
-        return await self.intake.accept(event)
 
 
 class _Static(StaticFiles):
@@ -249,10 +245,14 @@ async def _failed(_request: Request, error: Exception) -> Response:
     return _json({"error": {"code": code, "text": str(error), "data": data}}, status, headers)
 
 
+def _stage(turn: Turn | None) -> tuple[str, int] | None:
+    return None if turn is None else (str(turn.state), turn.attempt)
+
+
 def _ack_view(ack: Ack) -> dict[str, Any]:
     return {
         "turn": ack.turn,
-        "toast": ack.toast,
+        "toast": plain(parse(ack.toast)),
         "error": ack.error,
         "menu": menu_view(ack.menu),
         "errors": dict(ack.errors),
@@ -267,4 +267,3 @@ def _wire(event: Event | None) -> bytes:
 
 def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return JSONResponse(content, status, headers={"Cache-Control": "no-store", **(headers or {})})
-

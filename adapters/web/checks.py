@@ -22,7 +22,9 @@ def _password(settings: WebSettings) -> tuple[bool, Text]:
     except SettingError as error:
         return False, Text(error.text, error.data)
     if settings.password and len(settings.password) < 12:
-        return False, Text("WEB_PASSWORD has only {count} characters; take 12 or more.", {"count": len(settings.password)})
+        return False, Text(
+            "WEB_PASSWORD has only {count} characters; take 12 or more.", {"count": len(settings.password)}
+        )
     if is_loopback(settings.http_host):
         return True, Text("The page can be reached from this machine only ({host}).", {"host": settings.http_host})
     return True, Text("The page asks for WEB_PASSWORD.")

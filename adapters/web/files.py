@@ -1,7 +1,7 @@
 """Uploads: bytes from a browser, kept in DATA_DIR/files under a random name that says nothing.
 
-Whether a picture can be used is the core's decision; here only size and name are looked at, and the first bytes, so that
-a file is never served back as anything that a browser could run.
+Whether a picture can be used is the core's decision; here only size and first bytes are looked at, so that a file is
+never served back as anything that a browser could run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who may talk to the page: Host and Origin are checked before anything else, then the password, if there is one.
 
-A page of a stranger, open in the owner's browser, could otherwise talk to 127.0.0.1 in the owner's name: by a form, or by a
-host name that suddenly points here (DNS rebinding).
+A stranger's page, open in the owner's browser, could otherwise talk to 127.0.0.1 in the owner's name: by a form, or by
+a host name that suddenly points here (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -48,13 +48,15 @@ SECURITY_HEADERS = {
 
 
 class Sessions:
-    """Signed cookies. Their key is made of a secret kept in DATA_DIR and the password: a new password ends every session."""
+    """Signed cookies. Their key is made of a secret in DATA_DIR and the password: a new password ends every session."""
 
     def __init__(self, settings: WebSettings, clock: Clock) -> None:
         self._password = settings.password
         self._clock = clock
         self.secure = settings.public_url.startswith("https:")
-        self._key = hmac.digest(_secret(settings.data_dir), self._password.encode(), "sha256") if self._password else b""
+        self._key = (
+            hmac.digest(_secret(settings.data_dir), self._password.encode(), "sha256") if self._password else b""
+        )
 
     @property
     def needed(self) -> bool:
@@ -62,7 +64,9 @@ class Sessions:
 
     def matches(self, password: str) -> bool:
         """In constant time, whatever their lengths."""
-        given, wanted = (hashlib.sha256(word.encode("utf-8", "replace")).digest() for word in (password, self._password))
+        given, wanted = (
+            hashlib.sha256(word.encode("utf-8", "replace")).digest() for word in (password, self._password)
+        )
         return hmac.compare_digest(given, wanted)
 
     def issue(self) -> str:

@@ -1,4 +1,4 @@
-"""JSON from the page -> `Inbound`. What the page could never send is refused with a code and the bound that it broke."""
+"""JSON from the page -> `Inbound`. What the page could never send is refused with a code and the bound it broke."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class BadRequest(MagpieError):
     """`code` is what the page looks the words up by."""
 
     def __init__(self, code: str, text: str, /, **data: object) -> None:
-        super().__init__(text, **data)
+        super().__init__(text, detail="", **data)
         self.code = code
 
 

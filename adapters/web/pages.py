@@ -82,7 +82,10 @@ async def _password(request: Request) -> str:
         raw += chunk
         if len(raw) > MOST_FORM:
             return ""
-    fields = parse_qs(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
+    try:
+        fields = parse_qs(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
+    except ValueError:
+        return ""
     return fields.get("password", [""])[0]
 
 

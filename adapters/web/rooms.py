@@ -1,7 +1,7 @@
 """What happens in a chat right now: the pieces of answers under way, and the events that the page follows.
 
-Every event replaces what an earlier one of the same name said (a piece, a whole turn, ...), so that only the newest of each
-is kept, and applying one twice does no harm: whoever comes back after a gap gets the newest versions and has missed nothing.
+Every event replaces what an earlier one about the same thing said (a piece, a whole turn, ...). So only the newest
+of each is kept, and applying one twice does no harm: who comes back after a gap gets those and has missed nothing.
 """
 
 from __future__ import annotations
@@ -41,13 +41,15 @@ def parse_key(key: str) -> tuple[int, int]:
 
 @dataclass
 class Room:
-    """One chat. `live` holds the pieces of a turn by index, as they stand; `replaced` says that a turn's message now shows
-    another turn's answer (a button was pressed on it)."""
+    """One chat. `live` holds the pieces of a turn by index, as they stand; `replaced` says that a turn's message now
+    shows another turn's answer (a button was pressed on it)."""
 
     boot: str = field(default_factory=lambda: secrets.token_urlsafe(6).replace("-", "_"))
     live: OrderedDict[int, dict[int, Piece]] = field(default_factory=OrderedDict)
     replaced: dict[int, int] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # what is read from the store is told in the order it was read
+    lock: asyncio.Lock = field(
+        default_factory=asyncio.Lock
+    )  # what is read from the store is told in the order it was read
     number: int = 0
     floor: int = 0  # events up to this number are forgotten
     closed: bool = False
@@ -96,7 +98,7 @@ class Room:
     # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def tell(self, name: str, key: str, data: Json, *, instead_of: str = "") -> None:
-        """An event; it takes the place of earlier ones with this `key`, and of those whose key begins with `instead_of`."""
+        """An event in place of earlier ones with this `key`, and of those whose key begins with `instead_of`."""
         self.number += 1
         self._events.pop(key, None)
         if instead_of:
@@ -115,8 +117,8 @@ class Room:
         return [event for event in self._events.values() if event.number > number]
 
     async def follow(self, position: str, clock: Clock) -> AsyncIterator[Event | None]:
-        """Events after `position`, for ever; None is a sign of life. A "reload" event is the last one: everything has to be
-        read anew, because `position` is too old or from another start."""
+        """Events after `position`, for ever; None is a sign of life. A "reload" event is the last one: everything has
+        to be read anew, because `position` is too old or from another start."""
         boot, _, digits = position.rpartition("-")
         number = int(digits) if boot == self.boot and digits.isdecimal() else -1
         news = asyncio.Event()

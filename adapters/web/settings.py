@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import SettingError
@@ -19,7 +19,13 @@ _EXAMPLES = {
     "HTTP_HOST": "127.0.0.1",
     "HTTP_PORT": "8080",
     "PUBLIC_URL": "https://magpie.example.org",
+    "WEB": "on",
 }
+
+
+def _switch(value: object) -> object:
+    word = value.strip().lower() if isinstance(value, str) else value
+    return {"true": "on", "1": "on", "yes": "on", "false": "off", "0": "off", "no": "off"}.get(str(word), word)
 
 
 class WebSettings(BaseSettings):
@@ -31,6 +37,7 @@ class WebSettings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
+    web: Annotated[Literal["on", "off"], BeforeValidator(_switch)] = "off"
     web_password: SecretStr | None = None
 
     @field_validator("public_url")
@@ -40,6 +47,10 @@ class WebSettings(BaseSettings):
         if value and (parts.scheme not in ("http", "https") or not parts.hostname):
             raise ValueError("is not an http or https URL")
         return value.rstrip("/")
+
+    @property
+    def on(self) -> bool:
+        return self.web == "on"
 
     @property
     def password(self) -> str:
@@ -62,7 +73,7 @@ class WebSettings(BaseSettings):
         if not is_loopback(self.http_host):
             raise SettingError(
                 "WEB_PASSWORD",
-                "is needed because HTTP_HOST={host} can be reached from other machines. Example: WEB_PASSWORD={example}",
+                "is needed because HTTP_HOST={host} lets other machines in. Example: WEB_PASSWORD={example}",
                 host=self.http_host,
                 example="a-long-passphrase",
             )

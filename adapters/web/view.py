@@ -1,7 +1,7 @@
 """What the page shows of a conversation, as JSON: the store's record, joined with the pieces that grow right now.
 
-The rule that keeps an answer from standing there twice, or cut: as soon as a turn's answer is stored, the store alone says
-what it is; until then the pieces do. A turn is shown as one entry: the messages that asked, and what answers them.
+The rule that keeps an answer from standing there twice, or cut: as soon as a turn's answer is stored, the store alone
+says what it is; until then the pieces do. A turn is one entry: the messages that asked, and what answers them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from typing import Any
 
 from adapters.web.render import render_blocks
 from adapters.web.rooms import Room
-from bot.markdown import parse
+from bot.markdown.parser import parse
 from bot.types import (
     Attachment,
     Chat,
-    LedgerEntry,
     Menu,
     Message,
     ModelInfo,
@@ -62,7 +61,7 @@ class Conversation:
         self._room = room
 
     async def page(self, before: int | None, limit: int) -> View:
-        """`limit` messages below the id `before`, as turns in order. Turns that are open stand at the end of the first page."""
+        """`limit` messages below the id `before`, as turns in order; on the first page open turns come last."""
         position = self._room.position
         newest_first = await self._reader.history(self._chat, before=before, limit=limit)
         messages = list(reversed(newest_first))
@@ -106,7 +105,6 @@ class Conversation:
         shown = turn
         if (other := self._room.replaced.get(id)) is not None:
             shown = await self._reader.turn(other) or turn
-        cost = await self._cost(shown)
         # after the last await: from here on nothing can come between what is read and what is told
         pieces = self._pieces(shown, messages, f"{id}.{max(0, len(turn.posts) - 1)}", place=id)
         return {
@@ -118,7 +116,6 @@ class Conversation:
             "at": turn.created,
             "messages": [message_view(message) for message in asked if _is_written(message)],
             "pieces": pieces,
-            "cost": cost if is_stored(shown) else None,
         }
 
     def _pieces(self, turn: Turn, messages: Sequence[Message], last: str, place: int) -> list[View]:
@@ -143,12 +140,6 @@ class Conversation:
                 "source": text,
             }
         ]
-
-    async def _cost(self, turn: Turn) -> View | None:
-        """What the answer took, as the ledger knows it: every attempt is paid for."""
-        if turn.kind is not TurnKind.QUESTION or not is_stored(turn):
-            return None
-        return cost_view(await self._reader.ledger(turn.id))
 
 
 def _place(turn: Turn) -> int:
@@ -181,7 +172,6 @@ def _loose(id: int, messages: Sequence[Message]) -> View:
         "at": messages[0].at if messages else 0,
         "messages": [message_view(m) for m in messages if m.role is Role.USER],
         "pieces": pieces,
-        "cost": None,
     }
 
 
@@ -222,27 +212,6 @@ def menu_view(menu: Menu | None) -> list[list[View]]:
     return [[{"label": c.label, "action": c.action, "url": c.url, "chosen": c.chosen} for c in row] for row in rows]
 
 
-def cost_view(entries: Sequence[LedgerEntry]) -> View | None:
-    if not entries:
-        return None
-    costs: dict[str, Any] = {}
-    for entry in entries:
-        if entry.cost is not None:
-            costs[entry.cost.currency] = costs.get(entry.cost.currency, 0) + entry.cost.amount
-    known = [entry.usage for entry in entries if entry.usage is not None]
-    last = entries[-1]
-    return {
-        "model": last.served or last.asked,
-        "calls": len(entries),
-        "input": sum(usage.input for usage in known) if known else None,
-        "output": sum(usage.output for usage in known) if known else None,
-        "estimated": any(usage.estimated for usage in known),
-        "costs": [{"amount": f"{amount:f}", "currency": currency} for currency, amount in sorted(costs.items())],
-        "unknown": sum(1 for entry in entries if entry.cost is None),
-        "seconds": (last.ended - last.started) / 1000 if last.ended is not None else None,
-    }
-
-
 def model_view(model: ModelInfo) -> View:
     return {
         "id": model.id,
@@ -270,7 +239,7 @@ def _price_view(price: Price | None) -> View | None:
 
 
 def settings_view(chat: Chat, rows: Sequence[SettingRow]) -> list[View]:
-    """The value of each setting that holds in the chat, whether it is the chat's own, and what it would be without that."""
+    """The value of each setting that holds in the chat, whether it is the chat's own, and what it would be else."""
     found: dict[str, View] = {}
     for row in rows:
         if row.value is None:

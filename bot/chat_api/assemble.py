@@ -9,7 +9,6 @@ from dataclasses import replace
 from bot.chat_api.cumulative import Cumulative
 from bot.chat_api.think import Splitter
 from bot.chat_api.wire import decode_chunk
-from bot.errors import Blocked, Broken
 from bot.types import Delta, Finish, Json
 
 __all__ = ["Assembler"]
@@ -25,6 +24,7 @@ class Assembler:
         self._think = Splitter()
         self._halves = (_Halves(), _Halves())
         self._shown = False  # some text was given out
+        self.reasoned = False  # some reasoning was
         self._last = Delta()  # usage, model and id, as they become known
 
     @property
@@ -54,24 +54,18 @@ class Assembler:
                 deltas.append(self._delta(text, reasoning + thought))
         return [delta for delta in deltas if delta.text or delta.reasoning]
 
-    def end(self, *, done: bool) -> list[Delta]:
-        """The stream is over, by its own word (`done`) or not: what was held back, and the last Delta with `finish`.
-
-        Raises Broken if it was cut before any text came, Blocked if a policy let nothing through.
-        """
+    def end(self, *, done: bool) -> Delta:
+        """The stream is over, by its own word (`done`) or not: what was held back, in the last Delta, with `finish`."""
         finish = self.finish or (Finish.WHOLE if done else Finish.CUT)
         reasoning = self._halves[1].feed(self._reasoning.close()) + self._halves[1].close()
         text, thought = self._think.feed(self._halves[0].feed(self._text.close()) + self._halves[0].close())
         more, further = self._think.close(whole=finish is Finish.WHOLE and not self._shown)
         last = self._delta(text + more, reasoning + thought + further)
-        if not self._shown and finish is Finish.CUT:
-            raise Broken(detail="the stream ended before any text came")
-        if not self._shown and finish is Finish.FILTER:
-            raise Blocked(detail="the answer was filtered before any text came")
-        return [replace(last, finish=finish, usage=self._last.usage)]
+        return replace(last, finish=finish, usage=self._last.usage)
 
     def _delta(self, text: str, reasoning: str, *, refusal: bool = False) -> Delta:
         self._shown = self._shown or bool(text)
+        self.reasoned = self.reasoned or bool(reasoning)
         return Delta(text=text, reasoning=reasoning, model=self._last.model, id=self._last.id, refusal=refusal)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -79,7 +79,7 @@ class Call:
             return item
         raise await self._failure() or Broken(detail="no answer came")
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The body as it comes, to its end."""
         while isinstance(item := await self._items.get(), bytes):
             yield item

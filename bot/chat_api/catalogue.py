@@ -29,6 +29,7 @@ _FLAGS = {
     "reasoning": "reasoning",
 }
 _CUMULATIVE = {"qwen-mt-plus", "qwen-mt-turbo"}
+_STREAM_ONLY = ("qwq-", "qvq-")
 _SNAPSHOT = re.compile(r"-(latest|20\d\d-[01]\d-[0-3]\d|20\d\d[01]\d[0-3]\d|(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]))$")
 _DATE = re.compile(r"-(20\d\d)-?([01]\d)-?([0-3]\d)$")
 
@@ -62,7 +63,7 @@ class Catalogue:
         for base in reversed(bases):
             known |= _caps().get(base, {})
             known |= _models().get(base, {})
-        known |= _only_of(bases)
+        known |= _only_of(bases) | _quirks(bases)
         for changes in self._changes(bases):
             known |= changes
         return ModelInfo(id=id, listed=id in self._listed, **known)
@@ -128,9 +129,16 @@ def _only_of(bases: tuple[str, ...]) -> dict[str, Any]:
         own |= {"recent": False, "date": "-".join(dated.groups()) if dated else ""}
         if ":" in bases[0]:
             own["price"] = None
-    if any(base in _CUMULATIVE for base in bases):
-        own["cumulative"] = True
     return own
+
+
+def _quirks(bases: tuple[str, ...]) -> dict[str, Any]:
+    quirks: dict[str, Any] = {}
+    if any(base in _CUMULATIVE for base in bases):
+        quirks["cumulative"] = True
+    if any(base.startswith(_STREAM_ONLY) for base in bases):
+        quirks["stream_only"] = True
+    return quirks
 
 
 # ── the data files ──────────────────────────────────────────────────────────────────────────────────────────────────

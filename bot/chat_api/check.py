@@ -1,4 +1,4 @@
-"""What can't work is refused before it is sent, with the bound in the words; what only needs putting right is put right."""
+"""What can't work is refused before it is sent, with the bound in the words; what can be put right is put right."""
 
 from __future__ import annotations
 
@@ -94,6 +94,7 @@ def _history(messages: Sequence[PromptMessage]) -> tuple[PromptMessage, ...]:
             merged.append(tidy)
     if merged and merged[-1].role == "assistant":
         merged.pop()
+    merged = [_sampled(message) for message in merged]
     if not merged or not _says_something(messages):
         raise RequestRefused("There is nothing to answer: the question is empty.")
     system = (PromptMessage("system", "\n\n".join(systems)),) if systems else ()
@@ -115,6 +116,18 @@ def _tidy(message: PromptMessage) -> PromptMessage:
             return PromptMessage("user", parts)
         content = _text(message)
     return PromptMessage(message.role, content if content.strip() else "")
+
+
+def _sampled(message: PromptMessage) -> PromptMessage:
+    """Of too many frames, as many as possible, evenly spread."""
+    most = FRAMES[1]
+    parts = tuple(
+        FramesPart(tuple(part.urls[at * (len(part.urls) - 1) // (most - 1)] for at in range(most)))
+        if isinstance(part, FramesPart) and len(part.urls) > most
+        else part
+        for part in _as_parts(message)
+    )
+    return message if isinstance(message.content, str) else PromptMessage(message.role, parts)
 
 
 def _joined(one: PromptMessage, other: PromptMessage) -> PromptMessage:
@@ -167,9 +180,7 @@ def _source(name: str | None, text: str, target: str, profile: Profile) -> str |
     if (found := languages.detect(text)) is not None:
         return found
     if any(sign.isalpha() for sign in text):
-        raise RequestRefused(
-            "I can't tell which language this text is in. Name it to /translate, before the other one."
-        )
+        raise RequestRefused("I can't tell which language this text is in. Name it with /translate too.")
     return "Chinese" if target == "English" else "English"  # figures and signs are the same in both
 
 
@@ -253,8 +264,7 @@ def _shape(data: str) -> None:
         return  # not for us to tell: whoever loaded it has looked
     if min(width, height) <= _LEAST_SIDE or max(width, height) > _MOST_RATIO * min(width, height):
         raise RequestRefused(
-            "This picture can't be used: it has {width}×{height} pixels. Each side must have more than {least}, and one at"
-            " most {ratio} times the other",
+            "This picture has {width}×{height} pixels; sides must be over {least}, and within a ratio of {ratio} to 1",
             width=width,
             height=height,
             least=_LEAST_SIDE,
@@ -267,7 +277,7 @@ def _video(url: str, profile: Profile) -> None:
         _address(url)
     elif not profile.video_data:
         raise RequestRefused(
-            "I can't hand this video to the model's service: it only takes videos by their web address."
+            "I can't hand this video over: the model's service takes videos by their web address only."
         )
     else:
         _size(len(url))
@@ -293,8 +303,7 @@ def _length(request: ModelRequest, info: ModelInfo) -> None:
     tokens = estimate(_text(last)) + pictures
     if tokens * _CERTAINTY > info.context:
         raise RequestRefused(
-            "Your message alone is about {got} tokens; {model} takes at most {limit}. Shorten it, or choose another model"
-            " with /model",
+            "Your message alone has about {got} tokens; {model} takes {limit}. Shorten it, or choose another /model",
             got=tokens,
             model=info.id,
             limit=info.context,

@@ -1,30 +1,30 @@
-"""The chat API's client: check, ask, read, and where it makes sense ask again. Always streams, save for a video file."""
+"""The chat API's client: check, ask, read, and where it makes sense ask again. Streams all but video files."""
 
 from __future__ import annotations
 
+import json
 import logging
 import random as chance
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from decimal import Decimal
 
 import httpx
 import orjson
 
-from bot.chat_api.assemble import Assembler
 from bot.chat_api.call import Call, Late, Timeouts
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.check import check
-from bot.chat_api.errors import classify, is_error, redact
+from bot.chat_api.errors import classify
 from bot.chat_api.learned import Learned
 from bot.chat_api.profiles import Gateway
+from bot.chat_api.reader import NoAnswer, Reader, collect
 from bot.chat_api.remedy import learn, remedied, spoken
-from bot.chat_api.sse import TOTAL, Decoder, Event
-from bot.chat_api.wire import decode, encode, is_native, loads
+from bot.chat_api.sse import TOTAL
+from bot.chat_api.wire import encode, is_native, loads
 from bot.errors import BadParameter, Broken, GatewayError, RateLimited, Unreachable, Upstream
-from bot.types import BalanceReading, Clock, Delta, Finish, Json, ModelInfo, ModelRequest, Money
+from bot.types import BalanceReading, Clock, Delta, Json, ModelInfo, ModelRequest, Money
 
 __all__ = ["Client", "Learned", "Timeouts"]
 
@@ -83,21 +83,18 @@ class Client:
         request = self._http.build_request("GET", f"{self._gateway.url}/models")
         async with self._call(request, first=self._timeouts.first, until=self._clock.monotonic() + 60) as call:
             response = await call.head()
-            body = await _collect(call, TOTAL)
+            body = await collect(call.pieces(), TOTAL)
         try:
             value = loads(body)
         except ValueError:
             value = None
-        if isinstance(value, dict):
-            found = value.get("data", value.get("models"))
-        else:
-            found = value
+        found = value.get("data", value.get("models")) if isinstance(value, dict) else value
         if response.status_code != 200 or not isinstance(found, list):
             raise self._classified(response.status_code, response.headers, body)
         ids = [each.get("id") or each.get("name") if isinstance(each, dict) else each for each in found]
         return list(dict.fromkeys(each for each in ids if isinstance(each, str) and each))
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[Delta]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """See `ChatModel.stream`. An error may also come after some text: then that text is a part."""
         ready = spoken(check(request, self.info(request.model), self._gateway.profile), self._learned)
         until = self._clock.monotonic() + self._timeouts.total
@@ -156,25 +153,25 @@ class Client:
 
     # ── one try ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _once(self, request: ModelRequest, usage: bool, until: float) -> AsyncIterator[Delta]:
+    async def _once(self, request: ModelRequest, usage: bool, until: float) -> AsyncGenerator[Delta, None]:
         started = self._clock.now()
         info = self.info(request.model)
         async with self._call(self._request(request, usage), first=self._first(request, info), until=until) as call:
             response = await call.head()
             if (balance := self._balance(response.headers, started)) is not None:
                 yield Delta(balance=balance)
-            if response.status_code != 200:
+            if not response.is_success:
                 call.expect(self._timeouts.read)
-                raise self._classified(
-                    response.status_code, response.headers, await _collect(call, _ERROR_BODY, partly=True), request.model
-                )
-            reader = _Reader(call, response, info, self._timeouts)
+                body = await collect(call.pieces(), _ERROR_BODY, partly=True)
+                raise self._classified(response.status_code, response.headers, body, request.model)
+            reader = Reader(call, response.headers, info, self._timeouts)
             try:
                 async with aclosing(reader.deltas()) as deltas:
                     async for delta in deltas:
                         yield delta
-            except _ErrorBody as error:
-                raise self._classified(error.status, response.headers, error.body, request.model) from None
+            except NoAnswer as error:
+                status = error.status or response.status_code
+                raise self._classified(status, response.headers, error.body, request.model) from None
         await self._learn_from(reader, request, info, usage)
 
     def _request(self, request: ModelRequest, usage: bool) -> httpx.Request:
@@ -206,64 +203,19 @@ class Client:
             return None
         return BalanceReading(self.gateway, Money(Decimal(value), self._gateway.profile.currency), at)
 
-    def _classified(
-        self, status: int, headers: Mapping[str, str], body: bytes | Json, model: str = ""
-    ) -> GatewayError:
+    def _classified(self, status: int, headers: Mapping[str, str], body: bytes | Json, model: str = "") -> GatewayError:
         return classify(status, headers, body, model=model, secrets=(self._gateway.key,))
 
-    async def _learn_from(self, reader: _Reader, request: ModelRequest, info: ModelInfo, usage: bool) -> None:
+    async def _learn_from(self, reader: Reader, request: ModelRequest, info: ModelInfo, usage: bool) -> None:
         if reader.assembler.promoted and not info.cumulative:
             await self._learned.note(f"{request.model}/cumulative", True)
         if reader.streamed and not reader.assembler.usage_known and not usage:
             await self._learned.note("usage_asked", True)
 
 
-class _ErrorBody(Exception):
-    """The answer turned out to be an error, `body` says which."""
-
-    def __init__(self, status: int, body: bytes | Json) -> None:
-        super().__init__()
-        self.status = status
-        self.body = body
-
-
-class _Reader:
-    """Reads one answer with status 200: an event stream, or JSON, or what is neither."""
-
-    def __init__(self, call: Call, response: httpx.Response, info: ModelInfo, timeouts: Timeouts) -> None:
-        self.assembler = Assembler(cumulative=info.cumulative)
-        self.streamed = False
-        self._call = call
-        self._response = response
-        self._timeouts = timeouts
-        self._decoder = Decoder(total=4 * TOTAL if info.cumulative else TOTAL)
-        self._begin = b""  # of the body, to tell what it is
-        self._done = False
-
-    async def deltas(self) -> AsyncIterator[Delta]:
-        """Raises _ErrorBody, and what `Call` raises unless it came after some text: then the last Delta says CUT."""
-        shown = False
-        try:
-            async with aclosing(self._call.pieces()) as pieces:
-                async for piece in pieces:
-                    for delta in self._piece(piece):
-                        shown = shown or bool(delta.text)
-                        yield delta
-                    if self._done or self._decoder.full or self._is_json:
-                        break
-            if self._is_json and not self._done:
-                for delta in await self._whole():
-                    yield delta
-                return
-            for event in self._decoder.close():
-                for delta in self._event(event):
-                    shown = shown or bool(delta.text)
-                    yield delta
-        except (Broken, Unreachable) as error:
-            if not shown and self.assembler.finish is None:
-                raise
-            log.warning("an answer broke off: %s", error.detail)
-        if not self.streamed:
-            raise _ErrorBody(200, self._begin)
-        for delta in self.assembler.end(done=self._done):
-            yield delta
+def _dumps(body: Json) -> bytes:
+    """JSON in UTF-8; half a surrogate that somebody pasted becomes a question mark."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")

@@ -46,8 +46,7 @@ class Cumulative:
         """The stream has ended: what was held back, by the likelier reading."""
         if self.mode == "incremental":
             return ""
-        text = self._last if self._flagged or self.mode == "cumulative" else self._joined
-        return self._give(text)
+        return self._give(self._last if self._flagged or self._growing >= self._proof[0] else self._joined)
 
     def _decide(self, chunk: str) -> str:
         grows = len(chunk) > len(self._last)

@@ -351,7 +351,8 @@ _WORDS: tuple[tuple[re.Pattern[str], _Make], ...] = tuple(
         ),
         (r"exceeded your current quota", _quota),
         (
-            r"invalid.?api.?_?-?key|incorrect api.?_?key|invalid_api_key|no api_?.?key|api key.{0,20}(?:invalid|expired)"
+            r"invalid.?api.?_?-?key|incorrect api.?_?key|invalid_api_key|no api_?.?key"
+            r"|api key.{0,20}(?:invalid|expired)"
             r"|无效的令牌|令牌.{0,8}(?:无效|过期|不存在|禁用)|unauthorized|authentication|未提供令牌|未授权|密钥.{0,5}无效"
             r"|no auth credentials|invalid (?:token|credentials)|(?:token|apikey).{0,10}(?:is invalid|not provided)",
             _simple(BadKey),
@@ -362,8 +363,9 @@ _WORDS: tuple[tuple[re.Pattern[str], _Make], ...] = tuple(
             _rate,
         ),
         (
-            r"model_not_found|model[\w\s`'\"./:\-]{0,80}(?:not exist|not found|not supported|unavailable)|model not exist"
-            r"|无可用渠道|no available channel|模型.{0,60}(?:不存在|未找到|无权|不支持|已下线)|invalid model|unknown model"
+            r"model_not_found|model[\w\s`'\"./:\-]{0,80}(?:not exist|not found|not supported|unavailable)"
+            r"|model not exist|无可用渠道|no available channel|模型.{0,60}(?:不存在|未找到|无权|不支持|已下线)"
+            r"|invalid model|unknown model"
             r"|model\.accessdenied|not a valid model|unsupported model",
             _model,
         ),

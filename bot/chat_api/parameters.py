@@ -24,7 +24,7 @@ _MOST_OUTPUT = 2**31 - 1  # tokens, where a model's own bound is not known
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`parse` takes what a person types, `check` gives the value back if a model takes it. Both raise RequestRefused."""
+    """`parse` takes what a person types; `check` returns the value if a model takes it. Both raise RequestRefused."""
 
     name: str
     example: str
@@ -45,50 +45,10 @@ def resolve(name: str) -> Parameter:
 
 # ── what people type ────────────────────────────────────────────────────────────────────────────────────────────────
 
-_ON = frozenset(
-    (
-        "on",
-        "true",
-        "yes",
-        "y",
-        "1",
-        "enable",
-        "enabled",
-        "开",
-        "开启",
-        "打开",
-        "启用",
-        "是",
-        "真",
-        "有",
-        "要",
-        "開",
-        "開啟",
-    )
-)
-_OFF = frozenset(
-    (
-        "off",
-        "false",
-        "no",
-        "n",
-        "0",
-        "disable",
-        "disabled",
-        "关",
-        "关闭",
-        "关掉",
-        "停用",
-        "禁用",
-        "否",
-        "假",
-        "无",
-        "不要",
-        "關",
-        "關閉",
-    )
-)
+_ON = re.compile("on|true|yes|y|1|enabled?|开|开启|打开|启用|是|真|有|要|開|開啟|打開|啟用")
+_OFF = re.compile("off|false|no|n|0|disabled?|关|关闭|关掉|停用|禁用|否|假|无|不|不要|關|關閉|關掉")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "「": "」", "『": "』", "«": "»", "＂": "＂"}
+_BETWEEN = ",，、;；"
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -99,9 +59,9 @@ def _plain(words: str) -> str:
 
 def _parse_switch(name: str, words: str) -> bool:
     said = _plain(words).lower()
-    if said in _ON:
+    if _ON.fullmatch(said):
         return True
-    if said in _OFF:
+    if _OFF.fullmatch(said):
         return False
     raise RequestRefused("{name} must be on or off, got {got}", name=name, got=_shown(words))
 
@@ -152,14 +112,14 @@ def _stop_words(words: str) -> list[Json]:
     at = 0
     while at < len(words):
         sign = words[at]
-        if sign.isspace() or sign in ",，、;；":
+        if sign.isspace() or sign in _BETWEEN:
             at += 1
         elif sign in _QUOTES:
             text, at = _quoted(words, at)
             found.append(text)
-        else:
+        else:  # a bare word or token id
             end = at
-            while end < len(words) and not words[end].isspace() and words[end] not in ",，、;；":
+            while end < len(words) and not words[end].isspace() and words[end] not in _BETWEEN:
                 end += 1
             bare = words[at:end]
             number = _plain(bare)

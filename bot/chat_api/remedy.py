@@ -34,7 +34,7 @@ async def remedied(
 
 
 async def learn(error: GatewayError, request: ModelRequest, learned: Learned) -> None:
-    """Keep what a refusal tells for the next time. Raises RequestRefused where the model turns out to lack an ability."""
+    """Keep what a refusal tells for the next time. Raises RequestRefused where the model lacks an ability."""
     if isinstance(error, TooLong) and error.limit is not None:
         await learned.note(f"{request.model}/context", error.limit)
     if isinstance(error, BadParameter) and error.name in ("image", "video"):
@@ -67,12 +67,11 @@ async def _clamped(limit: int | None, request: ModelRequest, learned: Learned) -
 
 async def _renamed(request: ModelRequest, profile: Profile, learned: Learned) -> ModelRequest | None:
     wanted = request.translation
-    names = [each for each in (wanted.source, wanted.target) if each in profile.languages] if wanted else []
-    if not names:
-        return None
-    for name in names:
-        await learned.note(f"language/{name}", profile.languages[name])
-    return spoken(request, learned)
+    asked = (wanted.source or "", wanted.target) if wanted else ()
+    others = {name: profile.languages[name] for name in asked if name in profile.languages}
+    for name, other in others.items():
+        await learned.note(f"language/{name}", other)
+    return spoken(request, learned) if others else None
 
 
 def _ability(name: str, request: ModelRequest) -> str:

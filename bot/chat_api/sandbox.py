@@ -1,25 +1,21 @@
 """A stand-in for a gateway: a plain ASGI app that speaks the chat API's contract and needs no account, no key, no net.
 
 It answers POST .../chat/completions, GET .../models and GET /api/account/billing/grants. What it says is in
-`sandbox_answers`, what it refuses in `sandbox_rules`.
+`sandbox_answers`, what it refuses in `sandbox_rules`, how an answer is shaped in `sandbox_generation`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from bot.chat_api.sandbox_answers import Said, answer
+from bot.chat_api.sandbox_generation import Generation, generate
 from bot.chat_api.sandbox_pictures import Picture, look
-from bot.chat_api.sandbox_rules import SERVED, Asked, Problem, read
-from bot.chat_api.tokens import PER_ANSWER, PER_MESSAGE, estimate, frames_tokens, image_tokens
+from bot.chat_api.sandbox_rules import SERVED, Problem, read
 from bot.clock import SystemClock
 from bot.money.price import cost
 from bot.types import AsgiApp, Clock, Usage
@@ -31,13 +27,6 @@ _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _LARGEST_BODY = 64 * 1024 * 1024  # bytes
-_SEARCH_TOKENS = 745  # what a search puts into the prompt
-_VIDEO_TOKENS = 1440  # of a video file, which the sandbox doesn't open
-_UNSEEN = (1280, 720)  # pixels of a picture on the web, which it doesn't open either
-_TOKEN = re.compile(
-    r" ?[^\W\d_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]{1,2}|\s+|.",
-    re.DOTALL,
-)
 
 
 def sandbox(
@@ -50,27 +39,6 @@ def sandbox(
 
 class _Gone(Exception):
     """The client has closed the connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Generation:
-    """One answer on its way: its parts, token by token, and how it ends."""
-
-    id: str
-    created: int
-    asked: Asked
-    input: int
-    video: int
-    reasoning: tuple[str, ...]
-    tokens: tuple[str, ...]
-    finish: str
-
-    @property
-    def text(self) -> str:
-        return "".join(self.tokens)
-
-    def usage(self, output: int) -> Usage:
-        return Usage(self.input, output)
 
 
 class _Sandbox:
@@ -130,173 +98,57 @@ class _Sandbox:
 
     async def _complete(self, body: bytes, receive: _Receive, send: _Send) -> None:
         asked = read(_parse(body))
-        urls = dict.fromkeys(url for said in asked.messages for url in (*said.images, *said.frames))
-        pictures = await asyncio.to_thread(lambda: {url: look(url) for url in urls})
-        generation = self._generate(asked, pictures)
+        urls = tuple(dict.fromkeys(url for said in asked.messages for url in (*said.images, *said.frames)))
+        pictures = await asyncio.to_thread(_look_at, urls) if urls else {}
+        generation = generate(asked, pictures, self._clock.now())
         gone = asyncio.ensure_future(_disconnected(receive))
         try:
             await (self._stream if asked.stream else self._whole)(generation, gone, send)
         finally:
             gone.cancel()
 
-    def _generate(self, asked: Asked, pictures: Mapping[str, Picture]) -> _Generation:
-        text = sum(PER_MESSAGE + estimate(said.text) for said in asked.messages) + PER_ANSWER
-        _check_length(asked, text)
-        video = _VIDEO_TOKENS if any(said.video for said in asked.messages) else 0
-        seen = sum(_seen_tokens(asked, pictures))
-        now = self._clock.now()
-        said = answer(asked, pictures, now)
-        tokens, finish = _limited(said, asked)
-        return _Generation(
-            id=f"chatcmpl-{uuid.uuid4()}",
-            created=now // 1000,
-            asked=asked,
-            input=text + video + seen + (_SEARCH_TOKENS if asked.search else 0),
-            video=video,
-            reasoning=tuple(_TOKEN.findall(said.reasoning)),
-            tokens=tokens,
-            finish=finish,
-        )
-
     # ── sending ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _whole(self, generation: _Generation, gone: asyncio.Future[None], send: _Send) -> None:
-        output = len(generation.reasoning) + len(generation.tokens)
-        await self._wait(self._clock.monotonic(), output, gone)
-        self._charge(generation, output)
-        body = _native_body(generation) if generation.asked.native else _json_body(generation)
-        await _send_json(send, 200, body, self._balance_header())
+    async def _whole(self, generation: Generation, gone: asyncio.Future[None], send: _Send) -> None:
+        await self._wait(self._clock.monotonic(), generation.output, gone)
+        self._charge(generation, generation.output)
+        await _send_json(send, 200, generation.body(), self._balance_header())
 
-    async def _stream(self, generation: _Generation, gone: asyncio.Future[None], send: _Send) -> None:
+    async def _stream(self, generation: Generation, gone: asyncio.Future[None], send: _Send) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
         await send({"type": "http.response.start", "status": 200, "headers": headers + self._balance_header()})
         start = self._clock.monotonic()
         made = 0
         try:
-            await _send_event(send, _chunk(generation, {"role": "assistant", "content": ""}))
-            for made, delta in enumerate(_deltas(generation), 1):
-                await self._wait(start, made, gone)
-                await _send_event(send, _chunk(generation, delta))
+            await _send_event(send, generation.chunk({"role": "assistant", "content": ""}))
+            for number, delta in enumerate(generation.deltas(), 1):
+                await self._wait(start, number, gone)
+                await _send_event(send, generation.chunk(delta))
+                made = number
         finally:
             self._charge(generation, made)  # an answer that was broken off costs what was made of it
-        await _send_event(send, _chunk(generation, _last_delta(generation), generation.finish))
-        await _send_event(send, _usage_chunk(generation, made))
+        await _send_event(send, generation.chunk(generation.last_delta(), generation.finish))
+        await _send_event(send, generation.usage_chunk())
         await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
     async def _wait(self, start: float, tokens: int, gone: asyncio.Future[None]) -> None:
-        """Until so many tokens are due. Counted from the start, so that late ones don't delay the rest."""
-        if self._rate > 0:
-            due = start + tokens / self._rate - self._clock.monotonic()
-            await self._clock.sleep(max(0.0, due))
+        """Until so many tokens are due. Counted from the start, so that a late one doesn't delay the rest."""
+        due = start + tokens / self._rate - self._clock.monotonic() if self._rate > 0 else 0.0
+        sleep = asyncio.ensure_future(self._clock.sleep(max(0.0, due)))
+        try:
+            await asyncio.wait((sleep, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
         if gone.done():
             raise _Gone
 
-    def _charge(self, generation: _Generation, output: int) -> None:
-        money = cost(generation.usage(output), generation.asked.info)
+    def _charge(self, generation: Generation, output: int) -> None:
+        money = cost(Usage(generation.input, output), generation.asked.info)
         if money is not None:
             self._balance -= money.amount
 
     def _balance_header(self) -> list[tuple[bytes, bytes]]:
         return [(b"x-account-balance", f"{self._balance:.4f}".encode())]
-
-
-# ── an answer's tokens ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _limited(said: Said, asked: Asked) -> tuple[tuple[str, ...], str]:
-    """The answer's tokens, cut where `stop` or `max_tokens` says, and the reason why it ends."""
-    text = said.text
-    for stop in asked.stop:
-        text = text.partition(stop)[0]
-    tokens = tuple(_TOKEN.findall(text))
-    most = asked.max_tokens or asked.info.max_output or len(tokens)
-    return (tokens[:most], "length") if len(tokens) > most else (tokens, "stop")
-
-
-def _check_length(asked: Asked, tokens: int) -> None:
-    context, output = asked.info.context, asked.info.max_output
-    if context is None:
-        return
-    most = max(context - (output or 0), context // 2)
-    if tokens > most:
-        raise Problem(f"Range of input length should be [1, {most}]")
-
-
-def _seen_tokens(asked: Asked, pictures: Mapping[str, Picture]) -> Iterator[int]:
-    for said in asked.messages:
-        for url in said.images:
-            picture = pictures[url]
-            yield image_tokens(*((picture.width, picture.height) if picture.format else _UNSEEN))
-        if said.frames:
-            first = pictures[said.frames[0]]
-            yield frames_tokens(*((first.width, first.height) if first.format else _UNSEEN), len(said.frames))
-
-
-# ── shapes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _deltas(generation: _Generation) -> Iterator[dict[str, object]]:
-    for token in generation.reasoning:
-        yield {"content": None, "reasoning_content": token}
-    text = ""
-    for token in generation.tokens:
-        text = text + token if generation.asked.info.cumulative else token
-        yield {"content": text}
-
-
-def _last_delta(generation: _Generation) -> dict[str, object]:
-    return {"content": generation.text if generation.asked.info.cumulative else ""}
-
-
-def _chunk(generation: _Generation, delta: dict[str, object], finish: str | None = None) -> dict[str, object]:
-    return {
-        "id": generation.id,
-        "object": "chat.completion.chunk",
-        "created": generation.created,
-        "model": generation.asked.info.id,
-        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
-    }
-
-
-def _usage_chunk(generation: _Generation, output: int) -> dict[str, object]:
-    return {**_chunk(generation, {}), "choices": [], "usage": _usage(generation, output)}
-
-
-def _usage(generation: _Generation, output: int) -> dict[str, object]:
-    usage: dict[str, object] = {
-        "prompt_tokens": generation.input,
-        "completion_tokens": output,
-        "total_tokens": generation.input + output,
-    }
-    if generation.asked.search:
-        usage["prompt_tokens_details"] = {"cached_tokens": 0}
-    if generation.reasoning:
-        usage["completion_tokens_details"] = {"reasoning_tokens": min(output, len(generation.reasoning))}
-    return usage
-
-
-def _json_body(generation: _Generation) -> dict[str, object]:
-    message = {"role": "assistant", "content": generation.text}
-    return {
-        "id": generation.id,
-        "object": "chat.completion",
-        "created": generation.created,
-        "model": generation.asked.info.id,
-        "choices": [{"index": 0, "message": message, "finish_reason": generation.finish}],
-        "usage": _usage(generation, len(generation.tokens)),
-    }
-
-
-def _native_body(generation: _Generation) -> dict[str, object]:
-    message = {"role": "assistant", "content": [{"text": generation.text}]}
-    usage: dict[str, int] = {"output_tokens": len(generation.tokens), "input_tokens": generation.input}
-    if generation.video:
-        usage["video_tokens"] = generation.video
-    return {
-        "output": {"choices": [{"finish_reason": generation.finish, "message": message}]},
-        "usage": usage,
-        "request_id": generation.id.removeprefix("chatcmpl-"),
-    }
 
 
 def _models(clock: Clock) -> dict[str, object]:
@@ -305,6 +157,10 @@ def _models(clock: Clock) -> dict[str, object]:
         "object": "list",
         "data": [{"id": id, "object": "model", "created": created, "owned_by": "sandbox"} for id in SERVED],
     }
+
+
+def _look_at(urls: tuple[str, ...]) -> dict[str, Picture]:
+    return {url: look(url) for url in urls}
 
 
 # ── ASGI ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -222,20 +222,26 @@ def _sum(talk: _Talk) -> str:
     return f"{left} {sign} {right} = **{results[plain]()}**"
 
 
+_CODE = """def greet(name: str) -> str:
+    return f"Hello, {name}!"
+
+
+print(greet("Ada"))"""
+
+
 def _markdown(talk: _Talk) -> str:
-    code = 'def greet(name: str) -> str:\n    """Say hello, politely."""\n    return f"Hello, {name}!"\n\n\nprint(greet("Ada"))'
     return talk.say(
         "## A little of everything\n\n"
         "Some **bold**, some *italic*, some `code`, and a [link](https://example.com).\n\n"
         "- a point\n- another point\n  - a point below it\n\n"
-        f"```python\n{code}\n```\n\n"
+        f"```python\n{_CODE}\n```\n\n"
         "| Model | Sees pictures | Searches |\n|---|:---:|:---:|\n"
         "| qwen-plus | no | yes |\n| qwen-vl-plus | yes | no |\n| qwen-mt-turbo | no | no |\n\n"
         "> A quotation closes the show.",
         "## 各样都来一点\n\n"
         "**粗体**、*斜体*、`代码`,还有[链接](https://example.com)。\n\n"
         "- 一点\n- 又一点\n  - 下面再一点\n\n"
-        f"```python\n{code}\n```\n\n"
+        f"```python\n{_CODE}\n```\n\n"
         "| 模型 | 看图 | 联网 |\n|---|:---:|:---:|\n"
         "| qwen-plus | 否 | 是 |\n| qwen-vl-plus | 是 | 否 |\n| qwen-mt-turbo | 否 | 否 |\n\n"
         "> 最后是一段引用。",
@@ -269,7 +275,7 @@ def _quote(text: str, most: int) -> str:
 _EN = (
     ("The river", "A small town", "The old library", "Every morning the market", "The night train", "A quiet garden"),
     ("keeps its own time", "remembers more than it says", "wakes before the light", "is never the same twice"),
-    ("and the people near it", "while the wind in the trees", "so that a traveller", "and each letter sent from here"),
+    ("and everyone near it", "while the wind in the trees", "so that a traveller", "and each letter sent from here"),
     ("finds a slower way home.", "asks the same question again.", "carries a little of it away.", "arrives in order."),
     ("Nothing of it is lost.", "Somebody writes it down.", "The next page tells the rest.", "It was a clear day."),
 )
@@ -283,7 +289,7 @@ _ZH = (
 
 
 def _long(talk: _Talk) -> str:
-    """Numbered paragraphs, no two alike, so that a cut or a repeat can be seen; the last line says how many there were."""
+    """Numbered paragraphs, no two alike, so that a cut or a repeat shows; the last line says how many there were."""
     found = _LENGTH.search(talk.question)
     wanted = min(int(found[1].replace(",", "")), _MOST_CHARACTERS) if found else 6000
     if found and not found[2].startswith(("char", "字")):
@@ -303,18 +309,14 @@ def _long(talk: _Talk) -> str:
 def _paragraphs(zh: bool) -> Iterator[str]:
     words = _ZH if zh else _EN
     gap = "" if zh else " "
-    for number in itertools.count():
-        sentences = []
-        for turn in range(2 + number % 3):
-            at = number * 7 + turn * 5
-            chosen = [some[(at // (place + 1) + place * turn) % len(some)] for place, some in enumerate(words)]
-            sentences.append(gap.join(chosen))
-        yield gap.join(sentences)
+    for number in itertools.count(1):
+        dice = random.Random(number)  # the same paragraph for the same number
+        yield gap.join(dice.choice(some) for _ in range(dice.randint(2, 4)) for some in words)
 
 
 # ── which topic ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_SUM = re.compile(r"(?<![\d.])(-?\d{1,15})\s*([-+*/×÷−])\s*(\d{1,15})(?![\d.]|-\d)")
+_SUM = re.compile(r"(?<![\d.-])(-?\d{1,15})\s*([-+*/×÷−])\s*(\d{1,15})(?![\d.]|-\d)")
 _COUNT = re.compile(r"(?:count (?:up )?to|数到)\s*(\d{1,4})", re.IGNORECASE)
 _LENGTH = re.compile(r"(\d[\d,]{1,6})\s*(?:个)?\s*(characters?|chars?|words?|字符?|词)", re.IGNORECASE)
 
@@ -342,11 +344,11 @@ _TOPICS: tuple[tuple[re.Pattern[str], Callable[[_Talk], str]], ...] = (
         ),
         _memory,
     ),
-    (_topic("what day|which day|date|weekday|time is it|today", "星期几|几号|日期|几点|今天"), _date),
+    (_topic("what day|which day|date|weekday|time is it", "星期几|几号|日期|几点"), _date),
     (_SUM, _sum),
     (
         _topic(
-            "hello|hi|hey|who are you|what are you|help|good morning|introduce yourself", "你好|您好|你是谁|介绍|帮助"
+            "hello|hi|hey|who are you|what are you|^help|good morning|introduce yourself", "你好|您好|你是谁|介绍|帮助"
         ),
         _hello,
     ),

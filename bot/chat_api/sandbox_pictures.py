@@ -21,7 +21,7 @@ _SMALL = 64  # pixels a side are enough for colours
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """`format` '' if it was not opened: a web address, which the sandbox doesn't fetch. Colours in English, by share."""
+    """`format` is '' if it was not opened: the sandbox fetches nothing. `colours` are English names, most first."""
 
     format: str = ""
     width: int = 0
@@ -90,7 +90,7 @@ def _name(red: int, green: int, blue: int) -> str:
         return "pink" if saturation < 0.5 and value > 0.7 else "red"
     if degrees < 45:
         return "orange" if value > 0.65 and saturation > 0.5 else "beige" if value > 0.75 else "brown"
-    for end, name in ((70, "yellow"), (165, "green"), (195, "turquoise"), (255, "blue"), (290, "purple")):
+    for end, name in ((70, "yellow"), (165, "green"), (195, "turquoise"), (255, "blue"), (320, "purple")):
         if degrees < end:
             return name
     return "pink"

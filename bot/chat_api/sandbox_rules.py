@@ -14,7 +14,8 @@ from bot.types import ModelInfo
 
 __all__ = ["SERVED", "Asked", "Problem", "Said", "read"]
 
-SERVED = (*(info.id for info in Catalogue().all()), "qwen-vl-max-latest", "qwen2-vl-7b-instruct")
+_CATALOGUE = Catalogue()
+SERVED = (*(info.id for info in _CATALOGUE.all()), "qwen-vl-max-latest", "qwen2-vl-7b-instruct")
 _FRAMES = (4, 80)
 _LONGEST_URL = 10 * 1024 * 1024  # characters of base64
 
@@ -91,7 +92,7 @@ def _model(id: object) -> ModelInfo:
         raise Problem(
             f"The model `{id}` does not exist or you do not have access to it.", status=404, code="model_not_found"
         )
-    return Catalogue().info(id)
+    return _CATALOGUE.info(id)
 
 
 def _switch(body: Mapping[str, Any], name: str) -> bool:

@@ -161,7 +161,7 @@ class Command:
     name: str
     run: Callable[[Call], Awaitable[Reply]]
     line: Text
-    usage: str = ""
+    usage: Text | None = None
     examples: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     admin_only: bool = False  # in groups its changes of settings need an admin

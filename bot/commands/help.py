@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.chat_api.parameters import PARAMETERS
 from bot.commands.base import Call, Command
-from bot.commands.wording import code
+from bot.commands.wording import Markdown, code
 from bot.types import Choice, Menu, Reply
 
 __all__ = ["help_", "start", "unknown"]
@@ -42,7 +42,7 @@ async def help_(call: Call, table: Sequence[Command]) -> Reply:
         return _about(call, names[asked[0].lower()])
     if asked:
         return unknown(call, asked[0], table)
-    lines = [f"- {code(f'/{each.name} {each.usage}'.strip())}: {call.say(each.line)}" for each in table]
+    lines = [f"- {_line(call, each)}" for each in table]
     return call.reply("\n".join(lines), call.say("{command} tells more about one of them.", command=code("/help set")))
 
 
@@ -56,7 +56,7 @@ def unknown(call: Call, name: str, table: Sequence[Command]) -> Reply:
     said = call.say("I do not know the command {command}.", command=code(f"/{name}"))
     hint = call.say("Did you mean {command}?", command=code(f"/{near[0]}")) if near else ""
     everything = call.say("{command} lists all of them.", command=code("/help"))
-    return call.reply(f"{said} {hint}".rstrip(), everything, menu=_ways(near), error=True)
+    return call.reply(said, hint, everything, menu=_ways(near), error=True)
 
 
 def _ways(near: Sequence[str]) -> Menu:
@@ -64,13 +64,12 @@ def _ways(near: Sequence[str]) -> Menu:
 
 
 def _about(call: Call, command: Command) -> Reply:
-    usage = code(f"/{command.name} {command.usage}".strip())
     examples = "\n".join(f"- {code(each)}" for each in command.examples)
     here = call.say(
         "With the word here it holds for this thread only: {command}", command=code(f"/{command.name} here …")
     )
     return call.reply(
-        f"{usage}: {call.say(command.line)}",
+        _line(call, command),
         examples,
         _parameters(call) if command.name == "set" else "",
         here if command.here and call.context.chat.thread is not None else "",
@@ -78,4 +77,10 @@ def _about(call: Call, command: Command) -> Reply:
 
 
 def _parameters(call: Call) -> str:
-    return "\n".join(f"- {code(each.name)}: {call.say(each.hint)}" for each in PARAMETERS.values())
+    lines = [call.say("{name}: {what}", name=code(each.name), what=each.hint) for each in PARAMETERS.values()]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _line(call: Call, command: Command) -> Markdown:
+    usage = call.label(command.usage) if command.usage else ""
+    return call.say("{name}: {what}", name=code(f"/{command.name} {usage}".rstrip()), what=command.line)

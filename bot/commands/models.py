@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from bot.chat_api.parameters import PARAMETERS
@@ -118,7 +118,8 @@ def _choose(call: Call, id: str, suggestions: Sequence[ModelInfo] = ()) -> Reply
     menu = None
     if suggestions:
         notes.append(call.say("Did you mean one of these?"))
-        menu = _menu(call, suggestions, ordered(call.models))
+        chosen = replace(call, settings=replace(call.settings, model=id))
+        menu = _menu(chosen, suggestions, ordered(call.models))
     return call.reply(done, *notes, call.shadowed("model"), menu=menu, sets=[call.set("model", id)])
 
 

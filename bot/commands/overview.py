@@ -13,6 +13,7 @@ from bot.commands.translation import language_name, translation_line
 from bot.commands.wording import Markdown, ago, code, count, plain, value
 from bot.locales import LANGUAGES
 from bot.money.price import show
+from bot.settings import DEFAULT
 from bot.types import Choice, Menu, Reply, Spending, Text, TurnKind, TurnState
 
 __all__ = ["settings", "status", "usage"]
@@ -34,7 +35,7 @@ async def settings(call: Call) -> Reply:
     spoken = [row for row in call.rows if row.name == "language" and row.value is not None]
     if spoken:
         name = LANGUAGES.get(str(spoken[-1].value), str(spoken[-1].value))
-        lines.append(f"- language: {call.say(name)} ({call.where(spoken[-1].scope)})")
+        lines.append(_held(call, "language", plain(name), spoken[-1].scope))
     known = {name: each for name, each in call.settings.parameters.items() if name in PARAMETERS}
     lines += [_line(call, name, code(value(each, call.language))) for name, each in known.items()]
     unset = [code(name) for name in PARAMETERS if name not in known]
@@ -52,8 +53,13 @@ async def settings(call: Call) -> Reply:
     )
 
 
-def _line(call: Call, name: str, shown: str) -> str:
-    return f"- {name}: {shown} ({call.where(call.settings.origins.get(name, ''))})"
+def _line(call: Call, name: str, shown: Markdown) -> str:
+    return _held(call, name, shown, call.settings.origins.get(name, DEFAULT))
+
+
+def _held(call: Call, name: str, shown: Markdown, scope: str) -> str:
+    held = call.say("{name}: {value} ({place})", name=name, value=shown, place=call.where(scope))
+    return f"- {held}"
 
 
 def _languages(call: Call) -> Markdown:
@@ -138,10 +144,10 @@ async def usage(call: Call) -> Reply:
         (Text("30 days"), call.context.now - 30 * _DAY),
         (Text("All time"), 0),
     )
-    lines = [
-        f"- **{call.say(title)}**: {_spent(call, await call.reader.spending(chat=call.context.chat, since=since))}"
-        for title, since in spans
-    ]
+    lines = []
+    for title, since in spans:
+        spent = _spent(call, await call.reader.spending(chat=call.context.chat, since=since))
+        lines.append("- " + call.say("**{span}**: {spent}", span=title, spent=spent))
     return call.reply(call.say("What this chat has used:"), "\n".join(lines))
 
 
@@ -151,7 +157,7 @@ def _spent(call: Call, spending: Spending) -> Markdown:
     mark = "≈ " if spending.estimated else ""
     costs = " + ".join(plain(show(money, call.language)) for money in spending.costs)
     words = call.say(
-        "{calls} calls, {input} tokens in, {output} tokens out",
+        "calls: {calls}, tokens: {input} in, {output} out",
         calls=count(spending.calls),
         input=f"{mark}{count(spending.input)}",
         output=f"{mark}{count(spending.output)}",

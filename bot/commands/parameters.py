@@ -94,7 +94,10 @@ def _both(call: Call, name: str) -> Markdown:
 
 def _parameters(call: Call) -> Reply:
     """What can be set."""
-    lines = [f"- {code(f'/set {each.name} {each.example}')}: {call.say(each.hint)}" for each in PARAMETERS.values()]
+    lines = [
+        "- " + call.say("{name}: {what}", name=code(f"/set {each.name} {each.example}"), what=each.hint)
+        for each in PARAMETERS.values()
+    ]
     return call.reply(call.say("What can be set, with an example each:"), "\n".join(lines))
 
 

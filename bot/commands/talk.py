@@ -29,7 +29,7 @@ async def new(call: Call) -> Reply:
         return Reply(call.say("This is a new conversation already. Ask anything."), effects=effects)
     number = f"{count(_COUNTED)}+" if len(messages) == _COUNTED else count(len(messages))
     said = call.say(
-        "A new conversation: the model no longer sees what was said so far ({number} messages). "
+        "A new conversation: the model no longer sees what was said so far (messages: {number}). "
         "Settings stay; the model is {model}.",
         number=number,
         model=code(call.settings.model),

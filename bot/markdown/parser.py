@@ -14,7 +14,7 @@ from bot.markdown import tree
 from bot.markdown.rules import DEPTH, dialect
 from bot.markdown.tree import Block, Inline, Words
 
-__all__ = ["Reading", "block_tokens", "parse", "read"]
+__all__ = ["Reading", "block_tokens", "clean", "parse", "parse_open", "read"]
 
 _SAFE = re.compile(r"(?:https?://|mailto:|tel:)\S", re.IGNORECASE)
 _HELD = re.compile(
@@ -42,13 +42,16 @@ class Reading:
 def parse(text: str, *, growing: bool = False) -> tuple[Block, ...]:
     """The document that a Markdown text means. Takes any text, never raises, linear in its length.
 
-    `growing`: more is coming, so half-open markup shows as what it will become, and what may still become anything (half
-    a table row, a lone `#`) waits.
+    `growing`: more is coming, so half-open markup shows as what it will become, and what may still become anything
+    (half a table row, a lone `#`) waits.
     """
     source = clean(text)
-    if growing:
-        return read(_without_held(source), closing=_GROWING, growing=True).blocks
-    return read(source).blocks
+    return parse_open(source) if growing else read(source).blocks
+
+
+def parse_open(source: str) -> tuple[Block, ...]:
+    """The document of clean source that is still growing."""
+    return read(_without_held(source), closing=_GROWING, growing=True).blocks
 
 
 def clean(text: str) -> str:
@@ -95,8 +98,9 @@ def _without_held(source: str) -> str:
     if line and _HELD.fullmatch(line):
         source = source[:start]
     body = source.rstrip("\n")
-    if len(source) - len(body) <= 1 and _row_at_end(body) and not _row_at_end(body[: body.rfind("\n") + 1].rstrip("\n")):
-        source = body[: body.rfind("\n") + 1]  # perhaps the head of a table; the next line will tell
+    before = body[: body.rfind("\n") + 1]
+    if len(source) - len(body) <= 1 and _row_at_end(body) and not _row_at_end(before.rstrip("\n")):
+        return before  # perhaps the head of a table; the next line will tell
     return source
 
 

@@ -1,8 +1,9 @@
 """The dialect: markdown-it-py with the rules that models' answers need.
 
 What differs from CommonMark and its usual extensions: emphasis works beside Chinese punctuation; `$...$`, `$$...$$`,
-`\\(...\\)` and `\\[...\\]` are mathematics, but money is not; an image is a link; a row's surplus cells are kept; nesting is
-bounded; raw HTML and reference definitions stay text. With `env["open"]` what is not closed yet is closed at the end.
+`\\(...\\)` and `\\[...\\]` are mathematics, but money is not; an image is a link; a row's surplus cells are kept;
+nesting is bounded; raw HTML and reference definitions stay text. With `env["open"]` what is not closed yet is closed at
+the end.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from bot.markdown.units import is_wide
 __all__ = ["DEPTH", "GUARD", "dialect"]
 
 DEPTH = 16  # levels of nesting; what is deeper stays text
-GUARD = "\ufdd0"  # a noncharacter put before the rest of a cut line, so that it can't begin a block; taken out of the tree
+GUARD = "\ufdd0"  # a noncharacter before the rest of a cut line, so that it can't begin a block; not in the tree
 
 _MATH_END = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}
 _WORD = re.compile(r"[A-Za-z]{2}")
@@ -40,7 +41,7 @@ class _State(StateInline):
         self.last: dict[str, int] = {}
 
     def rfind(self, what: str) -> int:
-        """Where `what` stands for the last time: many openers without a closer must not scan the text again and again."""
+        """Where `what` stands for the last time, so that many openers without a closer don't each scan the text."""
         if what not in self.last:
             self.last[what] = self.src.rfind(what)
         return self.last[what]
@@ -79,7 +80,7 @@ class _Inline(ParserInline):
 
 
 class _Markdown(MarkdownIt):
-    def validateLink(self, url: str) -> bool:
+    def validateLink(self, url: str) -> bool:  # noqa: ARG002  (the library's signature)
         return True  # the tree decides which links are links, so that a refused one still shows its text
 
     def normalizeLinkText(self, link: str) -> str:
@@ -90,7 +91,7 @@ def dialect() -> MarkdownIt:
     """A new parser; making one costs milliseconds, so make it once."""
     md = _Markdown("zero")
     md.inline = _Inline()
-    md.configure("commonmark", {"html": False, "maxNesting": 4 * DEPTH, "tasklists": True})
+    md.configure("commonmark", {"html": False, "maxNesting": DEPTH + 8, "tasklists": True})
     md.disable(["reference", "html_block", "html_inline", "image"])
     md.enable(["table", "strikethrough"])
     block = md.block.ruler
@@ -100,6 +101,7 @@ def dialect() -> MarkdownIt:
     block.before("fence", "math_block", _math_block, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     md.inline.ruler.before("escape", "math_inline", _math_inline)
     md.inline.ruler.at("backticks", _backticks)
+    md.inline.ruler.at("link", _link)
     md.inline.ruler.before("link", "picture", _picture)
     md.inline.ruler2.after("balance_pairs", "close_open", _close_open)
     return md
@@ -153,7 +155,7 @@ def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """`$$` or `\\[` at the start of a line, up to its closer at the end of one, with no blank line between."""
     if state.is_code_block(start):
         return False
-    begin, stop = state.bMarks[start] + state.tShift[start], state.eMarks[start]
+    begin = state.bMarks[start] + state.tShift[start]
     opener = state.src[begin : begin + 2]
     if opener not in ("$$", "\\["):
         return False
@@ -238,12 +240,19 @@ def _is_money(content: str) -> bool:
     return bool(_WORD.search(content)) or any(is_wide(char) for char in content)
 
 
+def _link(state: StateInline, silent: bool) -> bool:
+    """With reference definitions off, only `](` makes a link; where none follows, the costly look for one is spared."""
+    if state.src[state.pos] != "[" or (isinstance(state, _State) and state.rfind("](") < state.pos):
+        return False
+    return link(state, silent)
+
+
 def _picture(state: StateInline, silent: bool) -> bool:
     """`![alt](url)` is a link to the picture: nothing that a model names is fetched."""
     if not state.src.startswith("![", state.pos):
         return False
     state.pos += 1
-    if link(state, silent):
+    if _link(state, silent):
         return True
     state.pos -= 1
     return False

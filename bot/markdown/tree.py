@@ -1,7 +1,7 @@
 """The document tree: what a Markdown text means, before any platform has a say in how it looks.
 
-Standard library only. Every node is frozen and comparable, so "has this piece changed?" is `==`. A document is a tuple of
-blocks; the writers (one `render.py` per adapter) walk it by `match`.
+Standard library only. Every node is frozen and comparable, so "has this piece changed?" is `==`. A document is a
+tuple of blocks; the writers (one `render.py` per adapter) walk it by `match`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link; `url` is http, https, mailto or tel (anything else was made Words by the parser). An image is a link to it."""
+    """A link; `url` is http, https, mailto or tel (the parser makes anything else Words). An image is a link to it."""
 
     url: str
     children: tuple[Inline, ...]
@@ -121,7 +121,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """`start` is the number of the first item, None for a bullet list. A loose list (`tight` False) has air between items."""
+    """`start` is the number of the first item, None for bullets. A loose list (`tight` False) has air between items."""
 
     items: tuple[Item, ...]
     start: int | None = None

@@ -62,7 +62,7 @@ def splits_grapheme(text: str, at: int) -> bool:
 
 @lru_cache(maxsize=8192)
 def _extends(char: str) -> bool:
-    """Marks, joiners, variation selectors, skin tones, tags, and the hangul vowels and finals that join what is before."""
+    """Marks, joiners, variation selectors, skin tones, tags, and hangul vowels and finals: they join what is before."""
     return (
         unicodedata.category(char) in ("Mn", "Me", "Mc")
         or char in "\u200c\u200d\u0e33\u0eb3"

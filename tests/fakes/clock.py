@@ -53,6 +53,14 @@ class SimClock:
         self.seconds = end
         await self.settle()
 
+    async def step(self) -> None:
+        """Let time pass until somebody wakes."""
+        await self.settle()
+        if self._next() is None:
+            await asyncio.sleep(0.001)  # real input or output is under way
+        else:
+            await self._wake()
+
     async def run(self, work: Awaitable[T], limit: float = 86_400.0) -> T:
         """Let time pass as fast as it can until `work` is done; TimeoutError after `limit` simulated seconds."""
         task = asyncio.ensure_future(work)

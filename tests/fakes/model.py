@@ -21,6 +21,7 @@ class Script:
     usage: Usage | None = None
     reasoning: str = ""
     served: str = ""
+    blind: bool = False  # from now on it is known that the asked model can't see
 
 
 def words(text: str, pause: float = 0.05) -> Script:
@@ -47,6 +48,8 @@ class FakeModel:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         script = self.scripts[min(len(self.asked), len(self.scripts) - 1)]
         self.asked.append(request)
+        if script.blind:
+            self.infos[request.model] = replace(self.info(request.model), image=False)
         try:
             yield Delta(model=script.served or request.model, id=f"answer-{len(self.asked)}")
             if script.reasoning:
@@ -60,6 +63,3 @@ class FakeModel:
             yield Delta(finish=script.finish, usage=script.usage)
         finally:
             self.closed += 1
-
-    def learn(self, model: str, **abilities: bool) -> None:
-        self.infos[model] = replace(self.info(model), **abilities)

@@ -1,5 +1,7 @@
 // What the page itself says, in English and Chinese.
 
+import { load, save } from "./dom.js";
+
 const WORDS = {
   en: {
     skip: "Skip to the message box",
@@ -28,7 +30,6 @@ const WORDS = {
     fine: "Models make mistakes. Check what matters.",
     drop_here: "Drop pictures here",
     models: "Models",
-    model: "Model",
     choose_model: "Choose a model",
     find_model: "Find a model",
     no_model: "No model by that name.",
@@ -48,6 +49,9 @@ const WORDS = {
     language: "中文",
     thinking: "Thinking…",
     waiting: "Waiting for its turn…",
+    outcome_stopped: "Stopped before it began.",
+    outcome_expired: "This question got too old to be answered.",
+    outcome_gone: "This answer could not be shown.",
     you: "You",
     answer: "Magpie",
     copy: "Copy",
@@ -62,13 +66,8 @@ const WORDS = {
     remove: "Remove {name}",
     uploading: "Adding {name}…",
     picture: "Picture",
-    tokens: "{count} tokens",
-    tokens_estimated: "about {count} tokens",
-    cost_unknown: "cost unknown",
-    seconds: "{seconds} s",
     balance: "Balance {money}",
     offline: "Connection lost. Trying again…",
-    back: "Connected again.",
     temperature: "Temperature",
     temperature_hint: "0 to below 2. Higher is more surprising.",
     top_p: "Top P",
@@ -104,7 +103,6 @@ const WORDS = {
     err_starting: "Magpie is starting or stopping. Please try again in a moment.",
     err_store: "The database has a problem. Please try again; the log says more.",
     err_failed: "Something went wrong. Please try again; the log says more.",
-    err_unread: "The browser can't read this file.",
     err_wait: "Wait until every picture is added, or remove those that can't be.",
   },
   zh: {
@@ -134,7 +132,6 @@ const WORDS = {
     fine: "模型也会出错，重要内容请核对。",
     drop_here: "把图片放到这里",
     models: "模型",
-    model: "模型",
     choose_model: "选择模型",
     find_model: "查找模型",
     no_model: "没有这个名字的模型。",
@@ -154,6 +151,9 @@ const WORDS = {
     language: "English",
     thinking: "正在思考…",
     waiting: "正在排队…",
+    outcome_stopped: "还没开始就停止了。",
+    outcome_expired: "这个问题搁置太久，不再回答。",
+    outcome_gone: "这个回答无法显示。",
     you: "你",
     answer: "Magpie",
     copy: "复制",
@@ -168,13 +168,8 @@ const WORDS = {
     remove: "移除 {name}",
     uploading: "正在添加 {name}…",
     picture: "图片",
-    tokens: "{count} token",
-    tokens_estimated: "约 {count} token",
-    cost_unknown: "费用未知",
-    seconds: "{seconds} 秒",
     balance: "余额 {money}",
     offline: "连接已断开，正在重新连接…",
-    back: "已重新连接。",
     temperature: "温度",
     temperature_hint: "从 0 到 2（不含 2）。越大越出人意料。",
     top_p: "Top P",
@@ -210,12 +205,9 @@ const WORDS = {
     err_starting: "Magpie 正在启动或停止，请稍后再试。",
     err_store: "数据库有问题，请重试；详情见日志。",
     err_failed: "出了点问题，请重试；详情见日志。",
-    err_unread: "浏览器无法读取这个文件。",
     err_wait: "请等图片全部添加完，或移除无法添加的图片。",
   },
 };
-
-import { load, save } from "./dom.js";
 
 let current = pick();
 

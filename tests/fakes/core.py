@@ -1,0 +1,111 @@
+"""The real core between a fake platform and a fake model, in simulated time, on the real store in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from bot.chat_api.catalogue import Catalogue
+from bot.chat_api.tokens import Calibration
+from bot.commands import Commands, GatewayFacts
+from bot.dispatcher import Dispatcher
+from bot.gate import Gate
+from bot.intake import CoreIntake
+from bot.media import MediaStore
+from bot.planning import Options, Planner
+from bot.turns import Turns
+from bot.types import Ack, Adapter, Chat, ChatSettings, Inbound, Store
+from storage import open_store
+from tests.fakes.clock import SimClock
+from tests.fakes.model import FakeModel
+from tests.fakes.platform import FakePlatform
+
+
+class Mortal:
+    """Stands before something that a process uses. Once `dead`, whoever calls it is cut off in the middle, as by kill -9."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+        self.dead = False
+        self.instead: dict[str, Any] = {}  # calls that a test makes its own way
+
+    def __getattr__(self, name: str) -> Any:
+        found = self.instead.get(name) or getattr(self._target, name)
+        if not inspect.iscoroutinefunction(found):
+            return found
+
+        async def call(*args: Any, **more: Any) -> Any:
+            if self.dead:
+                raise asyncio.CancelledError
+            result = await found(*args, **more)
+            if self.dead:
+                raise asyncio.CancelledError
+            return result
+
+        return call
+
+
+class Core:
+    """One process's worth of Magpie: what `say` is told happened on the platform; `quiet` lets time pass until all is done."""
+
+    def __init__(self, store: Store, clock: SimClock, platform: FakePlatform, model: FakeModel, directory: Path) -> None:
+        self.clock, self.platform, self.model = clock, platform, model
+        self.lives = [Mortal(store), Mortal(platform)]
+        self.store: Store = self.lives[0]  # type: ignore[assignment]  # passes every verb on
+        adapter: Adapter = self.lives[1]  # type: ignore[assignment]
+        options = Options(ChatSettings("qwen-plus"), "qwen-vl-plus", "qwen-mt-turbo")
+        calibration = Calibration()
+        planner = Planner(self.store, model, MediaStore(directory / "media", clock), clock, options, calibration)
+        dispatcher = Dispatcher(self.store, model, {"fake": adapter}, planner, Gate(clock), clock, calibration)
+        self.turns = Turns(self.store, dispatcher.run, clock)
+        commands = Commands(self.store, Catalogue(), options.defaults, GatewayFacts("fake"))
+        self.intake = CoreIntake(self.store, commands, self.turns, clock)
+        self._working = asyncio.create_task(self.turns.run())
+        self._chats: set[Chat] = set()
+
+    async def say(self, event: Inbound) -> Ack:
+        self._chats.add(event.chat)
+        return await self.clock.run(self.intake.accept(event))
+
+    async def quiet(self, limit: float = 7200.0, *chats: Chat) -> None:
+        """Until every turn has ended. TimeoutError after `limit` simulated seconds."""
+        end = self.clock.seconds + limit
+        waiting: list[object] = []
+        while self.clock.seconds < end:
+            await self.clock.settle()
+            if not self.turns.count:
+                waiting = [turn for chat in (*self._chats, *chats) for turn in await self.store.open_turns(chat)]
+                if not waiting:
+                    return
+            await self.clock.step()
+        raise TimeoutError(f"turns are still open: {waiting}")
+
+    async def kill(self) -> None:
+        """As by kill -9: nothing is given back, nothing more is said or stored."""
+        for life in self.lives:
+            life.dead = True
+        await self.stop(0)
+
+    async def stop(self, seconds: float = 20.0) -> None:
+        """As by SIGTERM."""
+        await self.clock.run(self.turns.drain(seconds))
+        self._working.cancel()
+        await asyncio.gather(self._working, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def running_core(clock: SimClock, directory: Path, platform: FakePlatform, model: FakeModel) -> AsyncIterator[Core]:
+    """A core on the database in `directory`: a second one, later, is the same service started again."""
+    store = await open_store(f"sqlite:///{directory / 'magpie.db'}", owner="test", clock=clock)
+    clock.busy = [store.busy]
+    core = Core(store, clock, platform, model, directory)
+    try:
+        yield core
+    finally:
+        await core.stop(0)
+        await store.close()
+        clock.busy = []

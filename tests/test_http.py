@@ -1,0 +1,119 @@
+"""The HTTP host: which app gets a request, and the two pages of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import httpx
+import pytest
+
+from bot.http import Host
+from bot.types import AsgiApp
+
+Event = MutableMapping[str, Any]
+
+
+def app(name: str) -> AsgiApp:
+    """Answers with its name, the path, and where it is mounted."""
+
+    async def answer(
+        scope: Event, receive: Callable[[], Awaitable[Event]], send: Callable[[Event], Awaitable[None]]
+    ) -> None:
+        body = b""
+        while (event := await receive())["type"] == "http.request":
+            body += event["body"]
+            if not event.get("more_body"):
+                break
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        text = f"{name} {scope['path']} {scope['root_path']} {body.decode()}".strip()
+        await send({"type": "http.response.body", "body": text.encode()})
+
+    return answer
+
+
+def host(mounts: Mapping[str, AsgiApp] | None = None, missing: Mapping[str, str] | None = None) -> Host:
+    async def ready() -> Mapping[str, str]:
+        return missing or {}
+
+    return Host(mounts or {}, ready)
+
+
+async def ask(app: Host, path: str, method: str = "GET", content: bytes = b"") -> httpx.Response:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://host") as client:
+        return await client.request(method, path, content=content)
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/", "page /"),
+        ("/other", "page /other"),
+        ("/a", "a /a /a"),
+        ("/a/", "a /a/ /a"),
+        ("/a/x", "a /a/x /a"),
+        ("/ab", "page /ab"),
+        ("/a/b", "ab /a/b /a/b"),
+        ("/a/b/c", "ab /a/b/c /a/b"),
+        ("/a/bc", "a /a/bc /a"),
+    ],
+)
+async def test_the_longest_prefix_wins(path: str, answer: str) -> None:
+    mounted = host({"/": app("page"), "/a": app("a"), "/a/b/": app("ab")})
+    assert " ".join((await ask(mounted, path)).text.split()) == answer
+
+
+async def test_a_body_reaches_the_app() -> None:
+    assert (await ask(host({"/in": app("in")}), "/in", "POST", b"hello")).text == "in /in /in hello"
+
+
+@pytest.mark.parametrize("mounts", [{}, {"/a": app("a")}])
+async def test_what_is_nowhere_is_404(mounts: Mapping[str, AsgiApp]) -> None:
+    assert (await ask(host(mounts), "/nothing")).status_code == 404
+
+
+async def test_healthz_even_beside_a_page_at_the_root() -> None:
+    answer = await ask(host({"/": app("page")}, {"store": "locked"}), "/healthz")
+    assert (answer.status_code, answer.text) == (200, "ok")
+    assert (await ask(host(), "/healthz", "HEAD")).content == b""
+    assert (await ask(host(), "/healthz", "POST")).status_code == 405
+
+
+async def test_readyz_names_what_is_not_ready() -> None:
+    answer = await ask(host(), "/readyz")
+    assert (answer.status_code, answer.json()) == (200, {})
+    answer = await ask(host(missing={"store": "数据库 is locked"}), "/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"store": "数据库 is locked"})
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("mounts", [{"a": app("a")}, {"/a": app("a"), "/a/": app("b")}])
+def test_mounts_that_make_no_sense(mounts: Mapping[str, AsgiApp]) -> None:
+    with pytest.raises(ValueError, match="prefix"):
+        host(mounts)
+
+
+async def play(app: Host, scope: Event, *events: Event) -> list[str]:
+    queue, sent = list(events), list[str]()
+
+    async def receive() -> Event:
+        return queue.pop(0)
+
+    async def send(event: Event) -> None:
+        sent.append(event["type"])
+
+    await app(scope, receive, send)
+    return sent
+
+
+async def test_lifespan() -> None:
+    events = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}
+    assert await play(host(), {"type": "lifespan"}, *events) == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+
+
+async def test_a_websocket_nobody_wants_is_closed() -> None:
+    assert await play(host(), {"type": "websocket", "path": "/x"}, {"type": "websocket.connect"}) == ["websocket.close"]

@@ -1,0 +1,159 @@
+"""Events become work, a command's answer, or nothing; each of them once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.types import Chat, Edited, Membership, Moved, Press
+from tests.fakes.clock import SimClock
+from tests.fakes.core import Core, running_core
+from tests.fakes.model import FakeModel, words
+from tests.fakes.platform import ANN, CHAT, FakePlatform
+
+
+@pytest.fixture
+def platform(clock: SimClock) -> FakePlatform:
+    return FakePlatform(clock, size=4000)
+
+
+@pytest.fixture
+def model(clock: SimClock) -> FakeModel:
+    return FakeModel(clock)
+
+
+@pytest.fixture
+async def core(clock: SimClock, tmp_path: Path, platform: FakePlatform, model: FakeModel) -> AsyncIterator[Core]:
+    async with running_core(clock, tmp_path, platform, model) as running:
+        yield running
+
+
+async def test_a_command_is_answered_without_the_model(core: Core, platform: FakePlatform, model: FakeModel) -> None:
+    await core.say(platform.says("/set temperature 0.7"))
+    await core.quiet()
+    assert "0.7" in platform.text()
+    assert model.asked == []
+    await core.say(platform.says("hi"))
+    await core.quiet()
+    assert model.asked[0].parameters == {"temperature": 0.7}
+    assert len(model.asked[0].messages) == 2, "the command went into the context"
+
+
+async def test_a_command_does_not_wait_behind_the_turn_it_is_about(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    model.scripts = [words("one two three four five six seven eight", 2.0)]
+    await core.say(platform.says("count"))
+    await core.clock.advance(5)
+    await core.say(platform.says("/stop"))
+    await core.clock.advance(1)
+    assert model.closed == 1
+    assert len(platform.shown()) == 2  # the stopped answer, and the command's own
+    await core.quiet()
+
+
+async def test_the_same_command_twice_is_one(core: Core, platform: FakePlatform) -> None:
+    event = platform.says("/set temperature 0.7")
+    await core.say(event)
+    await core.say(event)
+    await core.quiet()
+    assert len(platform.shown()) == 1
+    assert len([row for row in await core.store.settings(CHAT) if row.name == "temperature"]) == 1
+
+
+async def test_a_bad_value_gets_its_bound(core: Core, platform: FakePlatform) -> None:
+    await core.say(platform.says("/set temperature 2"))
+    await core.quiet()
+    assert "temperature must be at least 0 and below 2, got 2" in platform.text()
+
+
+async def test_what_is_not_meant_for_us_is_nothing(core: Core, platform: FakePlatform, model: FakeModel) -> None:
+    await core.say(platform.says("just chatting", group=True, addressed=False))
+    await core.say(platform.says("   "))
+    await core.quiet()
+    assert model.asked == []
+    assert platform.made == []
+
+
+async def test_parts_of_one_paste_are_one_question(core: Core, platform: FakePlatform, model: FakeModel) -> None:
+    first, second = "a" * 4000, "and the rest"
+    await core.say(platform.says(first))
+    await core.clock.advance(0.5)
+    await core.say(platform.says(second))
+    await core.quiet()
+    assert len(model.asked) == 1
+    assert model.asked[0].messages[-1].content == f"{first}\n{second}"
+
+
+async def test_a_sixth_waiting_message_is_told_so(core: Core, platform: FakePlatform, model: FakeModel) -> None:
+    model.scripts = [words("a slow answer to the first question", 5.0)]
+    await core.say(platform.says("first"))
+    await core.clock.advance(1)
+    for number in range(6):
+        await core.say(platform.says(f"more {number}"))
+    await core.clock.advance(1)
+    assert "waiting for an answer" in platform.text()
+    await core.quiet()
+    assert "more 5" not in str(model.asked[-1].messages[-1].content)
+    assert "more 4" in str(model.asked[-1].messages[-1].content)
+
+
+async def test_a_press_on_a_menu_changes_that_message(core: Core, platform: FakePlatform) -> None:
+    await core.say(platform.says("/model"))
+    await core.quiet()
+    (menu,) = platform.shown()
+    assert menu.menu is not None
+    post = next(iter(platform.posts))
+    choice = menu.menu.rows[0][0]
+    await core.say(Press("p1", CHAT, ANN, choice.action, core.clock.now(), post))
+    await core.quiet()
+    assert len(platform.shown()) == 1
+    assert platform.shown()[0] != menu
+    await core.say(Press("p1", CHAT, ANN, "/model qwen-max", core.clock.now(), post))
+    assert not [row for row in await core.store.settings(CHAT) if row.value == "qwen-max"], "one press counted twice"
+
+
+async def test_a_press_without_a_message_comes_back_as_a_toast(core: Core, platform: FakePlatform) -> None:
+    ack = await core.say(Press("p1", CHAT, ANN, "/set temperature 0.7", core.clock.now()))
+    assert "0.7" in ack.toast
+    assert not ack.error
+    ack = await core.say(Press("p2", CHAT, ANN, "/set temperature 7", core.clock.now()))
+    assert ack.error
+    ack = await core.say(Press("p3", CHAT, ANN, "what is this", core.clock.now()))
+    assert ack.error
+    await core.quiet()
+    assert platform.made == []
+
+
+async def test_an_edit_before_the_answer_counts(core: Core, platform: FakePlatform, model: FakeModel) -> None:
+    model.scripts = [words("a slow answer to the first question", 3.0), words("And now the second answer.")]
+    await core.say(platform.says("first"))
+    await core.clock.advance(1)
+    await core.say(platform.says("secnod"))
+    await core.say(Edited("e1", CHAT, ANN, "m2", "second", core.clock.now()))
+    await core.say(Edited("e2", CHAT, ANN, "m1", "too late", core.clock.now()))
+    await core.quiet()
+    assert model.asked[1].messages[-1].content == "second"
+    assert "too late" not in str(model.asked)
+
+
+async def test_a_chat_that_moves_takes_settings_and_history_along(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    await core.say(platform.says("/set temperature 0.7"))
+    await core.say(platform.says("remember me"))
+    await core.quiet()
+    there = Chat("fake", "bot", "elsewhere")
+    await core.say(Moved("mv", CHAT, there, core.clock.now()))
+    await core.say(platform.says("hello again", chat=there))
+    await core.quiet()
+    assert model.asked[1].parameters == {"temperature": 0.7}
+    assert model.asked[1].messages[1].content == "remember me"
+
+
+async def test_membership_is_noted_and_answers_nothing(core: Core, platform: FakePlatform) -> None:
+    await core.say(Membership("in", CHAT, True, core.clock.now(), ANN, "Tea house"))
+    await core.quiet()
+    assert platform.made == []
