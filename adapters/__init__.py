@@ -1,15 +1,12 @@
-"""The platforms, by name: one line each. Only what is switched on is imported: a platform's SDK can cost seconds and a
-hundred megabytes.
+"""The platforms, by name. Only what is switched on is imported: a platform's SDK can cost seconds and a hundred megabytes.
 
-A platform's package holds `settings.py` (`load_settings()`; the result's `on` says whether the platform is switched on),
-`checks.py` (`checks(settings)`, for `magpie doctor`), and its adapter, a class built with (settings, Surroundings).
+Each package has the same rooms: `settings.py` with `load_settings()` (whose result has `on`), `checks.py` with
+`checks(settings)` for the doctor, and the adapter, built from its settings and `Surroundings`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -32,26 +29,30 @@ def load(name: str) -> type:
 
 
 def switched_on() -> dict[str, Callable[[Surroundings], Adapter]]:
-    """The platforms whose settings switch them on, and what opens each. SettingError names what is wrong."""
-    return {name: partial(_open, name, settings) for name, settings in _settings().items()}
+    """How to build the adapter of each platform that is switched on. SettingError if one of its settings is wrong."""
+    return {name: _builder(name, settings) for name, settings in _settings().items() if settings.on}
 
 
 def checks_of_platforms() -> dict[str, Callable[[], Awaitable[Sequence[tuple[bool, Text]]]]]:
-    """What to look at for each platform that is switched on: (is it well, what there is to say)."""
-    return {name: partial(_check, name, settings) for name, settings in _settings().items()}
+    """What the doctor looks at, for each platform that is switched on."""
+    return {name: _checker(name, settings) for name, settings in _settings().items() if settings.on}
 
 
 def _settings() -> dict[str, Any]:
-    found = {name: import_module(f"adapters.{name}.settings").load_settings() for name in ADAPTERS}
-    return {name: settings for name, settings in found.items() if settings.on}
+    return {name: import_module(f"adapters.{name}.settings").load_settings() for name in ADAPTERS}
 
 
-def _open(name: str, settings: Any, surroundings: Surroundings) -> Adapter:
-    adapter: Adapter = load(name)(settings, surroundings)
-    return adapter
+def _builder(name: str, settings: Any) -> Callable[[Surroundings], Adapter]:
+    def build(surroundings: Surroundings) -> Adapter:
+        adapter: Adapter = load(name)(settings, surroundings)
+        return adapter
+
+    return build
 
 
-async def _check(name: str, settings: Any) -> Sequence[tuple[bool, Text]]:
-    look = import_module(f"adapters.{name}.checks").checks
-    found: Sequence[tuple[bool, Text]] = await asyncio.to_thread(look, settings)
-    return found
+def _checker(name: str, settings: Any) -> Callable[[], Awaitable[Sequence[tuple[bool, Text]]]]:
+    async def look() -> Sequence[tuple[bool, Text]]:
+        found: Sequence[tuple[bool, Text]] = await import_module(f"adapters.{name}.checks").checks(settings)
+        return found
+
+    return look

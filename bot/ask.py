@@ -20,6 +20,7 @@ from bot.errors import MagpieError
 from bot.exchange import Exchange, conclude
 from bot.gateway import make_gateway, sandboxed
 from bot.locales import say
+from bot.logs import set_up
 from bot.media import load_image
 from bot.prompt import Scene, build
 from bot.types import (
@@ -50,6 +51,7 @@ async def ask(
         raise MagpieError("There is no question. Example: magpie ask --sandbox \"What can you do?\"")
     async with contextlib.AsyncExitStack() as stack:
         settings, toml = load_settings(), load_toml()
+        set_up("error" if settings.log_level == "info" else settings.log_level, settings.log_format)
         if sandbox:
             settings = settings.model_copy(update=await stack.enter_async_context(sandboxed()))
         client = await stack.enter_async_context(_client(settings, toml))

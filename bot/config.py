@@ -31,7 +31,6 @@ EXAMPLES: Mapping[str, str] = {
     "HTTP_HOST": "127.0.0.1",
     "HTTP_PORT": "8080",
     "PUBLIC_URL": "https://magpie.example.org",
-    "WEB": "on",
     "DRAIN_SECONDS": "20",
     "STALE_AFTER": "15 min",
     "TIMEZONE": "Asia/Shanghai",
@@ -61,11 +60,6 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-def _switch(value: object) -> object:
-    word = _lower(value)
-    return {"true": "on", "1": "on", "yes": "on", "false": "off", "0": "off", "no": "off"}.get(str(word), word)
-
-
 class Settings(BaseSettings):
     """Field names in upper case are the variables."""
 
@@ -83,7 +77,6 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
-    web: Annotated[Literal["on", "off"], BeforeValidator(_switch)] = "off"
     drain_seconds: Seconds = 20.0
     stale_after: Seconds = 900.0
     timezone: str = "UTC"
@@ -153,7 +146,7 @@ def load_toml(path: Path = Path("magpie.toml")) -> Toml:
         raise SettingError(path.name, "unknown table {table}; known: gateway, models", table=sorted(unknown)[0])
     gateway, models = raw.get("gateway", {}), raw.get("models", {})
     if not isinstance(gateway, dict) or set(gateway) - {"extra_body"} or not isinstance(gateway.get("extra_body", {}), dict):
-        raise SettingError(path.name, "[gateway] takes extra_body = {{...}} and nothing else")
+        raise SettingError(path.name, "[gateway] takes a table extra_body and nothing else")
     if not isinstance(models, dict) or not all(isinstance(table, dict) for table in models.values()):
         raise SettingError(path.name, '[models] takes tables such as [models."qwen-plus"]')
     return Toml(GatewayTable(gateway.get("extra_body", {})), models)

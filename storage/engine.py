@@ -7,6 +7,7 @@ connection that was cancelled in the middle, and with it a whole database in mem
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -144,7 +145,9 @@ class Database:
     def _engines(self) -> tuple[AsyncEngine, AsyncEngine]:
         if self.postgres:
             try:
-                engine = create_async_engine(self.url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+                engine = create_async_engine(
+                    self.url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True
+                )
             except ModuleNotFoundError as error:
                 raise StoreError("PostgreSQL needs one more package: pip install 'magpie-bot[postgres]'") from error
             return engine, engine
@@ -161,14 +164,18 @@ def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> AsyncEngine:
     """An engine whose transactions begin with `begin`: left alone, Python's driver begins none before the first write,
     and what was read until then may be outdated when it is written back."""
     timeout = float(str(url.query.get("timeout", _BUSY_SECONDS)))
-    engine = create_async_engine(url, connect_args={"timeout": timeout}, **pool)
+    engine = create_async_engine(url, connect_args={"timeout": timeout}, hide_parameters=True, **pool)
 
     def connected(connection: Any, _: object) -> None:
         connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("foreign_keys=ON", *pragmas):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        try:
+            cursor = connection.cursor()
+            for pragma in ("foreign_keys=ON", *pragmas):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+        except sqlite3.Error:
+            connection.close()  # or its thread waits for ever
+            raise
 
     def begun(connection: sa.Connection) -> None:
         connection.exec_driver_sql(begin)

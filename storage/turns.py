@@ -38,7 +38,8 @@ async def claim(tx: Tx, now: int) -> Turn | None:
     """
     t = turns.c
     free = _free(now)
-    look = sa.select(t.id).where(free).order_by(t.id).limit(1).with_for_update(skip_locked=True, of=turns)
+    # "+ 0", or SQLite walks through all turns from the first on to have them in order
+    look = sa.select(t.id).where(free).order_by(t.id + 0).limit(1).with_for_update(skip_locked=True, of=turns)
     while (found := (await tx.conn.execute(look)).first()) is not None:
         taken = {
             "owner": tx.owner,

@@ -19,6 +19,8 @@ from bot.chat_api.parameters import PARAMETERS
 from bot.commands import TABLE, Commands, Context, GatewayFacts, parse
 from bot.commands.menus import ACTION_BYTES
 from bot.commands.models import ordered
+from bot.markdown import Code, Paragraph, Words
+from bot.markdown import parse as parse_markdown
 from bot.settings import effective
 from bot.types import (
     Answer,
@@ -354,6 +356,29 @@ async def test_a_bad_value_gets_its_bound_and_an_example(talk: Talk) -> None:
     assert "qwen-plus is 1–8192, got 0" in (await talk.say("/set max_tokens 0")).text
     for wrong in ("temperature warm", "top_p 0", "seed -1", "stop", f"stop {'x' * 600}", "speed 3", "here 3"):
         assert not (await talk.say(f"/set {wrong}")).effects
+
+
+async def test_what_can_not_be_written_down_is_refused(talk: Talk) -> None:
+    assert (await talk.say(r'/set stop ["\ud800"]')).error
+    assert (await talk.say("/set stop " + "[" * 10_000)).error
+
+
+async def test_a_persons_words_never_become_markup(talk: Talk) -> None:
+    words = "*a* [b](https://example.org) `c` ``d`` <i> $e$ _f_ ~~g~~ \\"
+    for text in (
+        f"/set seed {words}",
+        f"/model {words}",
+        f"/translate {words}",
+        f"/language {words}",
+        f"/stop {words}",
+    ):
+        (sentence, *_) = parse_markdown((await talk.say(text)).text)
+        assert isinstance(sentence, Paragraph)
+        assert {type(each) for each in sentence.children} == {Words}, text
+    await talk.say("/model a`b``c")
+    shown = parse_markdown((await talk.say("/model")).text)[0]
+    assert isinstance(shown, Paragraph)
+    assert Code("a`b``c") in shown.children
 
 
 async def test_a_value_for_other_models_is_kept_and_said(talk: Talk) -> None:

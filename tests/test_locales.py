@@ -31,16 +31,28 @@ METHODS = {"say", "error", "label"}  # of a command's Call
 # ── the sentences in the code ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def literals(node: ast.expr) -> Iterator[str]:
-    """The texts an argument may be: a literal, or either side of a choice between literals."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+def literals(node: ast.expr, names: dict[str, str]) -> Iterator[str]:
+    """The texts an argument may be: a literal, a name for one, or either side of a choice between such."""
+    if isinstance(node, ast.Name) and node.id in names:
+        yield names[node.id]
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.IfExp):
-        yield from literals(node.body)
-        yield from literals(node.orelse)
+        yield from literals(node.body, names)
+        yield from literals(node.orelse, names)
     elif isinstance(node, ast.BoolOp):
         for value in node.values:
-            yield from literals(value)
+            yield from literals(value, names)
+
+
+def constants(module: ast.Module) -> dict[str, str]:
+    """The module's names for literals."""
+    found = {}
+    for line in module.body:
+        match line:
+            case ast.Assign([ast.Name(name)], ast.Constant(str(text))):
+                found[name] = text
+    return found
 
 
 def sentence_of(call: ast.Call) -> ast.expr | None:
@@ -66,9 +78,11 @@ def sentences() -> dict[str, str]:
     found: dict[str, str] = {}
     for room in ROOMS:
         for file in sorted((ROOT / room).rglob("*.py")):
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            module = ast.parse(file.read_text(encoding="utf-8"))
+            names = constants(module)
+            for node in ast.walk(module):
                 if isinstance(node, ast.Call) and (sentence := sentence_of(node)) is not None:
-                    texts = literals(sentence)
+                    texts = literals(sentence, names)
                 elif isinstance(node, ast.ClassDef) and file == ROOT / "bot" / "errors.py":
                     texts = class_texts(node)
                 else:
@@ -81,7 +95,7 @@ def sentences() -> dict[str, str]:
 def class_texts(node: ast.ClassDef) -> Iterator[str]:
     for line in node.body:
         if isinstance(line, ast.Assign) and any(getattr(name, "id", "") == "text" for name in line.targets):
-            yield from literals(line.value)
+            yield from literals(line.value, {})
 
 
 def chinese() -> Catalog:
@@ -113,12 +127,11 @@ def test_both_languages_fill_the_same_braces() -> None:
 
 
 def test_the_collector_sees_every_way_a_sentence_is_written() -> None:
-    tree = ast.parse(
-        'x = RequestRefused("a" if y else "b"); SettingError("N", "c"); call.say("d"); Gone("no"); Text("e")'
-    )
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    found = {text for call in calls if (sentence := sentence_of(call)) for text in literals(sentence)}
-    assert found == {"a", "b", "c", "d", "e"}
+    code = 'F = "f"\nx = RequestRefused("a" if y else "b"); SettingError("N", "c"); call.say("d"); Gone("no"); Text("e"); Text(F)'
+    module = ast.parse(code)
+    calls = [node for node in ast.walk(module) if isinstance(node, ast.Call)]
+    heard = [sentence for call in calls if (sentence := sentence_of(call)) is not None]
+    assert {text for sentence in heard for text in literals(sentence, constants(module))} == {*"abcdef"}
 
 
 def test_no_sentence_is_put_together_where_it_is_said() -> None:
@@ -196,6 +209,7 @@ def test_lists_are_joined_as_the_language_does() -> None:
 
 def test_a_brace_in_the_data_is_only_a_brace() -> None:
     assert say("got {got}", "en", got="{got} {0} {", other="x") == "got {got} {0} {"
+    assert say("write {{name}} for {got}", "en", got="{{x}}") == "write {name} for {{x}}"
 
 
 def test_a_missing_key_is_shown_as_it_stands() -> None:

@@ -193,7 +193,13 @@ def test_usage_is_asked_for_in_streams_only() -> None:
 
 
 def test_a_gateways_own_fields_do_not_override_the_request() -> None:
-    extra: dict[str, Any] = {"enable_thinking": False, "temperature": 0.1, "model": "x", "messages": [], "stream": False}
+    extra: dict[str, Any] = {
+        "enable_thinking": False,
+        "temperature": 0.1,
+        "model": "x",
+        "messages": [],
+        "stream": False,
+    }
     body = encode(ModelRequest("m", HELLO, {"temperature": 0.7}), stream=True, extra=extra)
     assert (body["model"], body["temperature"], body["stream"]) == ("m", 0.7, True)
     assert body["enable_thinking"] is False

@@ -11,7 +11,7 @@ from bot.types import Text
 __all__ = ["checks"]
 
 
-def checks(settings: WebSettings) -> list[tuple[bool, Text]]:
+async def checks(settings: WebSettings) -> list[tuple[bool, Text]]:
     """(is it well, what there is to say), in the order they matter."""
     return [_password(settings), _folder(settings)]
 

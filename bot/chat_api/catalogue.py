@@ -83,7 +83,7 @@ class Catalogue:
     def _changes(self, bases: tuple[str, ...]) -> Iterable[Mapping[str, Any]]:
         """The overrides that hold, the nearest last: patterns, then the base id's table, then the id's own."""
         for pattern, changes in self._overrides.items():
-            if _is_glob(pattern) and any(fnmatchcase(base, pattern) for base in bases):
+            if any(fnmatchcase(base, pattern) for base in bases):
                 yield changes
         for base in reversed(bases):
             yield self._overrides.get(base, {})

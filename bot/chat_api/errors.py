@@ -6,15 +6,12 @@ words count first, the status last.
 
 from __future__ import annotations
 
-import math
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
-from urllib.parse import quote
 
-from bot.chat_api.wire import loads
+from bot.chat_api.envelope import Said, is_error, number, read, redact
 from bot.errors import (
     BadKey,
     BadParameter,
@@ -31,21 +28,7 @@ from bot.types import Json
 
 __all__ = ["classify", "is_error", "redact", "retry_after"]
 
-_DETAIL = 500  # characters
 _WAIT = 86_400.0  # seconds, the longest that is believed
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """An answer that is an error: `words` are its code, type and message in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    words: str
-    param: str
-    detail: str
-    html: bool
-    model: str
 
 
 def classify(
@@ -58,169 +41,24 @@ def classify(
 ) -> GatewayError:
     """Total: any input gives an error of the tree, nothing raises. `model` is what was asked for, `secrets` what must
     not stand in `detail`."""
-    said = _said(status, headers, body, model, secrets)
+    said = read(status, headers, body, model, secrets)
     for pattern, make in _WORDS:
         if not said.html and pattern.search(said.words) and (error := make(said)) is not None:
             return error
     return _by_status(said)
 
 
-def is_error(payload: Mapping[str, Json], *, event: str = "message") -> bool:
-    """Is this JSON an error rather than an answer, or a piece of one?"""
-    choices = payload.get("choices")
-    if isinstance(choices, list) and choices:
-        first = choices[0]
-        return bool(payload.get("error")) and isinstance(first, dict) and first.get("finish_reason") == "error"
-    if payload.get("output"):
-        return False
-    if event == "error" or payload.get("error") or payload.get("object") == "error" or payload.get("success") is False:
-        return True
-    return choices is None and not payload.get("usage") and bool(_message(dict(payload)))
-
-
 def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
     """Seconds to wait, by Retry-After as seconds or as a date (RFC 9110, 10.2.3). `now` is in seconds of Unix time."""
     lower = {name.lower(): value for name, value in headers.items()}
     value = lower.get("retry-after", "").strip()
-    seconds = _number(value)
-    if seconds is None and (milliseconds := _number(lower.get("retry-after-ms", ""))) is not None:
+    seconds = number(value)
+    if seconds is None and (milliseconds := number(lower.get("retry-after-ms", ""))) is not None:
         seconds = milliseconds / 1000
     if seconds is None and (date := _date(value)) is not None:
         here = _date(lower.get("date", "")) or (time.time() if now is None else now)
         seconds = date - here
     return None if seconds is None else min(max(seconds, 0.0), _WAIT)
-
-
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` without the secrets, nor anything else that looks like a key, nor the bytes of a data: URL."""
-    for secret in sorted({each for each in secrets if each}, key=len, reverse=True):
-        for form in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}:
-            text = text.replace(form, "***")
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
-
-
-_SECRETS = (
-    (re.compile(r"\b(Bearer|Basic)\s+[^\s\"',;<>]+", re.IGNORECASE), r"\1 ***"),
-    (re.compile(r"\b(sk|pk|ak)-[\w*.\-]{4,}", re.IGNORECASE), r"\1-***"),
-    (
-        re.compile(
-            r"((?:api[_-]?key|access[_-]?token|secret|authorization|password)[\"']?\s*[:=]\s*[\"']?)(?!Bearer|Basic)"
-            r"[\w\-./+~]{8,}",
-            re.IGNORECASE,
-        ),
-        r"\1***",
-    ),
-    (re.compile(r"(data:[\w/+.\-]*;base64,)[A-Za-z0-9+/=\s]{16,}"), r"\1***"),
-)
-
-# ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _said(
-    status: int, headers: Mapping[str, str], body: bytes | str | Json, model: str, secrets: Iterable[str]
-) -> _Said:
-    value, raw = _value(body)
-    html = raw.lstrip().lower().startswith(("<!doctype", "<html", "<?xml", "<head", "<body"))
-    fields = value if isinstance(value, dict) else {}
-    inner = _inner(fields)
-    codes = [str(each.get(name)) for each in (inner, fields) for name in ("code", "type") if each.get(name)]
-    message = _message(value) or ("" if fields else raw)
-    detail = " ".join(dict.fromkeys((*codes, message or raw, *_request_id(fields))))
-    param = inner.get("param") or fields.get("param")
-    return _Said(
-        status=_status(status, [inner.get("code"), fields.get("code"), fields.get("status")]),
-        headers={name.lower(): value for name, value in headers.items()},
-        words=" ".join((*codes, message))[:4000].lower(),
-        param=param if isinstance(param, str) and re.fullmatch(r"[\w.\[\]]{1,40}", param) else "",
-        detail=redact(detail[: 20 * _DETAIL], secrets)[:_DETAIL],
-        html=html,
-        model=model,
-    )
-
-
-def _value(body: bytes | str | Json) -> tuple[Json, str]:
-    """The body as JSON (None if it is none), and as text."""
-    if isinstance(body, bytes):
-        body = body.decode("utf-8", "replace")
-    if not isinstance(body, str):
-        if isinstance(body, list):
-            body = next((each for each in body if isinstance(each, dict)), None)
-        return body, ""
-    text = body.strip().removeprefix("\ufeff")
-    try:
-        value = loads(text) if text[:1] in ("{", "[", '"') else None
-    except ValueError:
-        value = None
-    return _value(value)[0] if isinstance(value, list) else value, text
-
-
-def _inner(fields: Mapping[str, Json]) -> dict[str, Json]:
-    """The object that describes the error, wherever it is."""
-    response = fields.get("response")
-    places = (fields, response if isinstance(response, dict) else {})
-    for place in places:
-        for name in ("error", "errors", "header", "base_resp"):
-            value = place.get(name)
-            if isinstance(value, list) and value:
-                value = value[0]
-            if isinstance(value, dict):
-                nested = value.get("error")
-                return nested if isinstance(nested, dict) else value
-    return {}
-
-
-def _message(value: Json) -> str:
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, dict):
-        return ""
-    return " ".join(dict.fromkeys(_messages(value, 0)))
-
-
-def _messages(value: Mapping[str, Json], depth: int) -> Iterator[str]:
-    for name in ("message", "msg", "err", "error_msg", "error_message", "status_msg", "detail", "error", "errors"):
-        yield from _strings(value.get(name), depth)
-    for name in ("header", "response", "base_resp", "metadata"):
-        if isinstance(inner := value.get(name), dict) and depth < 4:
-            yield from _messages(inner, depth + 1)
-    if isinstance(raw := value.get("raw"), str) and depth:
-        yield raw
-
-
-def _strings(value: Json, depth: int) -> Iterator[str]:
-    if isinstance(value, str) and value.strip():
-        yield value.strip()
-    elif isinstance(value, dict) and depth < 4:
-        yield from _messages(value, depth + 1)
-    elif isinstance(value, list) and depth < 4:
-        for each in value[:5]:
-            yield from _strings(each, depth + 1)
-
-
-def _request_id(fields: Mapping[str, Json]) -> list[str]:
-    value = fields.get("request_id") or fields.get("id")
-    return [f"({value})"] if isinstance(value, str) else []
-
-
-def _status(status: int, codes: Iterable[Json]) -> int:
-    """A status of success in front of an error says nothing: the body's own code may."""
-    if status >= 400:
-        return status
-    for code in codes:
-        found = _number(code) if isinstance(code, str) else code
-        if isinstance(found, int | float) and 400 <= found < 600:
-            return int(found)
-    return status
-
-
-def _number(value: str) -> float | None:
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _date(value: str) -> float | None:
@@ -232,7 +70,7 @@ def _date(value: str) -> float | None:
 
 # ── deciding ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_Make = Callable[[_Said], GatewayError | None]
+_Make = Callable[[Said], GatewayError | None]
 
 
 def _simple(kind: type[GatewayError]) -> _Make:
@@ -243,7 +81,7 @@ def _parameter(name: str) -> _Make:
     return lambda said: BadParameter(name, limit=_limit(said.words), status=said.status, detail=said.detail)
 
 
-def _media(said: _Said) -> GatewayError:
+def _media(said: Said) -> GatewayError:
     return GatewayError(
         "The model's service could not load the picture or video. Please send it again.",
         status=said.status,
@@ -251,11 +89,11 @@ def _media(said: _Said) -> GatewayError:
     )
 
 
-def _too_long(said: _Said) -> GatewayError:
+def _too_long(said: Said) -> GatewayError:
     return TooLong(limit=_limit(said.words), status=said.status, detail=said.detail)
 
 
-def _rate(said: _Said) -> GatewayError:
+def _rate(said: Said) -> GatewayError:
     after = retry_after(said.headers)
     if after is None and (found := _AGAIN.search(said.words)):
         after = float(found[1]) / (1000 if found[2].startswith("m") and found[2] != "min" else 1)
@@ -263,21 +101,21 @@ def _rate(said: _Said) -> GatewayError:
     return RateLimited(after=after, status=said.status, detail=said.detail)
 
 
-def _tokens_per_minute(said: _Said) -> GatewayError:
+def _tokens_per_minute(said: Said) -> GatewayError:
     after = retry_after(said.headers)
     return RateLimited(after=60.0 if after is None else after, status=said.status, detail=said.detail)
 
 
-def _quota(said: _Said) -> GatewayError:
+def _quota(said: Said) -> GatewayError:
     """The same words are a budget per minute on DashScope (429), and an empty account elsewhere."""
     return _tokens_per_minute(said) if said.status == 429 else NoMoney(status=said.status, detail=said.detail)
 
 
-def _model(said: _Said) -> GatewayError:
+def _model(said: Said) -> GatewayError:
     return UnknownModel(said.model, status=said.status, detail=said.detail)
 
 
-def _other_parameter(said: _Said) -> GatewayError | None:
+def _other_parameter(said: Said) -> GatewayError | None:
     """Some parameter is wrong: which one, by `param` or by the words."""
     if said.param and said.param.lower() not in ("none", "null", "messages", "model"):
         return _parameter(said.param)(said)
@@ -293,7 +131,7 @@ def _limit(words: str) -> int | None:
 
 _LIMIT = re.compile(
     r"[\[(]\s*\d{1,12}\s*[,~\-]\s*(\d{1,12})\s*[\])]"
-    r"|(?:maximum|max|most|limit|exceeds?|超过|最大|不超过|<=|≤)[^\d\[(]{0,60}?(\d{1,12})\b"
+    r"|(?:maximum|at most|limit|no more than|up to|不超过|最大|上限|<=|≤)[^\d\[(]{0,60}?(\d{1,12})\b"
 )
 _AGAIN = re.compile(r"(?:again|retry)\D{0,20}?(\d{1,6}(?:\.\d{1,6})?)\s*(ms|min|milliseconds|s\b|sec)")
 _NAMES = re.compile(
@@ -375,7 +213,7 @@ _WORDS: tuple[tuple[re.Pattern[str], _Make], ...] = tuple(
 )
 
 
-def _address(said: _Said) -> GatewayError:
+def _address(said: Said) -> GatewayError:
     return GatewayError(
         "At this address there is no chat API. The admin has to check CHAT_API_URL.",
         status=said.status,
@@ -383,7 +221,7 @@ def _address(said: _Said) -> GatewayError:
     )
 
 
-def _by_status(said: _Said) -> GatewayError:
+def _by_status(said: Said) -> GatewayError:
     match said.status:
         case 401:
             return BadKey(status=401, detail=said.detail)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+import orjson
+
 from bot.chat_api.parameters import PARAMETERS, Parameter, resolve
 from bot.commands.base import Call
 from bot.commands.models import missing, model
@@ -77,10 +79,15 @@ def _parsed(parameter: Parameter, words: str, info: ModelInfo) -> Json:
         raise RequestRefused("A value has at most {limit} characters, got {got}", limit=_LONGEST_VALUE, got=len(words))
     wanted = parameter.parse(words)
     try:
-        return parameter.check(wanted, ModelInfo(""))
+        wanted = parameter.check(wanted, ModelInfo(""))
     except RequestRefused:
         parameter.check(wanted, info)
         raise
+    try:
+        orjson.dumps(wanted)
+    except orjson.JSONEncodeError:  # half of a surrogate pair, written as an escape
+        raise RequestRefused("{name} has a character that can't be sent", name=parameter.name) from None
+    return wanted
 
 
 def _both(call: Call, name: str) -> Markdown:

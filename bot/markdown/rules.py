@@ -14,8 +14,9 @@ from collections.abc import Callable
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace
 from markdown_it.parser_inline import ParserInline
-from markdown_it.rules_block import StateBlock, blockquote, list_block
+from markdown_it.rules_block import StateBlock, blockquote, heading, hr, list_block
 from markdown_it.rules_block import table as gfm_table
+from markdown_it.rules_block.fence import make_fence_rule
 from markdown_it.rules_block.table import escapedSplit
 from markdown_it.rules_inline import StateInline, backtick, link
 from markdown_it.rules_inline.state_inline import Delimiter, Scanned
@@ -31,6 +32,7 @@ GUARD = "\ufdd0"  # a noncharacter before the rest of a cut line, so that it can
 
 _MATH_END = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}
 _WORD = re.compile(r"[A-Za-z]{2}")
+_FENCE = make_fence_rule(disallow_marker_in_info=("`", "~"))  # `~~~~so~~~~` is no fence: its text would be lost
 
 BlockRule = Callable[[StateBlock, int, int, bool], bool]
 
@@ -72,6 +74,10 @@ class _State(StateInline):
 
 class _Inline(ParserInline):
     def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
+        if not self.terminator_re.search(src):  # most cells and short lines: nothing but words
+            if src:
+                tokens.append(Token("text", "", 0, content=src))
+            return tokens
         state = _State(src, md, env, tokens)
         self.tokenize(state)
         for rule in self.ruler2.getRules(""):
@@ -94,11 +100,14 @@ def dialect() -> MarkdownIt:
     md.configure("commonmark", {"html": False, "maxNesting": DEPTH + 8, "tasklists": True})
     md.disable(["reference", "html_block", "html_inline", "image"])
     md.enable(["table", "strikethrough"])
-    block = md.block.ruler
-    block.at("blockquote", _bounded(blockquote), {"alt": ["paragraph", "reference", "blockquote", "list"]})
-    block.at("list", _bounded(list_block), {"alt": ["paragraph", "reference", "blockquote"]})
+    block, everywhere = md.block.ruler, ["paragraph", "reference", "blockquote", "list"]
     block.at("table", _table, {"alt": ["paragraph", "reference"]})
-    block.before("fence", "math_block", _math_block, {"alt": ["paragraph", "reference", "blockquote", "list"]})
+    block.at("fence", _starting(_FENCE, "`~"), {"alt": everywhere})
+    block.at("blockquote", _starting(blockquote, ">"), {"alt": everywhere})
+    block.at("hr", _starting(hr, "*-_"), {"alt": everywhere})
+    block.at("list", _starting(list_block, "*-+0123456789"), {"alt": ["paragraph", "reference", "blockquote"]})
+    block.at("heading", _starting(heading, "#"), {"alt": ["paragraph", "reference", "blockquote"]})
+    block.before("fence", "math_block", _starting(_math_block, "$\\"), {"alt": everywhere})
     md.inline.ruler.before("escape", "math_inline", _math_inline)
     md.inline.ruler.at("backticks", _backticks)
     md.inline.ruler.at("link", _link)
@@ -122,11 +131,16 @@ def _is_operator(before: str, after: str, count: int) -> bool:
     return count == 1 or (count == 2 and after.isdigit())
 
 
-def _bounded(rule: BlockRule) -> BlockRule:
-    def bounded(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+def _starting(rule: BlockRule, chars: str) -> BlockRule:
+    """The rule, asked only about lines that begin with one of `chars` (that is quicker), and not too deep."""
+
+    def starting(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+        at = state.bMarks[start] + state.tShift[start]
+        if at >= state.eMarks[start] or state.src[at] not in chars:
+            return False
         return state.level < DEPTH and rule(state, start, end, silent)
 
-    return bounded
+    return starting
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -143,6 +157,8 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         elif token.type == "tr_close" and cells and cells[0].map:
             row = cells[0].map[0]
             line = state.src[state.bMarks[row] + state.tShift[row] : state.eMarks[row]].strip()
+            if line.count("|") < len(cells):
+                continue
             columns = escapedSplit(line)
             columns = columns[1:] if columns and not columns[0] else columns
             columns = columns[:-1] if columns and not columns[-1] else columns

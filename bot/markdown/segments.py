@@ -51,9 +51,9 @@ class Segmenter:
                 blocks = resumed(parse_open(source), self._carry)
             else:
                 blocks = resumed(read(source).blocks, self._carry)
-            over = self._measure(blocks) > self._size
-            if over or len(part) > self._most:
-                self._cut(part, source)
+            visible = self._measure(blocks)
+            if visible > self._size or len(part) > self._most:
+                self._cut(part, source, visible)
                 width = self._size + self._size // 4 + 64
             elif ended:
                 self._open = blocks or self._open
@@ -61,10 +61,10 @@ class Segmenter:
             else:
                 width *= 2
 
-    def _cut(self, part: str, source: str) -> None:
-        """Freeze the first part of the open source."""
+    def _cut(self, part: str, source: str, visible: int) -> None:
+        """Freeze the first part of the open source, of which `visible` can be seen."""
         begin = len(self._carry.prefix)
-        high = self._fitting(source, begin)
+        high = self._fitting(source, begin, visible)
         if high <= begin and self._carry.prefix not in ("", GUARD):
             self._carry = Carry(GUARD, guarded=True) if self._carry.guarded else Carry()  # too dear here: do without
             return
@@ -93,10 +93,10 @@ class Segmenter:
             high += 1
         return Cut(high, high, Carry(GUARD, guarded=True))
 
-    def _fitting(self, source: str, begin: int) -> int:
+    def _fitting(self, source: str, begin: int, visible: int) -> int:
         """A length of source, short of its end, that fits and fills most of the budget."""
         low, low_size = begin, 0
-        high, high_size = len(source), self._measured(source)
+        high, high_size = len(source), visible
         if high_size <= self._size:
             return high - 1
         for turn in range(_TRIES):

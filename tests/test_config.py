@@ -1,0 +1,100 @@
+"""Settings: a wrong one is one line that names the variable, what is wrong, and an example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.config import EXAMPLES, Settings, Toml, load_settings, load_toml
+from bot.errors import SettingError
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP_PORT", "eighty"),
+        ("HTTP_PORT", "70000"),
+        ("DRAIN_SECONDS", "-1"),
+        ("STALE_AFTER", "soon"),
+        ("TIMEZONE", "Mars/Olympus"),
+        ("TIMEZONE", "../etc"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("CHAT_API_PROFILE", "somebody"),
+    ],
+)
+def test_a_wrong_value_names_its_variable_and_shows_an_example(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingError) as caught:
+        load_settings()
+    line = str(caught.value)
+    assert line.startswith(f"{name}: ")
+    assert repr(value) in line
+    assert f"{name}={EXAMPLES[name]}" in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("20", 20), ("90 s", 90), ("15 min", 900), ("2h", 7200), ("1.5 m", 90), ("1d", 86400)]
+)
+def test_durations_as_people_write_them(monkeypatch: pytest.MonkeyPatch, value: str, seconds: float) -> None:
+    monkeypatch.setenv("STALE_AFTER", value)
+    assert load_settings().stale_after == seconds
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PORT", "")
+    assert load_settings().http_port == 8080
+
+
+def test_env_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("CHAT_MODEL=qwen-max\nHTTP_PORT=9000\n", encoding="utf-8")
+    monkeypatch.setenv("HTTP_PORT", "9001")
+    settings = load_settings()
+    assert (settings.chat_model, settings.http_port) == ("qwen-max", 9001)
+
+
+def test_the_key_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAT_API_KEY", "sk-very-secret")
+    assert "very-secret" not in repr(load_settings())
+
+
+def test_the_store_lies_under_the_data_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", "/srv/magpie")
+    assert load_settings().store_url == "sqlite:////srv/magpie/magpie.db"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db/magpie")
+    assert load_settings().store_url == "postgresql://db/magpie"
+
+
+def test_no_toml_is_an_empty_one(tmp_path: Path) -> None:
+    assert load_toml(tmp_path / "magpie.toml") == Toml()
+
+
+def test_toml_brings_extra_body_and_models(tmp_path: Path) -> None:
+    path = tmp_path / "magpie.toml"
+    path.write_text('[gateway]\nextra_body = {top_k = 5}\n[models."my-*"]\ncontext = 4096\n', encoding="utf-8")
+    toml = load_toml(path)
+    assert toml.gateway.extra_body == {"top_k": 5}
+    assert toml.models == {"my-*": {"context": 4096}}
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("x = ", "TOML"), ("[other]\n", "other"), ("[gateway]\nkey = 1\n", "extra_body"), ("models = 3\n", "models")],
+)
+def test_a_wrong_toml_is_named(tmp_path: Path, text: str, word: str) -> None:
+    path = tmp_path / "magpie.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingError, match=r"magpie\.toml") as caught:
+        load_toml(path)
+    assert word in str(caught.value)

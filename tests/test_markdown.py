@@ -1,0 +1,337 @@
+"""The parser and the plain writer."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bot.markdown import (
+    Block,
+    Break,
+    Code,
+    Emphasis,
+    Fence,
+    Heading,
+    Item,
+    Link,
+    List,
+    Math,
+    MathBlock,
+    Paragraph,
+    Quote,
+    Rule,
+    Strike,
+    Strong,
+    Table,
+    Words,
+    parse,
+    plain,
+)
+
+
+def words(text: str) -> Paragraph:
+    return Paragraph((Words(text),))
+
+
+def visible(text: str) -> str:
+    """Letters and digits: what no reading of Markdown may lose."""
+    return "".join(char for char in text if unicodedata.category(char)[0] in "LN")
+
+
+# ---- inline
+
+
+@pytest.mark.parametrize(
+    ("source", "children"),
+    [
+        ("**结果：**后面", (Strong((Words("结果："),)), Words("后面"))),
+        ("这是**“加粗”**文字", (Words("这是"), Strong((Words("“加粗”"),)), Words("文字"))),
+        ("价格为**$5**元", (Words("价格为"), Strong((Words("$5"),)), Words("元"))),
+        ("*斜体*中文", (Emphasis((Words("斜体"),)), Words("中文"))),
+        ("~~旧，~~新", (Strike((Words("旧，"),)), Words("新"))),
+        ("**a**b", (Strong((Words("a"),)), Words("b"))),
+        ("a_b_c", (Words("a_b_c"),)),
+        ("5 * 3 * 2", (Words("5 * 3 * 2"),)),
+        ("2*3*4 and x**2 + y**2", (Words("2*3*4 and x**2 + y**2"),)),
+        ("$5 and $10", (Words("$5 and $10"),)),
+        ("US$5和HK$10", (Words("US$5和HK$10"),)),
+        ("$5美元，不是$ 10", (Words("$5美元，不是$ 10"),)),
+        ("$x^2$和\\(y\\)", (Math("x^2"), Words("和"), Math("y"))),
+        ("$5$", (Math("5"),)),
+        ("so $$a$$ is", (Words("so "), Math("a"), Words(" is"))),
+        ("<think>hm</think> <b>x</b>", (Words("<think>hm</think> <b>x</b>"),)),
+        ("std::vector<std::string>", (Words("std::vector<std::string>"),)),
+        ("&lt;b&gt; &amp;", (Words("<b> &"),)),
+        ("one\ntwo  \nthree", (Words("one"), Break(), Words("two"), Break(), Words("three"))),
+        ("`a*b*`", (Code("a*b*"),)),
+        ("[a](https://b.c)", (Link("https://b.c", (Words("a"),)),)),
+        ("[**a**](tel:+123)", (Link("tel:+123", (Strong((Words("a"),)),)),)),
+        ("<me@b.co>", (Link("mailto:me@b.co", (Words("me@b.co"),)),)),
+        ("[](https://b.c)", (Link("https://b.c", (Words("https://b.c"),)),)),
+        ("![alt](https://b.c/d.png)", (Link("https://b.c/d.png", (Words("alt"),)),)),
+        ("[![alt](https://i)](https://b.c)", (Link("https://b.c", (Words("alt"),)),)),
+        ("[f](file:///etc/passwd)", (Words("f (file:///etc/passwd)"),)),
+        ("[s](#below)", (Words("s"),)),
+        ("[x](javascript:alert(1))", (Words("x (javascript:alert(1))"),)),
+        ("<tg://resolve?domain=x>", (Words("<tg://resolve?domain=x>"),)),
+        ("see [1][2]", (Words("see [1][2]"),)),
+    ],
+)
+def test_inline(source: str, children: tuple[object, ...]) -> None:
+    assert parse(source) == (Paragraph(children),)  # type: ignore[arg-type]
+
+
+# ---- blocks
+
+
+@pytest.mark.parametrize(
+    ("source", "blocks"),
+    [
+        ("# 标题\ntext", (Heading(1, (Words("标题"),)), words("text"))),
+        ("```python title=x\na\n\nb\n```", (Fence("a\n\nb", "python"),)),
+        ("~~~\n```\n~~~", (Fence("```"),)),
+        ("```\nunclosed", (Fence("unclosed"),)),
+        ("a\n$$\nx\n$$\nb", (words("a"), MathBlock("x"), words("b"))),
+        ("\\[\na\n\nb", (words("[\na".replace("\n", "")), words("b"))),
+        ("\\[ x \\]", (MathBlock("x"),)),
+        ("> a\n> > b", (Quote((words("a"), Quote((words("b"),)))),)),
+        ("---", (Rule(),)),
+        ("- a\n- b", (List((Item((words("a"),)), Item((words("b"),)))),)),
+        ("- a\n\n- b", (List((Item((words("a"),)), Item((words("b"),))), tight=False),)),
+        ("3. a\n4. b", (List((Item((words("a"),)), Item((words("b"),))), start=3),)),
+        ("- [ ] a\n- [x] b", (List((Item((words("a"),), False), Item((words("b"),), True))),)),
+        ("[1]: https://b.c 'title'", (words("[1]: https://b.c 'title'"),)),
+        ("[^1]: a footnote", (words("[^1]: a footnote"),)),
+    ],
+)
+def test_blocks(source: str, blocks: tuple[Block, ...]) -> None:
+    if source.startswith("\\[\n"):
+        assert visible(plain(parse(source))) == "ab"  # unclosed: text, nothing lost
+    else:
+        assert parse(source) == blocks
+
+
+def test_a_table_keeps_surplus_cells() -> None:
+    (table,) = parse("| a | b |\n|:--|--:|\n| 1 | 2 | 3 |\n| 4 |")
+    assert table == Table(
+        ((Words("a"),), (Words("b"),)),
+        (((Words("1"),), (Words("2 | 3"),)), ((Words("4"),), ())),
+        ("left", "right"),
+    )
+
+
+# ---- while it grows
+
+
+@pytest.mark.parametrize(
+    ("source", "blocks"),
+    [
+        ("**bo", (Paragraph((Strong((Words("bo"),)),)),)),
+        ("**bold*", (Paragraph((Strong((Words("bold"),)),)),)),
+        ("中文**加粗", (Paragraph((Words("中文"), Strong((Words("加粗"),)))),)),
+        ("~~st", (Paragraph((Strike((Words("st"),)),)),)),
+        ("**a `co", (Paragraph((Strong((Words("a "), Code("co"))),)),)),
+        ("`co", (Paragraph((Code("co"),)),)),
+        ("`a[0", (Paragraph((Code("a[0"),)),)),
+        ("a [lab", (words("a lab"),)),
+        ("a [lab](https://x.y/z", (words("a lab"),)),
+        ("a ![lab](ht", (words("a lab"),)),
+        ("x[0", (words("x[0"),)),
+        ("a\n```py", (words("a"),)),
+        ("```py\nx", (Fence("x", "py"),)),
+        ("```py\nx\n``", (Fence("x", "py"),)),
+        ("$$\nx", (MathBlock("x"),)),
+        ("text\n--", (words("text"),)),
+        ("text\n| a |", (words("text"),)),
+        ("text\n\n| a |\n|--", (words("text"),)),
+        ("|a|\n|-|\n|1|\n|2", (Table(((Words("a"),),), (((Words("1"),),),), (None,)),)),
+        ("**done**\n\n5 * 3", (Paragraph((Strong((Words("done"),)),)), words("5 * 3"))),
+    ],
+)
+def test_growing(source: str, blocks: tuple[Block, ...]) -> None:
+    assert parse(source, growing=True) == blocks
+
+
+def test_no_finished_block_changes_while_the_text_grows() -> None:
+    before: tuple[Block, ...] = ()
+    for end in range(len(SAMPLE) + 1):
+        blocks = parse(SAMPLE[:end], growing=True)
+        settled = before[:-2]
+        assert blocks[: len(settled)] == settled, end
+        before = blocks
+
+
+# ---- any input
+
+SAMPLE = """# 标题 Title
+
+这是**“加粗”**文字，价格为**$5**元。See [docs](https://example.com/a_b) and `code` and *emphasis*.
+
+1. First with **bold**
+   - nested one
+   - nested two
+2. Second
+   goes on
+
+| Model 模型 | Price |
+|:--|--:|
+| qwen-plus | $0.4 |
+
+```python
+def f(x):
+    return x * 2  # 注释
+```
+
+> quoted
+> - item
+
+$$
+x dx
+$$
+
+- [ ] todo
+
+last
+"""
+
+_MARKUP = (
+    "* ** _ __ ~~ ` `` [ ]( ) ![ $ $$ \\( \\) \\[ \\] | |- --- < > &amp; \\ a 汉字 1 ： 。 $5 http://x www.a.b/_c_"
+)
+_SPACED = (" ", "\n", "\n\n", "```\n", "> ", "- ", "1. ", "# ", "    ", "\t", "\r\n", "===\n", "- [ ] ")
+_ODD = ("\0", "\ud800", "\ufdd0", "👨‍👩‍👧")
+_PARTS = st.sampled_from([*_MARKUP.split(), *_SPACED, *_ODD])
+MESSY = st.lists(_PARTS, max_size=40).map("".join) | st.text(max_size=200)
+
+
+@settings(max_examples=400, deadline=None)
+@given(MESSY)
+@example("[a](http://\ud800)")
+@example("[a](http://[::1")
+def test_no_input_raises(source: str) -> None:
+    for growing in (False, True):
+        assert isinstance(plain(parse(source, growing=growing)), str)
+
+
+_WORDS = st.text("ab12汉字é", min_size=1, max_size=6)
+_INLINE = st.recursive(
+    _WORDS
+    | _WORDS.map("`{}`".format)
+    | _WORDS.map("<b>{}</b>".format)
+    | st.tuples(_WORDS, _WORDS).map(lambda two: f"[{two[0]}](https://x.y)[{two[1]}]")
+    | _WORDS.map("**{}：**".format)
+    | _WORDS.map("（{}）".format),
+    lambda inner: inner.map("**{}**".format) | inner.map("*{}*".format) | inner.map("~~{}~~".format),
+    max_leaves=3,
+)
+_LINE = st.lists(_INLINE, min_size=1, max_size=4).map(" ".join)
+_ROW = st.tuples(_LINE, _LINE).map("| {0[0]} | {0[1]} |".format)
+_BLOCK = st.recursive(
+    st.lists(_LINE, min_size=1, max_size=3).map("\n".join)
+    | _LINE.map("## {}".format)
+    | st.lists(_WORDS, max_size=4).map(lambda rows: "\n".join(["```py", *rows, "```"]))
+    | st.lists(_ROW, min_size=1, max_size=3).map(lambda rows: "\n".join([rows[0], "|--|--|", *rows])),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3).map(lambda some: "\n".join(_item("- ", one) for one in some))
+        | st.lists(inner, min_size=1, max_size=3).map(lambda some: "\n".join(_item("- [x] ", one) for one in some))
+        | inner.map(lambda one: "\n".join("> " + line for line in one.split("\n")))
+    ),
+    max_leaves=4,
+)
+DOCUMENT = st.lists(_BLOCK, min_size=1, max_size=6).map("\n\n".join)
+
+
+def _item(mark: str, source: str) -> str:
+    first, *rest = source.split("\n")
+    return "\n".join([mark + first, *("  " + line for line in rest)])
+
+
+def source_words(source: str) -> str:
+    """What a document of the grammar above shows: without targets, languages and HTML's own letters counted alike."""
+    for markup in ("(https://x.y)", "```py", "[x] "):
+        source = source.replace(markup, "")
+    return visible(source)
+
+
+def shown_words(blocks: tuple[Block, ...]) -> str:
+    return visible(plain(blocks).replace(" (https://x.y)", ""))
+
+
+@settings(max_examples=300, deadline=None)
+@given(DOCUMENT)
+def test_no_visible_text_is_lost(source: str) -> None:
+    assert shown_words(parse(source)) == source_words(source)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text("ab汉1 *_~`$|#>-.()[]!\\\n<&;:", max_size=80))
+def test_no_letter_of_messy_text_is_lost(source: str) -> None:
+    if "```" in source or "~~~" in source or "](" in source or "&" in source or "$" in source:
+        return  # info strings, targets and entities are markup
+    letters = [char for char in visible(source) if char in "ab汉"]
+    assert [char for char in visible(plain(parse(source))) if char in "ab汉"] == letters
+
+
+# ---- depth and time
+
+
+def test_what_is_nested_too_deep_is_words() -> None:
+    source = "> " * 40 + "deep"
+    blocks = parse(source)
+    depth = 0
+    while isinstance(blocks[0], Quote):
+        blocks, depth = blocks[0].children, depth + 1
+    assert depth == 16
+    assert plain(blocks).endswith("> deep")
+    assert visible(plain(parse("*a " * 500 + "b*" * 500))) == "a" * 500 + "b" * 500
+
+
+PATHOLOGICAL = [
+    "[",
+    "![",
+    "[a](",
+    "*",
+    "*a_ ",
+    "> ",
+    "- ",
+    "`a``b",
+    "$a ",
+    "$$ a\n",
+    "\\[ a\n",
+    "<",
+    "|",
+    "|a\n",
+    "- a\n",
+]
+
+
+@pytest.mark.parametrize("piece", PATHOLOGICAL)
+@pytest.mark.parametrize("growing", [False, True])
+def test_time_is_linear(piece: str, growing: bool) -> None:
+    def cost(count: int) -> float:
+        start = time.process_time()
+        parse(piece * count, growing=growing)
+        return time.process_time() - start
+
+    small = min(cost(1000) for _ in range(2))
+    assert cost(8000) < 8 * 4 * small + 0.1  # quadratic would be 64 times
+
+
+# ---- plain
+
+
+def test_plain() -> None:
+    assert plain(parse(SAMPLE)) == (
+        "标题 Title\n\n"
+        "这是“加粗”文字，价格为$5元。See docs (https://example.com/a_b) and code and emphasis.\n\n"
+        "1. First with bold\n   • nested one\n   • nested two\n2. Second\n   goes on\n\n"
+        "Model 模型 | Price\n-----------|------\nqwen-plus  |  $0.4\n\n"
+        "def f(x):\n    return x * 2  # 注释\n\n"
+        "> quoted\n>\n> • item\n\n"
+        "x dx\n\n"
+        "☐ todo\n\n"
+        "last"
+    )

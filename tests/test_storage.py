@@ -1,0 +1,459 @@
+"""What is particular to SQLite and to files; what every store promises is in tests/contract."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.dialects import sqlite
+
+from bot.errors import StoreError, StoreFull, StoreLocked, StoreNewer
+from bot.types import (
+    Answer,
+    BalanceReading,
+    Chat,
+    Edited,
+    Forget,
+    IncomingMessage,
+    LedgerEntry,
+    Money,
+    Outcome,
+    Person,
+    Reopen,
+    Reply,
+    Set,
+    Stop,
+)
+from storage import DataLock, SqlStore, open_store
+from storage.engine import Database, Tx, parse_url
+from storage.reading import context_query, history_query
+from storage.tables import METADATA, inbound, learned
+from tests.fakes.clock import START, SimClock
+
+HERE = Chat("web", "local", "1")
+ANN = Person("u1", "Ann")
+
+
+def said(key: str, text: str = "hello") -> IncomingMessage:
+    return IncomingMessage(key, HERE, ANN, text, START, post=key)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "magpie.db"
+
+
+@pytest.fixture
+async def store(path: Path, clock: SimClock) -> AsyncIterator[SqlStore]:
+    store = await open_store(f"sqlite:///{path}", owner="test", clock=clock)
+    yield store
+    await store.close()
+
+
+def database(url: str, clock: SimClock) -> Database:
+    return Database(parse_url(url), owner="test", clock=clock)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mysql://x/y", "DATABASE_URL must begin with sqlite: or postgresql:, got mysql:"),
+        ("magpie.db", "DATABASE_URL is no address, as sqlite:///magpie.db is one"),
+        ("sqlite:////nowhere/at/all.db", "The database /nowhere/at/all.db can't be opened."),
+    ],
+)
+async def test_an_address_that_leads_nowhere_is_named(url: str, words: str, clock: SimClock) -> None:
+    with pytest.raises(StoreError) as caught:
+        await open_store(url, owner="test", clock=clock)
+    assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_addresses_of_postgresql_get_our_driver(scheme: str) -> None:
+    assert str(parse_url(f"{scheme}://h/d")) == "postgresql+psycopg://h/d"
+
+
+class TestMigrations:
+    async def test_from_empty_with_a_word_about_it_and_then_in_silence(self, path: Path, clock: SimClock) -> None:
+        told: list[str] = []
+        for _ in range(2):
+            store = await open_store(f"sqlite:///{path}", owner="test", clock=clock, progress=told.append)
+            await store.close()
+        assert told == ["Preparing the database: step 1 of 1"]
+
+    async def test_they_make_what_the_tables_say(self, store: SqlStore, path: Path, tmp_path: Path) -> None:
+        plain = sa.create_engine(f"sqlite:///{tmp_path / 'plain.db'}")
+        METADATA.create_all(plain)
+        migrated = sa.create_engine(f"sqlite:///{path}")
+        with plain.connect() as first, migrated.connect() as second:
+            assert compare_metadata(MigrationContext.configure(second, opts={"compare_type": True}), METADATA) == []
+            assert _schema(first) == _schema(second)
+        plain.dispose()
+        migrated.dispose()
+
+    async def test_a_newer_database_is_left_alone(self, path: Path, clock: SimClock) -> None:
+        with closing(sqlite3.connect(path)) as newer:
+            newer.execute("CREATE TABLE alembic_version (version_num TEXT)")
+            newer.execute("INSERT INTO alembic_version VALUES ('9999')")
+            newer.commit()
+        with pytest.raises(StoreNewer) as caught:
+            await open_store(f"sqlite:///{path}", owner="test", clock=clock)
+        assert caught.value.data == {"revision": "9999"}
+        with closing(sqlite3.connect(path)) as newer:
+            assert newer.execute("SELECT name FROM sqlite_master").fetchall() == [("alembic_version",)]
+
+
+def _schema(connection: sa.Connection) -> dict[str, set[str]]:
+    """Every index and column as SQLite keeps them, spaces and quotes apart."""
+    inspector = sa.inspect(connection)
+    found = {
+        str(name): {f"{c['name']} {c['type']} {c['nullable']} {c['primary_key']}" for c in inspector.get_columns(name)}
+        for name in METADATA.tables
+    }
+    keys = {name: inspector.get_foreign_keys(name) for name in METADATA.tables}
+    for name, foreign in keys.items():
+        found[name] |= {f"{key['constrained_columns']} -> {key['referred_table']}" for key in foreign}
+    rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+    found |= {name: {sql.replace('"', "")} for name, sql in rows}
+    counted = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'")
+    return found | {"counted": {name for (name,) in counted}}
+
+
+class TestTrouble:
+    async def test_no_space_left(self, path: Path, clock: SimClock) -> None:
+        url = f"sqlite:///{path}"
+        await (await open_store(url, owner="test", clock=clock)).close()
+        db = database(url, clock)
+
+        async def limit(tx: Tx) -> None:
+            await tx.conn.exec_driver_sql("PRAGMA max_page_count = 1")  # SQLite takes it as: no more than there are
+
+        await db.write(limit)
+        with pytest.raises(StoreFull) as caught:
+            await db.write(_insert, "k" * 200_000)
+        await db.close()
+        assert caught.value.data == {"path": str(path)}
+
+    async def test_another_process_writes_and_does_not_end(self, path: Path, clock: SimClock) -> None:
+        store = await open_store(f"sqlite:///{path}?timeout=0.02", owner="test", clock=clock)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreLocked) as caught:
+                await store.accept(said("k"))
+            other.execute("ROLLBACK")
+        assert caught.value.data == {"path": str(path)}
+        assert (await store.accept(said("k"))).turn is not None
+        await store.close()
+
+    async def test_may_not_be_written(self, store: SqlStore, path: Path, clock: SimClock) -> None:
+        with pytest.raises(StoreError, match="can't be written"):
+            await open_store(f"sqlite:///file:{path}?mode=ro&uri=true", owner="test", clock=clock)
+
+    async def test_is_something_else(self, path: Path, clock: SimClock) -> None:
+        path.write_bytes(b"GIF89a" + bytes(5000))
+        with pytest.raises(StoreError, match="is not a database of magpie"):
+            await open_store(f"sqlite:///{path}", owner="test", clock=clock)
+
+    async def test_other_errors_keep_their_words_for_the_log(
+        self, store: SqlStore, path: Path, clock: SimClock
+    ) -> None:
+        db = database(f"sqlite:///{path}", clock)
+
+        async def wrong(tx: Tx) -> None:
+            await tx.conn.exec_driver_sql("SELECT 1 FROM nowhere")
+
+        with pytest.raises(StoreError) as caught:
+            await db.read(wrong)
+        await db.close()
+        assert caught.value.detail == "OperationalError: no such table: nowhere"
+        assert str(caught.value) == StoreError.text
+
+
+async def _insert(tx: Tx, key: str) -> None:
+    await tx.conn.execute(sa.insert(inbound).values(key=key, at=tx.now))
+
+
+async def _count_up(tx: Tx) -> None:
+    """Read, then write what was read and one more."""
+    row = (await tx.conn.execute(sa.select(learned.c.value))).first()
+    await asyncio.sleep(0)
+    value = row.value + 1 if row else 1
+    new = tx.insert(learned).values(gateway="g", name="n", value=value)
+    key = [learned.c.gateway, learned.c.name]
+    await tx.conn.execute(new.on_conflict_do_update(index_elements=key, set_={"value": value}))
+
+
+class TestTransactions:
+    @pytest.mark.parametrize("doors", [1, 2])
+    async def test_no_update_is_lost(self, store: SqlStore, path: Path, clock: SimClock, doors: int) -> None:
+        databases = [database(f"sqlite:///{path}", clock) for _ in range(doors)]
+        await asyncio.gather(*(databases[n % doors].write(_count_up) for n in range(100)))
+        assert await store.learned("g") == {"n": 100}
+        for db in databases:
+            await db.close()
+
+    async def test_in_memory_neither(self, clock: SimClock) -> None:
+        db = database("sqlite://", clock)
+
+        async def create(tx: Tx) -> None:
+            await tx.conn.run_sync(METADATA.create_all)
+
+        async def read(tx: Tx) -> Any:
+            return (await tx.conn.execute(sa.select(learned.c.value))).scalar_one()
+
+        await db.write(create)
+        await asyncio.gather(*(db.write(_count_up) for _ in range(100)))
+        assert await db.read(read) == 100
+        await db.close()
+
+    async def test_half_of_a_transaction_is_nothing(self, store: SqlStore, path: Path, clock: SimClock) -> None:
+        db = database(f"sqlite:///{path}", clock)
+
+        async def broken(tx: Tx) -> None:
+            await _insert(tx, "half")
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            await db.write(broken)
+        assert not await store.seen("half")
+        await db.close()
+
+    async def test_who_reads_does_not_wait_for_who_writes(self, store: SqlStore, path: Path, clock: SimClock) -> None:
+        db = database(f"sqlite:///{path}", clock)
+        written, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(tx: Tx) -> None:
+            await _insert(tx, "k")
+            written.set()
+            await go_on.wait()
+
+        task = asyncio.ensure_future(db.write(slow))
+        await written.wait()
+        assert not await store.seen("k")
+        assert db.busy()
+        closing_down = asyncio.ensure_future(db.close())
+        await asyncio.sleep(0)
+        go_on.set()
+        await task
+        await closing_down
+        assert await store.seen("k")
+
+    async def test_who_reads_can_not_write(self, store: SqlStore, path: Path, clock: SimClock) -> None:
+        db = database(f"sqlite:///{path}", clock)
+        with pytest.raises(StoreError, match="can't be written"):
+            await db.read(_insert, "k")
+        await db.close()
+
+    async def test_what_is_committed_is_on_the_disk(self, path: Path, clock: SimClock) -> None:
+        db = database(f"sqlite:///{path}", clock)
+
+        async def pragmas(tx: Tx) -> list[Any]:
+            names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            return [(await tx.conn.exec_driver_sql(f"PRAGMA {name}")).scalar_one() for name in names]
+
+        assert await db.write(pragmas) == ["wal", 2, 1, 5000]
+        await db.close()
+
+
+class TestCost:
+    """Nothing that is asked often may cost more as the history grows."""
+
+    @pytest.mark.parametrize("query", [history_query, context_query])
+    async def test_history_is_read_from_an_index(
+        self, store: SqlStore, path: Path, query: Callable[[Chat, int | None, int], sa.Select[Any]]
+    ) -> None:
+        await store.accept(said("k"))
+        sql = str(query(HERE, 15_000, 20).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+        steps = []
+        with closing(sqlite3.connect(path)) as db:
+            for count in (200, 19_800):
+                _fill(db, count)
+                steps.append(_steps(db, sql.replace("15000", "150" if count == 200 else "15000")))
+            plan = " / ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}"))
+        index = "messages_context" if query is context_query else "messages_chat"
+        assert f"SEARCH messages USING INDEX {index} (chat=? AND" in plan
+        assert "B-TREE" not in plan
+        assert 100 < steps[1] <= steps[0] * 1.1
+
+    async def test_no_verb_reads_a_whole_table(self, store: SqlStore, path: Path) -> None:
+        with _statements() as statements:
+            await _a_day(store)
+        assert len(statements) > 60
+        with closing(sqlite3.connect(path)) as db:
+            plans = {
+                f"{row[3]} ({sql})"
+                for sql, parameters in statements
+                if sql.startswith(("SELECT", "UPDATE", "DELETE"))
+                for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
+            }
+        scans = [plan for plan in plans if plan.startswith("SCAN")]
+        assert [plan for plan in scans if "USING INDEX turns_open" not in plan] == []  # small: what has not ended
+
+
+def _fill(db: sqlite3.Connection, count: int) -> None:
+    row = db.execute("SELECT * FROM messages WHERE id = 1").fetchone()
+    marks = ", ".join("?" for _ in row)
+    db.executemany(f"INSERT INTO messages VALUES ({marks})", ((None, *row[1:]) for _ in range(count)))
+    other = (None, "web/local/2", *row[2:])
+    db.execute("INSERT OR IGNORE INTO chats SELECT 'web/local/2', platform, account, '', 1, 0, NULL FROM chats")
+    db.executemany(f"INSERT INTO messages VALUES ({marks})", (other for _ in range(10)))
+    db.commit()
+
+
+def _steps(db: sqlite3.Connection, sql: str) -> int:
+    """How many instructions of SQLite's machine a query takes."""
+    count = 0
+
+    def step() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    db.set_progress_handler(step, 1)
+    assert len(db.execute(sql).fetchall()) == 20
+    db.set_progress_handler(None, 1)
+    return count
+
+
+@contextmanager
+def _statements() -> Iterator[list[tuple[str, Any]]]:
+    """What is said to databases meanwhile."""
+    heard: list[tuple[str, Any]] = []
+
+    def hear(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        heard.append((statement, parameters))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", hear)
+    try:
+        yield heard
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", hear)
+
+
+async def _a_day(store: SqlStore) -> None:
+    """Every verb that is used while people talk."""
+    await store.accept(said("k1"))
+    await store.accept(said("k2"))
+    await store.edit(Edited("e1", HERE, ANN, "k2", "hello!", START))
+    turn = await store.claim(START)
+    assert turn is not None
+    id = await store.begin(turn, LedgerEntry(turn.id, 1, "g", "m", START))
+    await store.intend(turn, 0)
+    await store.posted(turn, 0, "p")
+    await store.posted(turn, 1, "p")
+    await store.dropped(turn, 1)
+    await store.generated(turn, Answer("a", Outcome.WHOLE), {id: LedgerEntry(turn.id, 1, "g", "m", START)})
+    await store.postpone(turn, START)
+    turn = await store.claim(START)
+    assert turn is not None
+    await store.release(turn)
+    turn = await store.claim(START)
+    assert turn is not None
+    await store.end(turn, Outcome.WHOLE)
+    effects = (Set(HERE.key, "x", 1), Forget(HERE), Reopen(HERE, turn.id), Stop(HERE), Stop(HERE, turn.id))
+    await store.answer(said("k3", "/all"), Reply("done", effects=effects))
+    await store.notify(HERE, "words", key="n1")
+    await store.reading(BalanceReading("g", Money(Decimal(1)), START))
+    await store.learn("g", "n", 1)
+    reads: list[Awaitable[object]] = [
+        store.recover(),
+        store.seen("k1"),
+        store.next_due(START),
+        store.history(HERE, before=9),
+        store.context(HERE, before=9),
+        store.settings(Chat("web", "local", "1", "2")),
+        store.chats("web", "local"),
+        store.turn(1),
+        store.open_turns(HERE),
+        store.last_turn(HERE),
+        store.question(1),
+        store.ledger(1),
+        store.spending(chat=HERE, since=START),
+        store.spending(since=START),
+        store.balance("g"),
+        store.learned("g"),
+    ]
+    for read in reads:
+        await read
+
+
+class TestProcesses:
+    def test_one_process_per_directory(self, tmp_path: Path) -> None:
+        path = tmp_path / "data" / "lock"
+        with DataLock(path):
+            with pytest.raises(StoreLocked) as caught:
+                DataLock(path).acquire()
+            assert caught.value.data == {"path": str(path.parent)}
+        with DataLock(path):
+            pass
+
+    def test_a_killed_process_holds_no_lock(self, tmp_path: Path) -> None:
+        path = tmp_path / "lock"
+        with _process(f"lock = DataLock(Path({str(path)!r})); lock.acquire()") as other:
+            with pytest.raises(StoreLocked):
+                DataLock(path).acquire()
+            other.send_signal(signal.SIGKILL)
+            other.wait()
+            with DataLock(path):
+                pass
+
+    def test_a_directory_that_can_not_be(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(StoreError, match=r"can't be used: (File exists|Not a directory)"):
+            DataLock(tmp_path / "file" / "lock").acquire()
+
+    async def test_what_a_killed_process_had_is_taken_over(self, store: SqlStore, path: Path) -> None:
+        accepted = await store.accept(said("k"))
+        with _process(
+            f"store = await open_store({f'sqlite:///{path}'!r}, owner='other', clock=SystemClock())",
+            f"turn = await store.claim({START})",
+            "assert turn is not None",
+        ) as other:
+            assert await store.recover() == 0
+            assert await store.claim(START) is None
+            other.send_signal(signal.SIGKILL)
+            other.wait()
+        assert len(list(path.parent.glob("*-owner-*"))) == 2
+        assert await store.recover() == 1
+        turn = await store.claim(START)
+        assert turn is not None
+        assert (turn.id, turn.attempt) == (accepted.turn, 2)
+        assert len(list(path.parent.glob("*-owner-*"))) == 1
+
+    async def test_nothing_lies_about_after_the_end(self, path: Path, clock: SimClock) -> None:
+        store = await open_store(f"sqlite:///{path}", owner="test", clock=clock)
+        await store.accept(said("k"))
+        await store.close()
+        assert [file.name for file in path.parent.iterdir()] == ["magpie.db"]
+
+
+@contextmanager
+def _process(*lines: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has run these lines, and now does nothing."""
+    head = "import asyncio, time; from pathlib import Path; from bot.clock import SystemClock; from storage import *"
+    body = "\n".join(f"    {line}" for line in (*lines, "print('ready', flush=True)", "time.sleep(60)"))
+    program = f"{head}\nasync def main():\n{body}\nasyncio.run(main())"
+    root = Path(__file__).parents[1]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
