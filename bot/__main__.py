@@ -83,7 +83,7 @@ def _demo(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(_options: argparse.Namespace) -> int:
     from bot.app import run
 
     asyncio.run(run(announce=_announce))
@@ -101,13 +101,13 @@ def _ask(options: argparse.Namespace) -> int:
     )
 
 
-def _doctor(options: argparse.Namespace) -> int:
+def _doctor(_options: argparse.Namespace) -> int:
     from bot.app import doctor
 
     return asyncio.run(doctor(tell=print))
 
 
-def _database(options: argparse.Namespace) -> int:
+def _database(_options: argparse.Namespace) -> int:
     from bot.app import upgrade
 
     asyncio.run(upgrade(announce=_announce))

@@ -91,7 +91,9 @@ class App:
         return {}
 
 
-async def build(settings: Settings, toml: Toml, store: Store, client: Client, catalogue: Catalogue, clock: Clock) -> App:
+async def build(
+    settings: Settings, toml: Toml, store: Store, client: Client, catalogue: Catalogue, clock: Clock
+) -> App:
     """Wire the parts."""
     options = Options(
         ChatSettings(settings.chat_model), settings.vision_model, settings.translation_model, settings.timezone
@@ -180,7 +182,7 @@ async def doctor(*, tell: Announce) -> int:
     clock = SystemClock()
 
     async def store() -> Sequence[Finding]:
-        async with opened_store(settings, clock, lambda line: None):
+        async with opened_store(settings, clock, lambda _line: None):
             return [(True, Text("The database can be used: {url}.", {"url": _shown(settings.store_url)}))]
 
     async def key() -> Sequence[Finding]:
@@ -203,7 +205,9 @@ async def opened_store(settings: Settings, clock: Clock, announce: Announce) -> 
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingError("DATA_DIR", "{path} can't be made ({reason})", path=settings.data_dir, reason=error) from error
+        raise SettingError(
+            "DATA_DIR", "{path} can't be made ({reason})", path=settings.data_dir, reason=error
+        ) from error
     alone = settings.store_url.startswith("sqlite")
     with DataLock(settings.data_dir / "lock") if alone else contextlib.nullcontext():
         store = await open_store(settings.store_url, owner=uuid.uuid4().hex, clock=clock, progress=announce)

@@ -45,10 +45,11 @@ __all__ = ["ask"]
 async def ask(
     question: str, *, images: Sequence[Path] = (), model: str | None = None, system: str = "", sandbox: bool = False
 ) -> int:
-    """Print the answer to standard output, what there is to say about it to standard error. 0 if the answer is whole."""
+    """Print the answer to standard output, what there is to say about it to standard error. 0 if the answer is
+    whole."""
     language = _language()
     if not question and not images:
-        raise MagpieError("There is no question. Example: magpie ask --sandbox \"What can you do?\"")
+        raise MagpieError('There is no question. Example: magpie ask --sandbox "What can you do?"')
     async with contextlib.AsyncExitStack() as stack:
         settings, toml = load_settings(), load_toml()
         set_up("error" if settings.log_level == "info" else settings.log_level, settings.log_format)
@@ -59,8 +60,12 @@ async def ask(
         name = model or (settings.vision_model if pictures else settings.chat_model)
         person = Person("you", language=language)
         seen = tuple(Attachment(Kind.IMAGE, ref) for ref in pictures)
-        message = Message(1, Chat("terminal", "local", "ask"), 1, Role.USER, person, question, SystemClock().now(), seen)
-        scene = Scene(SystemClock().now(), settings.timezone, about_picture=say(Text("What is in this picture?"), language))
+        message = Message(
+            1, Chat("terminal", "local", "ask"), 1, Role.USER, person, question, SystemClock().now(), seen
+        )
+        scene = Scene(
+            SystemClock().now(), settings.timezone, about_picture=say(Text("What is in this picture?"), language)
+        )
         chosen = ChatSettings(name, system)
         request = build(chosen, client.info(name), scene, [message], [], pictures, estimate)
         return await _print(client, request, language)

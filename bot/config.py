@@ -42,7 +42,8 @@ _UNITS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
 def seconds(value: object) -> object:
-    """A duration as people write it ("20", "90 s", "15 min", "2h") in seconds; anything else is left to pydantic to refuse."""
+    """A duration as people write it ("20", "90 s", "15 min", "2h") in seconds; anything else is left to pydantic to
+    refuse."""
     if not isinstance(value, str):
         return value
     digits = value.strip().lower().rstrip("abcdefghijklmnopqrstuvwxyz ")
@@ -98,7 +99,8 @@ class Settings(BaseSettings):
 
 
 def setting_errors(error: ValidationError) -> SettingError:
-    """The first of pydantic's complaints, as one line that names the variable and shows an example. Never the value of a secret."""
+    """The first of pydantic's complaints, as one line that names the variable and shows an example. Never the value of
+    a secret."""
     first = error.errors()[0]
     name = str(first["loc"][0]).upper() if first["loc"] else "settings"
     got = first.get("input")
@@ -106,7 +108,12 @@ def setting_errors(error: ValidationError) -> SettingError:
     reason = first["msg"].removeprefix("Value error, ")
     example = EXAMPLES.get(name, "")
     return SettingError(
-        name, "{reason}, got {got}. Example: {name}={example}", reason=reason, got=shown or "a value", name=name, example=example
+        name,
+        "{reason}, got {got}. Example: {name}={example}",
+        reason=reason,
+        got=shown or "a value",
+        name=name,
+        example=example,
     )
 
 
@@ -145,7 +152,11 @@ def load_toml(path: Path = Path("magpie.toml")) -> Toml:
     if unknown:
         raise SettingError(path.name, "unknown table {table}; known: gateway, models", table=sorted(unknown)[0])
     gateway, models = raw.get("gateway", {}), raw.get("models", {})
-    if not isinstance(gateway, dict) or set(gateway) - {"extra_body"} or not isinstance(gateway.get("extra_body", {}), dict):
+    if (
+        not isinstance(gateway, dict)
+        or set(gateway) - {"extra_body"}
+        or not isinstance(gateway.get("extra_body", {}), dict)
+    ):
         raise SettingError(path.name, "[gateway] takes a table extra_body and nothing else")
     if not isinstance(models, dict) or not all(isinstance(table, dict) for table in models.values()):
         raise SettingError(path.name, '[models] takes tables such as [models."qwen-plus"]')

@@ -1,11 +1,12 @@
 """A growing answer -> pieces on a platform.
 
-One worker per turn brings what the chat shows towards what it should show, one call at a time, always with the newest text,
-lowest piece first. It keeps these promises:
+One worker per turn brings what the chat shows towards what it should show, one call at a time, always with the newest
+text, lowest piece first. It keeps these promises:
 
-- a new piece is intended in the store before it is posted, and its id stored right after: a restart changes the messages
-  that stand there instead of posting them again;
-- a piece looks unfinished until the next one stands below it, or the answer is at its end: no cut text ever looks whole;
+- a new piece is intended in the store before it is posted, and its id stored right after: a restart changes the
+  messages that stand there instead of posting them again;
+- a piece looks unfinished until the next one stands below it, or the answer is at its end: no cut text ever looks
+  whole;
 - what the platform does not want now is not thrown away: `finish` raises RetryLater, and the turn waits in the store;
 - an unknown outcome of a new message is looked up where the platform can be read, else sent again, marked.
 """
@@ -22,8 +23,7 @@ from typing import Any
 
 from bot.errors import AdapterError, Gone, Refused, RetryLater, Unknown
 from bot.gate import Gate
-from bot.markdown import Segmenter, plain
-from bot.markdown.tree import Block, Paragraph, Words
+from bot.pieces import Draft, Phrases
 from bot.types import (
     Adapter,
     Answer,
@@ -31,9 +31,6 @@ from bot.types import (
     Call,
     Clock,
     FindPost,
-    Menu,
-    Note,
-    NoteKind,
     Piece,
     PostId,
     Status,
@@ -41,7 +38,7 @@ from bot.types import (
     Turn,
 )
 
-__all__ = ["Delivery", "Phrases"]
+__all__ = ["Delivery"]
 
 log = logging.getLogger(__name__)
 
@@ -49,15 +46,6 @@ FIRST_CHARACTERS = 20  # the first text is shown from this length on,
 FIRST_SECONDS = 1.0  # or this long after it began
 PATIENCE = 10.0  # seconds the end of an answer waits here for its platform; longer waits are kept in the store
 MOST_REPEATS = 3  # times a new message of unknown outcome is sent again before we believe that nobody is there
-
-
-@dataclass(frozen=True, slots=True)
-class Phrases:
-    """The words and buttons that delivery itself adds, in the person's language."""
-
-    repeat: str
-    unshowable: str
-    stop: Menu | None = None
 
 
 @dataclass(slots=True)
@@ -80,7 +68,8 @@ class _Step:
 
 @dataclass(slots=True)
 class Delivery:
-    """The answer of one turn on its way. `grow` whenever there is more text, then `finish` once; `close` in any case."""
+    """The answer of one turn on its way. `grow` whenever there is more text, then `finish` once; `close` in any
+    case."""
 
     turn: Turn
     adapter: Adapter
@@ -94,19 +83,16 @@ class Delivery:
     _text: str = ""
     _begun: float | None = None
     _answer: Answer | None = None
-    _plain: int = 0  # 0: as it is, 1: without formatting, 2: only words that say it can't be shown
     _shown: dict[int, _Shown] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _worker: asyncio.Task[None] | None = None
     _status: asyncio.Task[None] | None = None
-    _segmenter: Segmenter = field(init=False)
+    _draft: Draft = field(init=False)
     _last_put: float = -1e9
     _troubles: int = 0
-    _documents: list[tuple[Block, ...]] = field(default_factory=list)
-    _documents_key: tuple[int, bool, int] = (0, False, 0)
 
     def __post_init__(self) -> None:
-        self._segmenter = Segmenter(self.adapter.limits.size, self.adapter.limits.measure)
+        self._draft = Draft(self.turn.id, self.turn.reply_to, self.adapter.limits, self.phrases)
         for posted in self.turn.posts:
             self._shown[posted.index] = _Shown(
                 posted.post, None, posted.digest, unsure=posted.post is None, repeats=posted.repeats
@@ -133,7 +119,8 @@ class Delivery:
         return self._worker is not None and self._worker.done() and self._answer is None
 
     async def finish(self, answer: Answer) -> None:
-        """Bring everything to its final form. Raises RetryLater (the rest must wait, in the store), Gone, or StoreError."""
+        """Bring everything to its final form. Raises RetryLater (the rest must wait, in the store), Gone, or
+        StoreError."""
         self._answer = answer
         self._text = answer.text
         self._wake()
@@ -146,7 +133,9 @@ class Delivery:
             if task is not None and not task.done():
                 task.cancel()
             if task is not None:
-                with suppress(asyncio.CancelledError, Exception):  # its error was raised by `finish`, or doesn't matter now
+                with suppress(
+                    asyncio.CancelledError, Exception
+                ):  # its error was raised by `finish`, or doesn't matter now
                     await task
 
     # ── the worker ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -196,45 +185,10 @@ class Delivery:
         return call if self._answer is None else Call.FINAL
 
     def _wanted(self) -> list[Piece]:
-        key = (len(self._text), self._answer is not None, self._plain)
-        if key != self._documents_key:
-            self._documents, self._documents_key = self._cut(), key
-        documents = self._documents
-        return [self._piece(index, blocks, index == len(documents) - 1) for index, blocks in enumerate(documents)]
-
-    def _cut(self) -> list[tuple[Block, ...]]:
-        whole = self._answer is not None
-        documents = list(self._segmenter.update(self._text, whole=whole)) if self._text else []
-        if not whole:
-            return documents
-        documents = documents or [()]
-        return self._plainly(documents) if self._plain else documents
-
-    def _plainly(self, documents: list[tuple[Block, ...]]) -> list[tuple[Block, ...]]:
-        if self._plain > 1:
-            return [(Paragraph((Words(self.phrases.unshowable),)),)]
-        return [(Paragraph((Words(plain(blocks)),)),) if blocks else () for blocks in documents]
-
-    def _piece(self, index: int, blocks: tuple[Block, ...], last: bool) -> Piece:
-        answer = self._answer
-        below = self._shown.get(index + 1)
-        growing = answer is None if last else below is None or below.post is None
-        shown = self._shown.get(index)
-        notes: tuple[Note, ...] = ()
-        if shown is not None and shown.repeats:
-            notes = (Note(NoteKind.REPEAT, self.phrases.repeat),)
-        menu = None
-        if last:
-            notes += answer.notes if answer is not None else ()
-            menu = answer.menu if answer is not None else self.phrases.stop
-        return Piece(
-            key=f"{self.turn.id}.{index}",
-            blocks=blocks,
-            growing=growing,
-            menu=menu,
-            reply_to=self.turn.reply_to if index == 0 else None,
-            notes=notes,
-        )
+        """What should stand in the chat now, message by message."""
+        standing = {index for index, shown in self._shown.items() if shown.post is not None}
+        repeated = {index for index, shown in self._shown.items() if shown.repeats}
+        return self._draft.pieces(self._text, self._answer, standing, repeated)
 
     # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -242,7 +196,8 @@ class Delivery:
         return self.adapter.limits.buckets(self.turn.chat, call)
 
     async def _admitted(self, step: _Step) -> bool:
-        """Wait at the gate for this step. False if the answer came to its end meanwhile: the step must be looked at again."""
+        """Wait at the gate for this step. False if the answer came to its end meanwhile: the step must be looked at
+        again."""
         buckets = self._buckets(step.call)
         if step.call is Call.FINAL:
             wait = self.gate.wait(self.turn.chat, step.call, buckets)
@@ -290,7 +245,8 @@ class Delivery:
         self._last_put = self.clock.monotonic()
 
     async def _post(self, step: _Step, shown: _Shown | None) -> None:
-        """A new message: its intent is stored first. If an earlier intent has no known outcome, look, or mark the repeat."""
+        """A new message: its intent is stored first. If an earlier intent has no known outcome, look, or mark the
+        repeat."""
         assert step.piece is not None
         again = False
         if shown is not None and shown.unsure:
@@ -306,9 +262,7 @@ class Delivery:
                     raise Gone("no answer from the platform")
         shown = self._shown.setdefault(step.index, _Shown())
         shown.repeats += again
-        piece = step.piece
-        if again and not any(note.kind is NoteKind.REPEAT for note in piece.notes):
-            piece = replace(piece, notes=(Note(NoteKind.REPEAT, self.phrases.repeat), *piece.notes))
+        piece = self._draft.repeated(step.piece) if again else step.piece
         await self.store.intend(self.turn, step.index, repeat=again)
         shown.unsure = True
         try:
@@ -345,14 +299,13 @@ class Delivery:
         await self._pause(step, pause)
 
     async def _refused(self, step: _Step, refused: Refused) -> None:
-        """The platform will never take this version. Growth waits for another; an end gets plainer, and at last says so."""
+        """The platform will never take this version. Growth waits for another; an end gets plainer, and at last says
+        so."""
         log.warning("turn %d: refused by the platform: %s", self.turn.id, refused.detail or refused)
         if step.call is not Call.FINAL:
             await self._pause(step, FIRST_SECONDS)
-        elif self._plain == 2 or step.piece is None:
+        elif step.piece is None or not self._draft.plainer():
             raise refused
-        else:
-            self._plain += 1
 
     async def _pause(self, step: _Step, seconds: float) -> None:
         """Before the same is tried again. The end of the answer cuts a pause in its growth short."""
@@ -413,5 +366,3 @@ def _digest(piece: Piece) -> str:
     """Equal for pieces that look the same."""
     seen = (piece.blocks, piece.menu, piece.files, piece.notes, piece.growing)
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
-
-

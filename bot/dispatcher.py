@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.chat_api.tokens import Calibration
-from bot.delivery import Delivery, Phrases
+from bot.delivery import Delivery
 from bot.errors import AdapterError, Gone, MagpieError, RequestRefused, RetryLater, StoreError, TooLong
 from bot.exchange import Exchange, conclude, expired, prompt_tokens
 from bot.gate import Gate
 from bot.locales import say
+from bot.pieces import Phrases
 from bot.planning import Plan, Planner
 from bot.types import (
     Adapter,

@@ -63,8 +63,9 @@ __all__ = [
 class MagpieError(Exception):
     """Base of the tree.
 
-    `text` is English with named {braces} and is the gettext message id; `data` fills the braces. `bot.locales.say(error,
-    language)` gives the words in a person's language; `str(error)` the English ones. `detail` is for the log only.
+    `text` is English with named {braces} and is the gettext message id; `data` fills the braces.
+    `bot.locales.say(error, language)` gives the words in a person's language; `str(error)` the English ones. `detail`
+    is for the log only.
     """
 
     text = "Something went wrong."
@@ -165,9 +166,7 @@ class TooLong(GatewayError):
 class BadParameter(GatewayError):
     text = "The model does not take this setting: {name}. Change it with /set or /unset."
 
-    def __init__(
-        self, name: str, /, *, limit: int | None = None, status: int | None = None, detail: str = ""
-    ) -> None:
+    def __init__(self, name: str, /, *, limit: int | None = None, status: int | None = None, detail: str = "") -> None:
         super().__init__(status=status, detail=detail, name=name)
         self.name = name
         self.limit = limit
@@ -214,7 +213,10 @@ class StoreLocked(StoreError):
 
 
 class StoreNewer(StoreError):
-    text = "The database was written by a newer version of magpie ({revision}). Install that version, or set another DATABASE_URL."
+    text = (
+        "The database was written by a newer version of magpie ({revision}). "
+        "Install that version, or set another DATABASE_URL."
+    )
 
 
 class StoreFull(StoreError):

@@ -1,4 +1,5 @@
-"""What came from the model for one turn, and what that means for the answer: whole, a part, stopped, or a clear error."""
+"""What came from the model for one turn, and what that means for the answer: whole, a part, stopped, or a clear
+error."""
 
 from __future__ import annotations
 
@@ -85,7 +86,8 @@ def prompt_tokens(request: ModelRequest) -> int:
 
 
 def conclude(exchange: Exchange, turn: int, language: str) -> Answer:
-    """One of the ways a question may end. Nothing that isn't whole goes without a note that says so, and a way to retry."""
+    """One of the ways a question may end. Nothing that isn't whole goes without a note that says so, and a way to
+    retry."""
     outcome, note = _verdict(exchange, language)
     notes = [Note(NoteKind.MODEL, say(text, language)) for text in exchange.notes]
     if note is not None:

@@ -1,7 +1,7 @@
 """An inbound event becomes durable work, a command's answer, or nothing (seen before, not for us).
 
-Everything is stored in one transaction before `accept` returns; the platform is told only then. Commands are answered here,
-at once: they don't wait behind the turn that they are about.
+Everything is stored in one transaction before `accept` returns; the platform is told only then. Commands are answered
+here, at once: they don't wait behind the turn that they are about.
 """
 
 from __future__ import annotations
@@ -119,5 +119,6 @@ class CoreIntake:
 
 
 def _acts(reply: Reply) -> bool:
-    """Does the command act on an answer (stop it, ask again)? Then that answer's message is not to be replaced by words."""
+    """Does the command act on an answer (stop it, ask again)? Then that answer's message is not to be replaced by
+    words."""
     return any(isinstance(effect, Stop | Reopen) for effect in reply.effects)

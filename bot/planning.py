@@ -76,7 +76,8 @@ class Planner:
     async def plan(
         self, turn: Turn, settings: ChatSettings, adapter: Adapter, language: str, limit: int | None = None
     ) -> Plan:
-        """Raises RequestRefused or MediaError where the question can't be asked. `limit`: input tokens the gateway named."""
+        """Raises RequestRefused or MediaError where the question can't be asked. `limit`: input tokens the gateway
+        named."""
         question = await self._store.question(turn.id)
         _only_pictures(question)
         if settings.translation is not None:

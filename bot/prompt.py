@@ -25,7 +25,7 @@ from bot.types import (
     Translation,
 )
 
-__all__ = ["CEILING", "Scene", "build", "budget", "fitting", "translations"]
+__all__ = ["CEILING", "Scene", "budget", "build", "fitting", "translations"]
 
 CEILING = 32_000  # tokens of context at most, so that a long conversation doesn't cost more with every question
 _UNKNOWN_CONTEXT = 8_192
@@ -83,8 +83,8 @@ def build(
 ) -> ModelRequest:
     """One request: the system prompt, what of `context` (newest first) fits, and the question, whole, at the end.
 
-    `images` holds what was loaded, by attachment ref; a picture that isn't in it becomes a word. `estimate` counts tokens.
-    Context is only read as far as the budget goes.
+    `images` holds what was loaded, by attachment ref; a picture that isn't in it becomes a word. `estimate` counts
+    tokens. Context is only read as far as the budget goes.
     """
     parameters = fitting(settings.parameters, info)
     asking = [_entry(message, scene, images) for message in question]
@@ -194,7 +194,12 @@ def _system(settings: ChatSettings, scene: Scene, question: Sequence[Message]) -
 
 # ── cutting a text for translation ──────────────────────────────────────────────────────────────────────────────────
 
-_CUTS = (re.compile(r"(\n{2,})"), re.compile(r"(\n)"), re.compile(r"((?<=[.!?])\s+|(?<=[。！？；]))"), re.compile(r"(\s+)"))
+_CUTS = (
+    re.compile(r"(\n{2,})"),
+    re.compile(r"(\n)"),
+    re.compile(r"((?<=[.!?])\s+|(?<=[。！？；]))"),
+    re.compile(r"(\s+)"),
+)
 
 
 def _parts(text: str, size: int, estimate: Callable[[str], int], level: int = 0) -> list[tuple[str, str]]:

@@ -36,7 +36,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
-        raise SettingError("HTTP_HOST", "{host} is no address of this machine ({reason})", host=host, reason=error) from error
+        raise SettingError(
+            "HTTP_HOST", "{host} is no address of this machine ({reason})", host=host, reason=error
+        ) from error
     listening = socket.socket(family, kind, proto)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -61,7 +63,7 @@ async def serving(app: AsgiApp) -> AsyncIterator[str]:
     server = Server(app)
     task = asyncio.create_task(server.serve([listening]))
     try:
-        yield "http://127.0.0.1:{}".format(listening.getsockname()[1])
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.stop()
         await task

@@ -1,7 +1,7 @@
 """The whole vocabulary of Magpie, and its ports. Standard library only.
 
-Times are UTC milliseconds (`int`), durations are seconds (`float`), money is `Money` (Decimal and currency), ids that come
-from outside are text. Everything is frozen: what has been said is not changed, it is said anew.
+Times are UTC milliseconds (`int`), durations are seconds (`float`), money is `Money` (Decimal and currency), ids that
+come from outside are text. Everything is frozen: what has been said is not changed, it is said anew.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 AsgiApp = Callable[
-    [MutableMapping[str, Any], Callable[[], Awaitable[MutableMapping[str, Any]]], Callable[[MutableMapping[str, Any]], Awaitable[None]]],
+    [
+        MutableMapping[str, Any],
+        Callable[[], Awaitable[MutableMapping[str, Any]]],
+        Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ],
     Awaitable[None],
 ]
 PostId = str  # a platform's id of one posted message
@@ -30,7 +34,8 @@ PostId = str  # a platform's id of one posted message
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words for people, not yet in a language: a gettext message id and what fills its {braces} (a Text may fill another)."""
+    """Words for people, not yet in a language: a gettext message id and what fills its {braces} (a Text may fill
+    another)."""
 
     id: str
     data: Mapping[str, object] = field(default_factory=dict)
@@ -50,7 +55,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """Where a conversation happens. `key` is its one string form: "platform/account/id" or "platform/account/id/thread"."""
+    """Where a conversation happens. `key` is its one string form: "platform/account/id" or
+    "platform/account/id/thread"."""
 
     platform: str
     account: str
@@ -217,7 +223,8 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One stored entry of a conversation. `in_context` is False for commands, their answers, and what the gateway refused."""
+    """One stored entry of a conversation. `in_context` is False for commands, their answers, and what the gateway
+    refused."""
 
     id: int
     chat: Chat
@@ -436,7 +443,8 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Per 1,000 tokens: `flat` on input and output alike, or `input` and `output` apart. `cached` defaults to `input`."""
+    """Per 1,000 tokens: `flat` on input and output alike, or `input` and `output` apart. `cached` defaults to
+    `input`."""
 
     currency: str = "CNY"
     flat: Decimal | None = None
@@ -652,14 +660,15 @@ class Adapter(Protocol):
         """Bring events to `intake` until cancelled."""
 
     async def put(self, chat: Chat, piece: Piece | None, at: PostId | None = None) -> PostId:
-        """Post a piece (no `at`), change the message at `at` into it, or delete that (`piece` None). Returns where it stands
-        now. "Not modified" and "already deleted" are success. Raises AdapterError."""
+        """Post a piece (no `at`), change the message at `at` into it, or delete that (`piece` None). Returns where it
+        stands now. "Not modified" and "already deleted" are success. Raises AdapterError."""
 
     async def status(self, chat: Chat, what: Status) -> None:
         """Show that we are at work. May be dropped. Raises AdapterError."""
 
     async def fetch(self, ref: str, to: Path, limit: int) -> None:
-        """Write an attachment's bytes to the file `to`; MediaError if there are more than `limit`, Gone if there are none."""
+        """Write an attachment's bytes to the file `to`; MediaError if there are more than `limit`, Gone if there are
+        none."""
 
     async def ask(self, query: Query) -> Any:
         """Answer a question of the closed set `Query`; Refused if this platform can't."""
@@ -667,8 +676,8 @@ class Adapter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every adapter is built with, beside its own settings. `models` is what can be chosen; `gateway` whose balance is
-    ours; `defaults` what holds where no settings row says anything, by the rows' names."""
+    """What every adapter is built with, beside its own settings. `models` is what can be chosen; `gateway` whose
+    balance is ours; `defaults` what holds where no settings row says anything, by the rows' names."""
 
     reader: Reader
     models: Callable[[], Sequence[ModelInfo]]
@@ -687,8 +696,8 @@ class ChatModel(Protocol):
         """What is known of a model; never fails."""
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
-        """Ask. The last Delta has `finish`. Raises RequestRefused before sending, GatewayError after. Closing the iterator
-        closes the connection at once."""
+        """Ask. The last Delta has `finish`. Raises RequestRefused before sending, GatewayError after. Closing the
+        iterator closes the connection at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -776,7 +785,8 @@ class Reader(Protocol):
         """As `history`, but only what is in context and came after the last Forget."""
 
     async def settings(self, chat: Chat) -> Sequence[SettingRow]:
-        """The rows in force in this chat, widest scope first; a narrower scope's row follows, and overrides, a wider one's."""
+        """The rows in force in this chat, widest scope first; a narrower scope's row follows, and overrides, a wider
+        one's."""
 
     async def chats(self, platform: str, account: str, *, limit: int = 100) -> Sequence[ChatSummary]:
         """Conversations, the one with the newest message first."""
@@ -808,12 +818,14 @@ class Store(Reader, Protocol):
     """Whole-transaction verbs. Every verb with a `Turn` is fenced: Superseded if its attempt is not the current one."""
 
     async def accept(self, message: IncomingMessage, *, wait: float = 0.0, limit: int = 5) -> Accepted:
-        """Dedupe, save the message, attach it to the waiting turn of its chat (in groups: of chat and author) or make one,
-        due `wait` seconds after the last message but at most 5 s after its first; `full` beyond `limit` waiting messages."""
+        """Dedupe, save the message, attach it to the waiting turn of its chat (in groups: of chat and author) or make
+        one, due `wait` seconds after the last message but at most 5 s after its first; `full` beyond `limit` waiting
+        messages."""
 
     async def answer(self, event: IncomingMessage | Press | StopPressed | Edited, reply: Reply) -> int | None:
-        """Dedupe, apply `reply.effects`, save the exchange out of context, and queue `reply.text` as a notice (none if '').
-        For a Press with `post` the notice replaces that message. Returns the notice's turn; None if seen before or ''."""
+        """Dedupe, apply `reply.effects`, save the exchange out of context, and queue `reply.text` as a notice (none if
+        ''). For a Press with `post` the notice replaces that message. Returns the notice's turn; None if seen before or
+        ''."""
 
     async def seen(self, key: str) -> bool: ...
 
@@ -835,7 +847,8 @@ class Store(Reader, Protocol):
         """When the earliest turn that waits for its time is due; None if none waits."""
 
     async def recover(self) -> int:
-        """Make the turns of processes that are gone claimable again. Returns how many. Their open ledger entries end as lost."""
+        """Make the turns of processes that are gone claimable again. Returns how many. Their open ledger entries end
+        as lost."""
 
     async def release(self, turn: Turn) -> None:
         """Give a turn back unfinished (shutdown): claimable again, by whoever comes."""
@@ -844,7 +857,8 @@ class Store(Reader, Protocol):
         """Open a ledger entry before the call is made. Returns its id."""
 
     async def generated(self, turn: Turn, answer: Answer, entries: Mapping[int, LedgerEntry]) -> None:
-        """RUNNING -> DELIVERING: the answer, its message, usage and cost, in one transaction. `entries`: ledger id -> entry."""
+        """RUNNING -> DELIVERING: the answer, its message, usage and cost, in one transaction. `entries`: ledger id ->
+        entry."""
 
     async def postpone(self, turn: Turn, until: int) -> None:
         """A DELIVERING turn goes on at `until`: the platform said "later"."""

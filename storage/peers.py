@@ -12,6 +12,7 @@ from typing import Protocol
 from bot.errors import StoreError
 from storage.engine import Tx
 from storage.locks import lock_file
+from storage.translate import READ_ONLY
 
 __all__ = ["FilePeers", "NoPeers", "Peers"]
 
@@ -53,7 +54,7 @@ class FilePeers(NoPeers):
         try:
             self._file = lock_file(self._path)
         except OSError as error:
-            raise StoreError(detail=str(error)) from error
+            raise StoreError(READ_ONLY, path=str(database), detail=str(error)) from error
 
     async def alive(self, tx: Tx, owner: str) -> bool:  # noqa: ARG002
         return _is_held(self._of(owner))

@@ -9,12 +9,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import StoreError, StoreFull, StoreLocked
 
-__all__ = ["translated"]
+__all__ = ["READ_ONLY", "translated"]
 
 _UNREADABLE = (
     "The database {path} can't be opened. Look whether its directory exists, and who may read and write there."
 )
-_READ_ONLY = "The database {path} can't be written. Look who may write to it and to its directory."
+READ_ONLY = "The database {path} can't be written. Look who may write to it and to its directory."
 _FOREIGN = "{path} is not a database of magpie. Set another DATABASE_URL or DATA_DIR."
 _AWAY = "The database {path} can't be reached. Look at DATABASE_URL, and whether the server runs."
 _REJECTED = "The database {path} rejects the user or password in DATABASE_URL."
@@ -25,7 +25,7 @@ _TABLE: tuple[tuple[str, type[StoreError], str | None], ...] = (
     ("no space left on device", StoreFull, None),
     ("database is locked", StoreLocked, None),
     ("unable to open database file", StoreError, _UNREADABLE),
-    ("attempt to write a readonly database", StoreError, _READ_ONLY),
+    ("attempt to write a readonly database", StoreError, READ_ONLY),
     ("file is not a database", StoreError, _FOREIGN),
     ("authentication failed", StoreError, _REJECTED),
     ("connection failed", StoreError, _AWAY),

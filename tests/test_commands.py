@@ -269,6 +269,7 @@ async def test_an_unknown_model_is_tried_with_a_word_about_its_price(talk: Talk)
     assert sets(reply) == [(CHAT.key, "model", "some-new-thing")]
     assert "price unknown" in reply.text
     assert "not in my list" in reply.text
+    await talk.say("/model qwen-plus")
     close = await talk.say("/model qwen-pluss")
     assert "/model qwen-plus" in actions(close)
     assert not any(choice.chosen for choice in choices(close))
@@ -364,7 +365,7 @@ async def test_what_can_not_be_written_down_is_refused(talk: Talk) -> None:
 
 
 async def test_a_persons_words_never_become_markup(talk: Talk) -> None:
-    words = "*a* [b](https://example.org) `c` ``d`` <i> $e$ _f_ ~~g~~ \\"
+    words = r"*a* [b](https://example.org) \[h\] \(i\) `c` ``d`` <i> $e$ _f_ ~~g~~ \\"
     for text in (
         f"/set seed {words}",
         f"/model {words}",

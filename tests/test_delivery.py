@@ -304,4 +304,3 @@ async def test_a_drain_that_is_too_short_leaves_the_turn_to_the_next_start(
         await core.quiet(600, CHAT)
     assert platform.text() == text
     assert len(platform.shown()) == 1
-

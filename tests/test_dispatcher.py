@@ -69,7 +69,10 @@ async def test_an_answer_and_its_cost_are_recorded(core: Core, platform: FakePla
     assert entry.cost is not None
     assert entry.cost.amount == Decimal("0.00007")
     assert entry.answer == "answer-1"
-    assert [message.text for message in await core.store.history(CHAT)] == ["Fine, thank you very much.", "How are you?"]
+    assert [message.text for message in await core.store.history(CHAT)] == [
+        "Fine, thank you very much.",
+        "How are you?",
+    ]
     assert "28" in notes(platform, NoteKind.COST)[0]
 
 
@@ -185,7 +188,7 @@ async def test_stop_ends_the_answer_where_it_is(core: Core, platform: FakePlatfo
     await core.quiet(10)
     turn = await last(core)
     assert turn.outcome is Outcome.STOPPED
-    assert platform.text().split() == "one two three four five six".split()
+    assert platform.text().split() == ["one", "two", "three", "four", "five", "six"]
     assert notes(platform, NoteKind.STOPPED)
     assert model.closed == 1
 

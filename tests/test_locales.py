@@ -127,8 +127,8 @@ def test_both_languages_fill_the_same_braces() -> None:
 
 
 def test_the_collector_sees_every_way_a_sentence_is_written() -> None:
-    code = 'F = "f"\nx = RequestRefused("a" if y else "b"); SettingError("N", "c"); call.say("d"); Gone("no"); Text("e"); Text(F)'
-    module = ast.parse(code)
+    code = 'RequestRefused("a" if x else "b"); SettingError("N", "c"); call.say("d"); Gone("no"); Text("e"); Text(F)'
+    module = ast.parse(f'F = "f"\n{code}')
     calls = [node for node in ast.walk(module) if isinstance(node, ast.Call)]
     heard = [sentence for call in calls if (sentence := sentence_of(call)) is not None]
     assert {text for sentence in heard for text in literals(sentence, constants(module))} == {*"abcdef"}

@@ -168,7 +168,9 @@ def test_a_long_text_goes_paragraph_by_paragraph_and_reads_the_same_when_joined(
 
 @given(st.text(alphabet=st.sampled_from("ab 。.\n汉"), max_size=3000))
 def test_no_letter_is_lost_in_cutting(text: str) -> None:
-    parts = translations(TRANSLATING, replace(CATALOGUE.info("qwen-mt-turbo"), context=192), [message(1, text)], estimate, detect)
+    parts = translations(
+        TRANSLATING, replace(CATALOGUE.info("qwen-mt-turbo"), context=192), [message(1, text)], estimate, detect
+    )
     joined = "".join(separator + str(request.messages[0].content) for separator, request in parts)
     assert joined.split() == text.split()
 

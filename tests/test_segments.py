@@ -167,8 +167,10 @@ def test_bold_goes_on() -> None:
 
 def test_the_rest_of_a_line_does_not_become_a_block() -> None:
     for mark in ("# ", "- ", "> ", "1. ", "+ ", "```"):
-        text = "x" * 40 + " " + mark + "y" * 30
-        assert plain(cut(text, 50)[1]).startswith(mark)
+        for before in range(30, 50):
+            text = "x" * before + " " + mark + "y" * 40
+            shown = "".join(plain(document) for document in cut(text, 50))
+            assert shown.replace(" ", "") == text.replace(" ", "")
 
 
 def test_cr_lf() -> None:
@@ -183,10 +185,15 @@ def test_cr_lf() -> None:
 @given(DOCUMENT, st.sampled_from([50, 64, 100, 300]), st.lists(st.floats(0, 1), max_size=8))
 def test_segments_show_what_the_whole_shows(text: str, size: int, steps: list[float]) -> None:
     documents = fed(text, size, [int(step * len(text)) for step in steps])
-    if "|--|" not in text:  # heads are repeated
-        assert joined(documents) == shown_words(parse(text))
-        assert joined(cut(text, size)) == shown_words(parse(text))
-    assert joined(documents) or not visible(text)
+    shown = shown_words(parse(text))
+    for found in (joined(documents), joined(cut(text, size))):
+        assert within(shown, found) if "|--|" in text else shown == found  # heads are repeated
+
+
+def within(text: str, longer: str) -> bool:
+    """Whether all characters of `text` stand in `longer`, in order."""
+    rest = iter(longer)
+    return all(char in rest for char in text)
 
 
 @settings(max_examples=150, deadline=None)
@@ -198,7 +205,13 @@ def test_messy_text_keeps_to_the_rules(text: str, size: int, steps: list[float])
         documents = segmenter.update(text[:end])
         check(documents, before, size)
         before = documents
-    check(segmenter.update(text, whole=True), before, size)
+    documents = segmenter.update(text, whole=True)
+    check(documents, before, size)
+    assert within(letters(shown_words(parse(text))), letters(joined(documents)))
+
+
+def letters(text: str) -> str:
+    return "".join(char for char in text if char in "a汉字")
 
 
 def test_token_by_token() -> None:
@@ -235,4 +248,4 @@ def test_a_frame_costs_its_budget_not_the_answer() -> None:
         return time.process_time() - start
 
     few = min(frame(SAMPLE * 8) for _ in range(2))
-    assert frame(SAMPLE * 600) < 5 * few + 0.05
+    assert frame(SAMPLE * 150) < 5 * few + 0.05

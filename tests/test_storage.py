@@ -94,7 +94,8 @@ class TestMigrations:
             await store.close()
         assert told == ["Preparing the database: step 1 of 1"]
 
-    async def test_they_make_what_the_tables_say(self, store: SqlStore, path: Path, tmp_path: Path) -> None:
+    @pytest.mark.usefixtures("store")
+    async def test_they_make_what_the_tables_say(self, path: Path, tmp_path: Path) -> None:
         plain = sa.create_engine(f"sqlite:///{tmp_path / 'plain.db'}")
         METADATA.create_all(plain)
         migrated = sa.create_engine(f"sqlite:///{path}")
@@ -158,18 +159,22 @@ class TestTrouble:
         assert (await store.accept(said("k"))).turn is not None
         await store.close()
 
-    async def test_may_not_be_written(self, store: SqlStore, path: Path, clock: SimClock) -> None:
+    @pytest.mark.usefixtures("store")
+    async def test_may_not_be_written(self, path: Path, clock: SimClock) -> None:
         with pytest.raises(StoreError, match="can't be written"):
             await open_store(f"sqlite:///file:{path}?mode=ro&uri=true", owner="test", clock=clock)
 
-    async def test_is_something_else(self, path: Path, clock: SimClock) -> None:
+    @pytest.fixture
+    def picture(self, path: Path) -> Path:
         path.write_bytes(b"GIF89a" + bytes(5000))
-        with pytest.raises(StoreError, match="is not a database of magpie"):
-            await open_store(f"sqlite:///{path}", owner="test", clock=clock)
+        return path
 
-    async def test_other_errors_keep_their_words_for_the_log(
-        self, store: SqlStore, path: Path, clock: SimClock
-    ) -> None:
+    async def test_is_something_else(self, picture: Path, clock: SimClock) -> None:
+        with pytest.raises(StoreError, match="is not a database of magpie"):
+            await open_store(f"sqlite:///{picture}", owner="test", clock=clock)
+
+    @pytest.mark.usefixtures("store")
+    async def test_other_errors_keep_their_words_for_the_log(self, path: Path, clock: SimClock) -> None:
         db = database(f"sqlite:///{path}", clock)
 
         async def wrong(tx: Tx) -> None:
@@ -251,7 +256,8 @@ class TestTransactions:
         await closing_down
         assert await store.seen("k")
 
-    async def test_who_reads_can_not_write(self, store: SqlStore, path: Path, clock: SimClock) -> None:
+    @pytest.mark.usefixtures("store")
+    async def test_who_reads_can_not_write(self, path: Path, clock: SimClock) -> None:
         db = database(f"sqlite:///{path}", clock)
         with pytest.raises(StoreError, match="can't be written"):
             await db.read(_insert, "k")

@@ -108,6 +108,8 @@ class Client:
                     async for delta in deltas:
                         began = began or bool(delta.text or delta.reasoning or delta.finish)
                         yield delta
+                if "vague" in remedies:
+                    await self._learned.note("stream_options", False)
                 return
             except GatewayError as error:
                 if began:

@@ -14,8 +14,9 @@ from bot.types import Json, Money, Text
 
 __all__ = ["Markdown", "ago", "code", "count", "fence", "harmless", "plain", "value"]
 
-# An underscore inside of a word is no markup: "top_p" stays readable where Markdown is not.
-_MARKUP = re.compile(r"[\\`*~\[\]<>|$]|(?<!\w)_|_(?!\w)")
+# An underscore inside of a word is no markup: "top_p" stays readable where Markdown is not. A bracket is left alone but
+# where it would make a link: with a backslash before it, it would begin a formula.
+_MARKUP = re.compile(r"[\\`*~<>|$]|(?<!\w)_|_(?!\w)|\](?=\()")
 _LINES = re.compile(r"\s*\n\s*")
 
 

@@ -43,6 +43,7 @@ class _Container:
     mark: str
     line: int
     number: int | None = None
+    task: bool = False
     column: int = 0
     content: int = 0
 
@@ -275,7 +276,8 @@ class Outline:
         head = ""
         match leaf.type:
             case "fence":
-                indent = min(max(first.expandtabs(4).find(leaf.markup) - column, 0), 3)
+                own_line = not containers or containers[-1].line < leaf.map[0]
+                indent = min(max(first.expandtabs(4).find(leaf.markup) - column, 0), 3) if own_line else 0
                 head = f"{continued}{' ' * indent}{leaf.markup}{leaf.info}\n"
             case "math_block":
                 head = f"{continued}{leaf.markup}\n"
@@ -308,13 +310,14 @@ class Outline:
 
     def _placed(self, found: list[Token | _OpenList]) -> Iterator[_Container]:
         outer: list[_Container] = []
+        texts: dict[int, str] = {}
         for index, one in enumerate(found):
             container = _container(one)
-            if one_starts(one) == 0 and index < len(self.carry.containers) and isinstance(one, _OpenList):
+            if _first_line(one) == 0 and index < len(self.carry.containers) and isinstance(one, _OpenList):
                 carried = self.carry.containers[index].number
                 if carried is not None:
                     container = replace(container, number=carried + one.count - 1)
-            text = self.lines[container.line].expandtabs(4)
+            text = texts.setdefault(container.line, self.lines[container.line].expandtabs(4))
             begin = outer[-1].content if outer and outer[-1].line == container.line else _past_quotes(text, outer)
             column = max(text.find(container.mark, begin), 0)
             after = column + len(container.mark)
@@ -324,20 +327,22 @@ class Outline:
             elif gap > 4 or not text[after:].strip():
                 gap = 1
             outer.append(replace(container, column=column, content=after + gap))
+            if container.task:  # a check box has no width: what follows in its line is placed as if it were not there
+                texts[container.line] = text[: after + gap] + text[after + gap + 4 :]
             yield outer[-1]
 
 
-def one_starts(one: Token | _OpenList) -> int:
+def _first_line(one: Token | _OpenList) -> int:
     token = one.token if isinstance(one, _OpenList) else one
     return token.map[0] if token.map else 0
 
 
 def _container(one: Token | _OpenList) -> _Container:
     if not isinstance(one, _OpenList):
-        return _Container(">", one_starts(one))
+        return _Container(">", _first_line(one))
     item = one.item or one.token
     number = None if one.number is None else one.number + one.count - 1
-    return _Container(item.info + item.markup, item.map[0] if item.map else 0, number)
+    return _Container(item.info + item.markup, item.map[0] if item.map else 0, number, "checked" in item.meta)
 
 
 def _past_quotes(text: str, outer: list[_Container]) -> int:

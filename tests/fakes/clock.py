@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 START = 1_800_000_000_000  # UTC milliseconds
@@ -37,12 +37,14 @@ class SimClock:
 
     async def settle(self) -> None:
         """Let everything that can run now run."""
-        for _ in range(30):
+        loop: Any = asyncio.get_running_loop()
+        while True:
             await asyncio.sleep(0)
-        while any(busy() for busy in self.busy):
+            if loop._ready:  # asyncio's own list of what can run: there is no public way to ask for it
+                continue
+            if not any(busy() for busy in self.busy):
+                return
             await asyncio.sleep(0.0002)
-            for _ in range(30):
-                await asyncio.sleep(0)
 
     async def advance(self, seconds: float) -> None:
         """Let `seconds` pass."""

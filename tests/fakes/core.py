@@ -26,7 +26,8 @@ from tests.fakes.platform import FakePlatform
 
 
 class Mortal:
-    """Stands before something that a process uses. Once `dead`, whoever calls it is cut off in the middle, as by kill -9."""
+    """Stands before something that a process uses. Once `dead`, whoever calls it is cut off in the middle, as by kill
+    -9."""
 
     def __init__(self, target: Any) -> None:
         self._target = target
@@ -50,9 +51,12 @@ class Mortal:
 
 
 class Core:
-    """One process's worth of Magpie: what `say` is told happened on the platform; `quiet` lets time pass until all is done."""
+    """One process's worth of Magpie: what `say` is told happened on the platform; `quiet` lets time pass until all is
+    done."""
 
-    def __init__(self, store: Store, clock: SimClock, platform: FakePlatform, model: FakeModel, directory: Path) -> None:
+    def __init__(
+        self, store: Store, clock: SimClock, platform: FakePlatform, model: FakeModel, directory: Path
+    ) -> None:
         self.clock, self.platform, self.model = clock, platform, model
         self.lives = [Mortal(store), Mortal(platform)]
         self.store: Store = self.lives[0]  # type: ignore[assignment]  # passes every verb on
@@ -98,7 +102,9 @@ class Core:
 
 
 @contextlib.asynccontextmanager
-async def running_core(clock: SimClock, directory: Path, platform: FakePlatform, model: FakeModel) -> AsyncIterator[Core]:
+async def running_core(
+    clock: SimClock, directory: Path, platform: FakePlatform, model: FakeModel
+) -> AsyncIterator[Core]:
     """A core on the database in `directory`: a second one, later, is the same service started again."""
     store = await open_store(f"sqlite:///{directory / 'magpie.db'}", owner="test", clock=clock)
     clock.busy = [store.busy]

@@ -59,6 +59,7 @@ class FakeGateway:
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)
         self.requests: list[Request] = []
+        self.asked = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -89,6 +90,7 @@ class FakeGateway:
         try:
             while (request := await _read(reader)) is not None:
                 self.requests.append(request)
+                self.asked.set()
                 reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
                 if not await self._answer(reply, reader, writer):
                     break

@@ -172,7 +172,7 @@ export class Composer {
     for (const file of files.slice(0, most - this.pictures.length)) {
       const picture = { file, ref: null, url: URL.createObjectURL(file) };
       this.pictures.push(picture);
-      if (file.size === 0) picture.reason = new Failure("empty_file").message;
+      if (file.size === 0) Object.assign(picture, { reason: new Failure("empty_file").message, image: icon("file") });
       else if (file.size > bytes) picture.reason = new Failure("too_large", { limit: bytes / 1024 / 1024 }).message;
       else this.upload(picture);
     }
@@ -211,7 +211,10 @@ export class Composer {
       this.input.focus();
     };
     const image = picture.image ?? el("img", { src: picture.url, alt: name });
-    image.onerror = () => image.replaceWith(el("span", { class: "file" }, icon("file"), name));
+    image.onerror = () => {
+      picture.image = el("span", { class: "file" }, icon("file"), name);
+      image.replaceWith(picture.image);
+    };
     picture.image = image;
     const state = picture.reason ? "bad" : picture.ref ? "ready" : "loading";
     const words = picture.reason ? `${name}: ${picture.reason}` : picture.ref ? "" : t("uploading", { name });

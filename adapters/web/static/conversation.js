@@ -154,7 +154,8 @@ export class Conversation {
 
   menu(turn, piece) {
     const rows = piece.menu.map((row) => el("div", { class: "choices" }, ...row.map((choice) => this.choice(turn, piece, choice))));
-    return el("div", { class: "menu" }, ...rows);
+    const single = piece.menu.every((row) => row.length === 1);
+    return el("div", { class: single ? "menu single" : "menu" }, ...rows);
   }
 
   choice(turn, piece, choice) {
@@ -186,7 +187,7 @@ export class Conversation {
       const onclick = (event) => this.pressed(turn, event.currentTarget, `/retry ${turn.id}`, piece.post);
       buttons.push(el("button", { type: "button", class: "small again", "aria-label": t("retry"), title: t("retry"), onclick }, icon("retry")));
     }
-    return el("footer", { class: "meta" }, ...buttons, ...about);
+    return el("footer", { class: "meta" }, el("span", { class: "tools-small" }, ...buttons), el("span", { class: "about-answer" }, ...about));
   }
 
   // What stands where nothing is to be read yet, or never will be.

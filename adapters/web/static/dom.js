@@ -58,7 +58,7 @@ export function save(key, value) {
 
 export function toast(text, error = false) {
   if (!text) return;
-  const node = el("div", { class: error ? "toast error" : "toast" }, text);
+  const node = el("div", { class: error ? "toast error" : "toast" }, text.replace(/\n{2,}/g, "\n"));
   document.getElementById("toasts").append(node);
   setTimeout(() => node.remove(), error ? 8000 : 3500);
 }

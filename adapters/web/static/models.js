@@ -39,7 +39,7 @@ export class Models {
       this.complain(error.message);
     }
     this.active = Math.max(0, this.found().findIndex((model) => model.id === current));
-    this.show();
+    this.show("center");
   }
 
   found() {
@@ -50,20 +50,20 @@ export class Models {
     });
   }
 
-  show() {
+  show(block = "nearest") {
     const found = this.found();
     const rows = found.map((model, index) => this.row(model, index));
     $("model-list").replaceChildren(...rows);
     if (!rows.length && this.models.length) $("model-list").append(el("li", { class: "none" }, t("no_model")));
     const active = rows[this.active];
     $("model-find").setAttribute("aria-activedescendant", active?.id ?? "");
-    active?.scrollIntoView({ block: "nearest" });
+    active?.scrollIntoView({ block });
   }
 
   row(model, index) {
     const chosen = model.id === this.current;
-    const abilities = ABILITIES.filter(([name]) => model[name]).map(([name, words, sign]) =>
-      el("span", { class: `ability ${name}` }, icon(sign), t(words)),
+    const abilities = ABILITIES.filter(([name]) => model[name]).map(([, words, sign]) =>
+      el("span", { class: "ability" }, icon(sign), t(words)),
     );
     const facts = [price(model.price)];
     if (model.context) facts.push(t("context", { size: size(model.context) }));
@@ -123,5 +123,8 @@ function price(known) {
   return t("price_split", { input: show(known.input), output: show(known.output) });
 }
 
-// 131072 tokens are said as 131K, 1000000 as 1M
-const size = (tokens) => (tokens >= 1e6 ? `${number(Math.round(tokens / 1e5) / 10)}M` : `${number(Math.round(tokens / 1000))}K`);
+// 131072 tokens are said as 128K, 30000 as 30K, 1000000 as 1M
+function size(tokens) {
+  if (tokens >= 1e6) return `${number(Math.round(tokens / 1e5) / 10)}M`;
+  return `${number(Math.round(tokens / (tokens % 1024 === 0 ? 1024 : 1000)))}K`;
+}

@@ -100,7 +100,8 @@ export class Settings {
     const inherited = row?.own ? row.inherited : (row?.value ?? this.defaults[field.name]);
     const given = inherited === undefined || inherited === null || inherited === "" ? "" : show(inherited);
     const control = $(`set-${field.name}`);
-    if (document.activeElement !== control) control.value = row?.own ? show(row.value) : "";
+    // a value that was refused stays, to be corrected
+    if (document.activeElement !== control && !node.classList.contains("wrong")) control.value = row?.own ? show(row.value) : "";
     if (!field.choices) control.placeholder = given ? t("default_value", { value: given }) : t("default");
     else control.options[0].textContent = given ? t("default_value", { value: t(given) }) : t("default");
     node.classList.toggle("own", Boolean(row?.own));
@@ -122,6 +123,7 @@ export class Settings {
   }
 
   async reset(field) {
+    this.node(field).classList.remove("wrong");
     if (this.rows.get(field.name)?.own) await this.do(field, `/unset ${field.name}`);
     else this.say(field, "", false);
   }
@@ -131,7 +133,6 @@ export class Settings {
       const answer = await this.press(action);
       this.say(field, answer.toast || t("saved"), answer.error);
       if (answer.error) return;
-      $(`set-${field.name}`).blur();
       await this.refresh();
     } catch (error) {
       this.say(field, error.message, true);
@@ -141,7 +142,7 @@ export class Settings {
   say(field, text, error) {
     const node = this.node(field);
     node.classList.toggle("wrong", error);
-    node.querySelector(".said").textContent = text;
+    node.querySelector(".said").textContent = text.replace(/\n{2,}/g, "\n");
     $(`set-${field.name}`).setAttribute("aria-invalid", String(error));
   }
 }

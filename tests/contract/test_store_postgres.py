@@ -1,0 +1,195 @@
+"""What is particular to PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from psycopg import sql
+from sqlalchemy.dialects import postgresql
+
+from bot.errors import StoreError, StoreNewer, Superseded
+from bot.types import Chat, IncomingMessage, Outcome, Person, Reply, Set
+from storage import SqlStore, open_store
+from storage.reading import context_query, history_query
+from storage.tables import METADATA
+from tests.contract.conftest import DATABASE
+from tests.fakes.clock import START, SimClock
+from tests.fakes.postgres import Postgres
+
+HERE = Chat("web", "local", "1")
+_number = count(1)
+
+
+def said() -> IncomingMessage:
+    return IncomingMessage(f"k{next(_number)}", HERE, Person("u1"), "hello", START)
+
+
+@pytest.fixture
+def url(postgres: Postgres) -> str:
+    postgres.empty(DATABASE)
+    return postgres.url(DATABASE)
+
+
+@pytest.fixture
+def empty_url(postgres: Postgres) -> Iterator[str]:
+    """A database without tables."""
+    name = f"empty{next(_number)}"
+    yield postgres.create(name)
+    postgres.run(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+@asynccontextmanager
+async def opened(url: str, clock: SimClock) -> AsyncIterator[SqlStore]:
+    store = await open_store(url, owner="test", clock=clock)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def test_migrations_make_what_the_tables_say(url: str, empty_url: str, clock: SimClock) -> None:
+    async with opened(url, clock):
+        pass
+    plain, migrated = (
+        sa.create_engine(address.replace("postgresql:", "postgresql+psycopg:")) for address in (empty_url, url)
+    )
+    METADATA.create_all(plain)
+    with plain.connect() as first, migrated.connect() as second:
+        assert compare_metadata(MigrationContext.configure(second, opts={"compare_type": True}), METADATA) == []
+        assert _schema(first) == _schema(second)
+    plain.dispose()
+    migrated.dispose()
+
+
+def _schema(connection: sa.Connection) -> set[tuple[Any, ...]]:
+    columns = (
+        "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
+    )
+    indexes = (
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+    )
+    constraints = (
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE contype IN ('f', 'p', 'u') AND connamespace = 'public'::regnamespace AND conname NOT LIKE 'alembic%%'"
+    )
+    return {tuple(row) for query in (columns, indexes, constraints) for row in connection.exec_driver_sql(query)}
+
+
+async def test_several_processes_start_at_once(empty_url: str, clock: SimClock) -> None:
+    told: list[str] = []
+    starts = (open_store(empty_url, owner="test", clock=clock, progress=told.append) for _ in range(3))
+    stores = await asyncio.gather(*starts)
+    assert told == ["Preparing the database: step 1 of 1"]
+    for store in stores:
+        await store.close()
+
+
+async def test_a_newer_database_is_left_alone(empty_url: str, clock: SimClock) -> None:
+    async with opened(empty_url, clock):
+        pass
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreNewer) as caught:
+        await open_store(empty_url, owner="test", clock=clock)
+    assert caught.value.data == {"revision": "9999"}
+
+
+async def test_a_server_that_is_not_there(clock: SimClock) -> None:
+    with pytest.raises(StoreError, match="can't be reached") as caught:
+        await open_store("postgresql://magpie:secret@127.0.0.1:1/magpie", owner="test", clock=clock)
+    assert "secret" not in f"{caught.value} {caught.value.detail}"
+
+
+class TestWatch:
+    async def test_others_are_heard_and_we_ourselves_are_not(self, url: str, clock: SimClock) -> None:
+        async with opened(url, clock) as one, opened(url, clock) as two:
+            woken, deaf = asyncio.Event(), asyncio.Event()
+            async with one.watch(woken.set), two.watch(deaf.set):
+                await two.accept(said())
+                await asyncio.wait_for(woken.wait(), 5)
+                woken.clear()
+                await two.answer(said(), Reply("", effects=(Set("*", "x", 1),)))
+                await asyncio.wait_for(woken.wait(), 5)
+            woken.clear()
+            assert not deaf.is_set()
+            await two.accept(said())
+            await asyncio.sleep(0.05)
+            assert not woken.is_set()
+
+    async def test_what_is_given_back_is_told(self, url: str, clock: SimClock) -> None:
+        async with opened(url, clock) as one, opened(url, clock) as two:
+            await two.accept(said())
+            for verb in (two.release, lambda turn: two.postpone(turn, START), lambda turn: two.end(turn, Outcome.GONE)):
+                woken = asyncio.Event()
+                async with one.watch(woken.set):
+                    turn = await two.claim(START)
+                    assert turn is not None
+                    await verb(turn)
+                    await asyncio.wait_for(woken.wait(), 5)
+
+    async def test_it_comes_back_after_the_session_is_lost(self, url: str, clock: SimClock) -> None:
+        async with opened(url, clock) as one, opened(url, clock) as two:
+            await one.accept(said())
+            turn = await one.claim(START)
+            assert turn is not None
+            woken = asyncio.Event()
+            async with one.watch(woken.set):
+                assert _end_sessions(url) >= 2
+                while not woken.is_set():  # it looks for work once it is back
+                    await clock.advance(1)
+                    await asyncio.sleep(0.01)
+                assert await two.recover() == 0  # and says again that it lives
+                woken.clear()
+                await two.accept(said())
+                await asyncio.wait_for(woken.wait(), 5)
+            await one.end(turn, Outcome.WHOLE)
+
+    async def test_who_is_taken_for_dead_writes_no_more(self, url: str, clock: SimClock) -> None:
+        async with opened(url, clock) as one, opened(url, clock) as two:
+            await one.accept(said())
+            turn = await one.claim(START)
+            assert turn is not None
+            _end_sessions(url)
+            assert await two.recover() == 1
+            again = await two.claim(START)
+            assert again is not None
+            assert again.id == turn.id
+            with pytest.raises(Superseded):
+                await one.posted(turn, 0, "p")
+
+
+def _end_sessions(url: str) -> int:
+    """The server ends the sessions that listen; the pools' come back by themselves."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        query = "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
+        return len(connection.execute(query).fetchall())
+
+
+@pytest.mark.parametrize("query", [history_query, context_query])
+async def test_history_is_read_from_an_index(url: str, clock: SimClock, query: Any) -> None:
+    async with opened(url, clock) as store:
+        await store.accept(said())
+    statement = query(HERE, 15_000, 20).compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+    with psycopg.connect(url, autocommit=True) as connection:
+        columns = "chat, turn, role, author, author_name, author_language, author_admin, text, at, attachments, quoted"
+        connection.execute(
+            f"INSERT INTO messages ({columns}, in_context, hidden)"
+            f" SELECT {columns}, in_context, hidden FROM messages, generate_series(1, 20000)"
+        )
+        connection.execute("ANALYZE messages")
+        rows = connection.execute(f"EXPLAIN (ANALYZE, TIMING OFF) {statement}").fetchall()
+    plan = "\n".join(row[0] for row in rows)
+    assert "Index Scan Backward using messages_" in plan
+    assert "Seq Scan on messages" not in plan
+    assert "Sort" not in plan
+    assert "rows=20.00" in plan

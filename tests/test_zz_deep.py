@@ -1,0 +1,251 @@
+"""Cutting a growing answer into messages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.markdown import Block, Fence, Heading, List, Quote, Segmenter, Strong, Table, parse, plain, utf8, utf16
+from bot.markdown.units import splits_grapheme
+from tests.test_markdown import DOCUMENT, MESSY, SAMPLE, shown_words, visible
+
+Documents = tuple[tuple[Block, ...], ...]
+
+
+def length(blocks: Sequence[Block]) -> int:
+    return utf16(plain(blocks))
+
+
+def cut(text: str, size: int) -> Documents:
+    return Segmenter(size, length).update(text, whole=True)
+
+
+def joined(documents: Documents) -> str:
+    return "".join(shown_words(document) for document in documents)
+
+
+def fed(text: str, size: int, ends: Sequence[int]) -> Documents:
+    """Feed growing prefixes, checking on the way that each fits and that what is frozen stays."""
+    segmenter = Segmenter(size, length)
+    before: Documents = ()
+    for end in [*sorted(ends), len(text)]:
+        documents = segmenter.update(text[:end])
+        check(documents, before, size)
+        before = documents
+    documents = segmenter.update(text, whole=True)
+    check(documents, before, size)
+    return documents
+
+
+def check(documents: Documents, before: Documents, size: int) -> None:
+    assert len(documents) >= len(before)
+    assert all(now is then for now, then in zip(documents, before[:-1], strict=False))
+    assert all(documents)
+    assert all(length(document) <= size for document in documents)
+
+
+# ---- units
+
+
+def test_units() -> None:
+    assert utf16("a汉👍") == 4
+    assert utf8("a汉👍") == 8
+    assert utf16("\ud800") == 1
+
+
+@pytest.mark.parametrize("cluster", ["é", "👨‍👩‍👧", "🇨🇳", "👍🏽", "❤️", "क्ष", "각", "กำ", "1️⃣"])
+def test_a_character_is_never_cut(cluster: str) -> None:
+    assert all(splits_grapheme("x" + cluster + "y", at) for at in range(2, len(cluster) + 1))
+    for size in range(50, 62):
+        for document in cut(cluster * 60, size):
+            assert plain(document) == cluster * (len(plain(document)) // len(cluster))
+
+
+def test_two_flags_are_two_characters() -> None:
+    assert not splits_grapheme("🇨🇳🇩🇪", 2)
+
+
+# ---- where
+
+
+def test_short_text_is_one_document() -> None:
+    assert cut(SAMPLE, 4096) == (parse(SAMPLE),)
+    assert cut("", 50) == ()
+
+
+def test_before_a_heading_first() -> None:
+    text = "a" * 30 + "\n\n" + "b" * 30 + "\n\n# Next\n\n" + "c" * 20 + "\n\n" + "d" * 40
+    first, second = cut(text, 110)
+    assert plain(first).endswith("b")
+    assert isinstance(second[0], Heading)
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("a" * 40 + "\n\n" + "b c. d\n" * 4, "a" * 40),
+        ("a" * 40 + "\n" + "b c. d " * 4, "a" * 40),
+        ("汉" * 30 + "。" + "字 " * 20, "汉" * 30 + "。"),
+        ("She said so. " + "x" * 20 + ". " + "y " * 20, "She said so. " + "x" * 20 + "."),
+        ("x" * 40 + " " + "y" * 40, "x" * 40),
+        ("x" * 10 + " " + "y" * 80, "x" * 10 + " " + "y" * 39),
+    ],
+)
+def test_the_best_place_in_the_last_half(text: str, first: str) -> None:
+    document = cut(text, 50)[0]
+    assert plain(document)[: len(first)] == first[: len(plain(document))]
+    if not text.startswith("x" * 10 + " "):
+        assert plain(document) == first
+    else:
+        assert len(plain(document)) > 25  # no tiny first segment
+
+
+def test_a_fence_is_opened_again() -> None:
+    documents = cut("Look:\n\n```python\n" + "print('x')\n" * 20 + "```\n\nDone.", 60)
+    fences = [block for document in documents for block in document if isinstance(block, Fence)]
+    assert len(fences) > 3
+    assert {fence.language for fence in fences} == {"python"}
+    assert "\n".join(fence.text for fence in fences) == "\n".join(["print('x')"] * 20)
+
+
+def test_a_fence_in_a_list_keeps_its_indent() -> None:
+    documents = cut("1. Do:\n\n   ```sh\n" + "   if a\n     b\n" * 20 + "   ```\n2. Then", 60)
+    texts = [block.text for document in documents[1:] for block in document if isinstance(block, Fence)]
+    assert "\n".join(texts).strip("\n").endswith("if a\n  b")
+    assert all(line in ("if a", "  b") for text in texts for line in text.split("\n"))
+    assert isinstance(documents[-1][-1], List)
+    assert documents[-1][-1].start == 2
+
+
+def test_a_table_repeats_its_head() -> None:
+    documents = cut("| a | b |\n|--:|---|\n" + "".join(f"| {n} | x |\n" for n in range(40)), 80)
+    tables = [block for document in documents for block in document if isinstance(block, Table)]
+    assert len(tables) == len(documents) > 3
+    assert len({(table.head, table.align) for table in tables}) == 1
+    assert sum(len(table.rows) for table in tables) == 40
+    assert all(table.rows for table in tables)
+
+
+@pytest.mark.parametrize("mark", ["{}.", "1."])
+def test_a_list_goes_on_at_its_number(mark: str) -> None:
+    documents = cut("\n".join(f"{mark.format(n)} item" for n in range(1, 60)), 80)
+    lists = [block for document in documents for block in document if isinstance(block, List)]
+    assert len(lists) == len(documents) > 4
+    assert [block.start for block in lists] == [1, *_ends(lists)[:-1]]
+
+
+def _ends(lists: Sequence[List]) -> list[int]:
+    ends = [1]
+    for block in lists:
+        ends.append(ends[-1] + len(block.items))
+    return ends[1:]
+
+
+def test_an_item_that_is_cut_keeps_the_numbers_after_it() -> None:
+    documents = cut("1. " + "word " * 30 + "\n2. next\n3. last", 60)
+    assert plain(documents[-1]).endswith("2. next\n3. last")
+    assert "1." not in plain(documents[1])
+
+
+def test_a_quote_stays_a_quote() -> None:
+    documents = cut("> > " + "word " * 60, 60)
+    assert len(documents) > 3
+    for document in documents:
+        assert isinstance(document[0], Quote)
+        assert isinstance(document[0].children[0], Quote)
+
+
+def test_bold_goes_on() -> None:
+    documents = cut("**" + "word " * 30 + "end** after", 60)
+    assert all(isinstance(document[0].children[0], Strong) for document in documents)  # type: ignore[union-attr]
+    assert "*" not in "".join(plain(document) for document in documents)
+
+
+def test_the_rest_of_a_line_does_not_become_a_block() -> None:
+    for mark in ("# ", "- ", "> ", "1. ", "+ ", "```"):
+        for before in range(30, 50):
+            text = "x" * before + " " + mark + "y" * 40
+            shown = "".join(plain(document) for document in cut(text, 50))
+            assert shown.replace(" ", "") == text.replace(" ", "")
+
+
+def test_cr_lf() -> None:
+    text = ("line one\r\nline two\r\n\r\n" * 30).strip()
+    assert joined(cut(text, 50)) == joined((parse(text),))
+
+
+# ---- any text
+
+
+@settings(suppress_health_check=list(__import__("hypothesis").HealthCheck),max_examples=3000, deadline=None)
+@given(DOCUMENT, st.sampled_from([50, 64, 100, 300]), st.lists(st.floats(0, 1), max_size=8))
+def test_segments_show_what_the_whole_shows(text: str, size: int, steps: list[float]) -> None:
+    documents = fed(text, size, [int(step * len(text)) for step in steps])
+    shown = shown_words(parse(text))
+    for found in (joined(documents), joined(cut(text, size))):
+        assert within(shown, found) if "|--|" in text else shown == found  # heads are repeated
+
+
+def within(text: str, longer: str) -> bool:
+    """Whether all characters of `text` stand in `longer`, in order."""
+    rest = iter(longer)
+    return all(char in rest for char in text)
+
+
+@settings(suppress_health_check=list(__import__("hypothesis").HealthCheck),max_examples=3000, deadline=None)
+@given(st.lists(MESSY, max_size=6).map("".join), st.sampled_from([50, 80, 200]), st.lists(st.floats(0, 1), max_size=6))
+def test_messy_text_keeps_to_the_rules(text: str, size: int, steps: list[float]) -> None:
+    segmenter = Segmenter(size, length)
+    before: Documents = ()
+    for end in [*sorted(int(step * len(text)) for step in steps), len(text)]:
+        documents = segmenter.update(text[:end])
+        check(documents, before, size)
+        before = documents
+    documents = segmenter.update(text, whole=True)
+    check(documents, before, size)
+    assert within(letters(shown_words(parse(text))), letters(joined(documents)))
+
+
+def letters(text: str) -> str:
+    return "".join(char for char in text if char in "a汉字")
+
+
+def test_token_by_token() -> None:
+    for size in (50, 120, 1000):
+        documents = fed(SAMPLE * 2, size, range(0, 2 * len(SAMPLE), 3))
+        assert joined(documents).replace("Model模型Price", "") == joined((parse(SAMPLE * 2),)).replace(
+            "Model模型Price", ""
+        )
+
+
+# ---- cost
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "汉" * 100_000, "```\n" + "x = 1\n" * 17_000, "\n" * 100_000])
+@pytest.mark.parametrize("size", [50, 4096])
+def test_one_huge_block(text: str, size: int) -> None:
+    def cost(part: str) -> float:
+        start = time.process_time()
+        documents = cut(part, size)
+        spent = time.process_time() - start
+        assert sum(len(visible(plain(document))) for document in documents) == len(visible(part.removeprefix("```")))
+        return spent
+
+    assert cost(text) < 8 * 3 * cost(text[: len(text) // 8]) + 0.2
+
+
+def test_a_frame_costs_its_budget_not_the_answer() -> None:
+    def frame(text: str) -> float:
+        segmenter = Segmenter(4096, length)
+        segmenter.update(text)
+        start = time.process_time()
+        for more in range(5):
+            segmenter.update(text + " more" * more)
+        return time.process_time() - start
+
+    few = min(frame(SAMPLE * 8) for _ in range(2))
+    assert frame(SAMPLE * 150) < 5 * few + 0.05
