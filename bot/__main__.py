@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bot.errors import MagpieError, SettingError
+from bot.locales import say
 
 __all__ = ["main"]
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"magpie: {error}", file=sys.stderr)
         return 2
     except MagpieError as error:
-        print(f"magpie: {error}", file=sys.stderr)
+        print(f"magpie: {say(error, 'en')}", file=sys.stderr)
         if error.detail:
             print(f"        {error.detail}", file=sys.stderr)
         return 1

@@ -11,15 +11,17 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from adapters import checks_of_platforms, switched_on
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client
 from bot.chat_api.learned import Learned
+from bot.chat_api.profiles import Gateway
 from bot.chat_api.tokens import Calibration
 from bot.clock import SystemClock
 from bot.commands import Commands, GatewayFacts
-from bot.config import Settings, Toml, load_settings, load_toml
+from bot.config import Settings, load_settings, load_toml
 from bot.dispatcher import Dispatcher
 from bot.doctor import Check, Finding, check_key, examine
 from bot.errors import MagpieError, SettingError
@@ -32,14 +34,17 @@ from bot.media import MediaStore
 from bot.planning import Options, Planner
 from bot.serving import Server, listen
 from bot.turns import Turns
-from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, Store, Surroundings, Text
+from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, ModelInfo, Store, Surroundings, Text
 from storage import DataLock, open_store
 
 __all__ = ["App", "build", "demo", "doctor", "opened_store", "run", "upgrade"]
 
 log = logging.getLogger(__name__)
 
+MOST_MEDIA = 500_000_000  # bytes of prepared pictures that are kept
+
 Announce = Callable[[str], None]
+Platforms = Mapping[str, Callable[[Surroundings], Adapter]]
 _NONE_ON = "no platform is switched on. Set WEB=on for the local page, or try it first with `magpie demo`"
 
 
@@ -49,8 +54,8 @@ class App:
 
     settings: Settings
     store: Store
-    client: Client
-    catalogue: Catalogue
+    models: Models
+    media: MediaStore
     adapters: Mapping[str, Adapter]
     turns: Turns
     intake: CoreIntake
@@ -64,24 +69,22 @@ class App:
         serving = asyncio.create_task(server.serve([listening]), name="http")
         working = asyncio.create_task(self.turns.run(), name="turns")
         arriving = [asyncio.create_task(each.run(self.intake), name=name) for name, each in self.adapters.items()]
-        learning = asyncio.create_task(self._learn_models(), name="models")
+        settling = asyncio.create_task(self._settle_in(), name="settle in")
         stopping = asyncio.create_task(stop.wait())
         try:
             done, _ = await asyncio.wait([stopping, serving, working, *arriving], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
                 await task  # nothing vital ends by itself: raise why it did
         finally:
-            await _cancel(*arriving, learning, stopping)
+            await _cancel(*arriving, settling, stopping)
             await self.turns.drain(self.settings.drain_seconds)
             server.stop()
             await asyncio.gather(serving, working, return_exceptions=True)
 
-    async def _learn_models(self) -> None:
-        """What the gateway itself lists. It need not have a list."""
-        try:
-            self.catalogue.merge(await self.client.models())
-        except MagpieError as error:
-            log.info("the gateway's list of models is not to be had: %s", error.detail or error)
+    async def _settle_in(self) -> None:
+        """What need not be done before the first question."""
+        await self.models.learn()
+        await self.media.prune(MOST_MEDIA)
 
     async def _not_ready(self) -> Mapping[str, str]:
         try:
@@ -91,53 +94,56 @@ class App:
         return {}
 
 
-async def build(
-    settings: Settings, toml: Toml, store: Store, client: Client, catalogue: Catalogue, clock: Clock
-) -> App:
+@dataclass(frozen=True, slots=True)
+class Models:
+    """A gateway's models: what the catalogue knows of them, and what trying has taught."""
+
+    gateway: Gateway
+    client: Client
+    catalogue: Catalogue
+
+    def info(self, model: str, /) -> ModelInfo:
+        return self.client.info(model)
+
+    def all(self) -> Sequence[ModelInfo]:
+        return [self.client.info(each.id) for each in self.catalogue.all()]
+
+    async def learn(self) -> None:
+        """What the gateway itself lists. It need not have a list."""
+        try:
+            self.catalogue.merge(await self.client.models())
+        except MagpieError as error:
+            log.info("the gateway's list of models is not to be had: %s", error.detail or error)
+
+    def facts(self, settings: Settings) -> GatewayFacts:
+        profile = self.gateway.profile
+        return GatewayFacts(
+            self.gateway.name, profile.topup_url, profile.key_url, settings.translation_model, settings.vision_model
+        )
+
+
+def build(settings: Settings, platforms: Platforms, store: Store, models: Models, clock: Clock) -> App:
     """Wire the parts."""
-    options = Options(
-        ChatSettings(settings.chat_model), settings.vision_model, settings.translation_model, settings.timezone
-    )
-    book = _Book(client, catalogue)
-    surroundings = Surroundings(store, catalogue.all, clock, client.gateway, {"model": settings.chat_model})
-    adapters = {name: open_adapter(surroundings) for name, open_adapter in switched_on().items()}
-    if not adapters:
-        raise SettingError("WEB", _NONE_ON)
-    calibration = Calibration()
+    defaults = ChatSettings(settings.chat_model)
+    options = Options(defaults, settings.vision_model, settings.translation_model, settings.timezone)
+    client, calibration = models.client, Calibration()
+    surroundings = Surroundings(store, models.all, clock, client.gateway, {"model": defaults.model})
+    adapters = {name: make(surroundings) for name, make in platforms.items()}
     media = MediaStore(settings.data_dir / "media", clock)
     planner = Planner(store, client, media, clock, options, calibration)
     dispatcher = Dispatcher(store, client, adapters, planner, Gate(clock), clock, calibration, settings.stale_after)
     turns = Turns(store, dispatcher.run, clock)
-    gateway = make_gateway(settings, toml)
-    facts = GatewayFacts(
-        gateway.name,
-        gateway.profile.topup_url,
-        gateway.profile.key_url,
-        settings.translation_model,
-        settings.vision_model,
-    )
-    intake = CoreIntake(store, Commands(store, book, options.defaults, facts), turns, clock)
-    return App(settings, store, client, catalogue, adapters, turns, intake)
-
-
-@dataclass(frozen=True, slots=True)
-class _Book:
-    """The catalogue, with what was learned of its models."""
-
-    client: Client
-    catalogue: Catalogue
-
-    def info(self, model: str, /) -> Any:
-        return self.client.info(model)
-
-    def all(self) -> Any:
-        return self.catalogue.all()
+    commands = Commands(store, models, defaults, models.facts(settings), ZoneInfo(settings.timezone))
+    intake = CoreIntake(store, commands, turns, clock)
+    return App(settings, store, models, media, adapters, turns, intake)
 
 
 async def run(*, announce: Announce, **overrides: Any) -> None:
     """`magpie run`: until SIGTERM or SIGINT. `announce` tells people about progress, then the address."""
     settings, toml = load_settings(**overrides), load_toml()
-    gateway = make_gateway(settings, toml)
+    gateway, platforms = make_gateway(settings, toml), switched_on()
+    if not platforms:
+        raise SettingError("WEB", _NONE_ON)
     set_up(settings.log_level, settings.log_format, [gateway.key])
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -149,7 +155,7 @@ async def run(*, announce: Announce, **overrides: Any) -> None:
         store = await stack.enter_async_context(opened_store(settings, clock, announce))
         client = Client(gateway, catalogue, clock, learned=await _memory(store, gateway.name))
         stack.push_async_callback(client.aclose)
-        app = await build(settings, toml, store, client, catalogue, clock)
+        app = build(settings, platforms, store, Models(gateway, client, catalogue), clock)
         host, port = listening.getsockname()[:2]
         announce(f"Magpie is ready: http://{f'[{host}]' if ':' in host else host}:{port}/  (Ctrl+C stops it)")
         await app.run(stop, listening)

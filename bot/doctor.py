@@ -31,7 +31,7 @@ async def examine(checks: Sequence[Check], tell: Callable[[str], None], language
         try:
             findings = await check.look()
         except MagpieError as error:
-            findings = [(False, Text("{problem}", {"problem": f"{error} {error.detail}".strip()}))]
+            findings = [(False, Text("{problem}", {"problem": f"{say(error, language)} {error.detail}".strip()}))]
         for ok, words in findings:
             well = well and ok
             tell(f"{'ok ' if ok else 'NOT'}  {check.name:9} {say(words, language)}")

@@ -11,10 +11,13 @@ from dataclasses import replace
 
 from bot.commands import Commands, Context
 from bot.locales import say
+from bot.markdown import parse, plain
+from bot.settings import effective
 from bot.turns import Turns
 from bot.types import (
     Ack,
     Chat,
+    ChatSettings,
     Clock,
     Edited,
     Inbound,
@@ -84,7 +87,7 @@ class CoreIntake:
         if not accepted.full:
             return Ack(accepted.turn)
         words = Text("{count} of your messages are waiting for an answer already. Please wait for it first.")
-        text = say(words, message.author.language, count=WAITING)
+        text = say(words, await self._language(message), count=WAITING)
         return await self._answer(message, Reply(text, error=True))
 
     async def _press(self, press: Press) -> Ack:
@@ -94,10 +97,11 @@ class CoreIntake:
         reply = await self._commands.run(self._context(press), press.action)
         if reply is None:
             log.warning("a button asks for something unknown: %r", press.action)
-            return Ack(toast=say(Text("This button no longer works."), press.author.language), error=True)
+            words = Text("This button no longer works.")
+            return Ack(toast=say(words, await self._language(press)), error=True)
         if press.post is None or reply.error or _acts(reply):
             ack = await self._answer(press, replace(reply, text="", menu=None))
-            return replace(ack, toast=reply.text, menu=reply.menu, error=reply.error)
+            return replace(ack, toast=plain(parse(reply.text)), menu=reply.menu, error=reply.error)
         return await self._answer(press, reply)
 
     async def _answer(self, event: IncomingMessage | Press | StopPressed, reply: Reply) -> Ack:
@@ -107,6 +111,10 @@ class CoreIntake:
                 self._turns.interrupt(effect.chat, effect.turn)
         return Ack(turn, error=reply.error)
 
+    async def _language(self, event: IncomingMessage | Press) -> str:
+        rows = await self._store.settings(event.chat)
+        return effective(ChatSettings(""), rows).language or event.author.language
+
     def _context(self, event: IncomingMessage | Press) -> Context:
         chat: Chat = event.chat
         return Context(
@@ -115,6 +123,7 @@ class CoreIntake:
             now=self._clock.now(),
             group=event.group,
             is_press=isinstance(event, Press),
+            may_change=not event.group,
         )
 
 

@@ -114,6 +114,12 @@ def _load(path: Path, max_bytes: int, name: str) -> Picture:
             return _encode(_upright(_scaled(image)))
     except MediaError:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # a reader was quicker than we
+        raise MediaError(
+            "{name} has too many pixels; at most {limit} million can be read.",
+            name=called,
+            limit=_MAX_PIXELS // 1_000_000,
+        ) from error
     except Exception as error:  # on a broken file the decoders raise whatever they run into
         raise MediaError(
             "{name} is damaged or incomplete: its {format} data can't be read.",
@@ -261,9 +267,7 @@ def _grey(image: Image.Image) -> Image.Image:
     if low >= 0 and high <= 65535:
         low, high = 0.0, 255.0 if high <= 255 else 65535.0
     scale = 255.0 / ((high - low) or 1.0)
-    info, image = image.info, image.convert("F").point(lambda value: value * scale - low * scale).convert("L")
-    image.info = info
-    return image
+    return image.convert("F").point(lambda value: value * scale - low * scale).convert("L")
 
 
 def _upright(image: Image.Image) -> Image.Image:

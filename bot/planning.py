@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.chat_api.languages import detect
 from bot.chat_api.tokens import Calibration, estimate
-from bot.errors import AdapterError, MediaError, RequestRefused
+from bot.errors import AdapterError, MediaError, RequestRefused, StoreError
 from bot.locales import say
 from bot.media import MediaStore
 from bot.prompt import CEILING, Scene, build, translations
@@ -142,7 +142,7 @@ class Planner:
                     return images
                 try:
                     images[attachment.ref] = await self._media.image(adapter, turn.chat, attachment)
-                except (MediaError, AdapterError):
+                except (MediaError, AdapterError, StoreError):
                     continue  # it was refused when it was new, or is gone: the word for it stays
         return images
 

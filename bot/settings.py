@@ -12,14 +12,14 @@ from dataclasses import replace
 from bot.chat_api.parameters import PARAMETERS
 from bot.types import ChatSettings, Json, SettingRow, Translation
 
-__all__ = ["DEFAULT", "effective", "spoken", "to_json"]
+__all__ = ["DEFAULT", "effective", "to_json"]
 
 DEFAULT = "default"  # the origin of what no row says
 
 
 def effective(defaults: ChatSettings, rows: Sequence[SettingRow]) -> ChatSettings:
     """`rows` come widest scope first. `origins` names each setting that has a value, and the scope it is from."""
-    model, system, translation = defaults.model, defaults.system, defaults.translation
+    model, system, translation, language = defaults.model, defaults.system, defaults.translation, defaults.language
     parameters = dict(defaults.parameters)
     names = ["model", *parameters, *(["system"] if system else ()), *(["translate"] if translation else ())]
     origins = dict.fromkeys(names, DEFAULT)
@@ -31,6 +31,8 @@ def effective(defaults: ChatSettings, rows: Sequence[SettingRow]) -> ChatSetting
                 model = value
             case "system", str(value):
                 system = value
+            case "language", str(value):
+                language = value
             case "translate", False:
                 translation = None
             case "translate", {"target": str(target), **rest} if target:
@@ -42,16 +44,14 @@ def effective(defaults: ChatSettings, rows: Sequence[SettingRow]) -> ChatSetting
                 continue
         origins[row.name] = row.scope
     return replace(
-        defaults, model=model, system=system, parameters=parameters, translation=translation, origins=origins
+        defaults,
+        model=model,
+        system=system,
+        parameters=parameters,
+        translation=translation,
+        language=language,
+        origins=origins,
     )
-
-
-def spoken(rows: Sequence[SettingRow], language: str) -> str:
-    """The language in which to talk to somebody here: the chat's own, if it has one, else the person's `language`."""
-    for row in reversed(rows):
-        if row.name == "language" and isinstance(row.value, str) and row.value:
-            return row.value
-    return language
 
 
 def to_json(translation: Translation) -> dict[str, Json]:

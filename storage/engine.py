@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from bot.errors import StoreError
+from bot.errors import SettingError, StoreError
 from bot.types import Clock
 from storage.translate import translated
 
@@ -63,16 +63,20 @@ class Tx:
             await self.conn.execute(sa.select(sa.func.pg_notify(CHANNEL, self.owner)))
 
 
+_EXAMPLE = "sqlite:///data/magpie.db"
+
+
 def parse_url(url: str) -> URL:
-    """A database's address with our driver in it. StoreError if it is none of ours."""
+    """A database's address with our driver in it. SettingError if it is none of ours."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise StoreError("DATABASE_URL is no address, as sqlite:///magpie.db is one") from error
+        text = "is not an address of a database. Example: {example}"
+        raise SettingError("DATABASE_URL", text, example=_EXAMPLE) from error
     driver = _DRIVERS.get(parsed.drivername)
     if driver is None:
-        text = "DATABASE_URL must begin with sqlite: or postgresql:, got {got}:"
-        raise StoreError(text, got=parsed.drivername)
+        text = "must begin with sqlite: or postgresql:, got {got}:. Example: {example}"
+        raise SettingError("DATABASE_URL", text, got=parsed.drivername, example=_EXAMPLE)
     return parsed.set(drivername=driver)
 
 

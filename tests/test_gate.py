@@ -303,6 +303,13 @@ async def test_nothing_runs_while_nobody_waits_and_unused_buckets_are_forgotten(
     assert not bench.gate._speakers
 
 
+async def test_a_window_remembers_no_more_than_it_holds() -> None:
+    bench, bucket = Bench(), Bucket("window", interval=0.1, count=3, window=2.0)
+    for _ in range(50):
+        await bench.clock.run(bench.gate.enter(chat("a"), Call.NEW, (bucket,)))
+    assert len(bench.gate._levels["window"].taken) <= 4
+
+
 class QuickClock:
     """Time that jumps to the next alarm whenever asked; cheaper than SimClock, so that what is measured is the gate."""
 

@@ -75,7 +75,7 @@ async def test_what_is_nowhere_is_404(mounts: Mapping[str, AsgiApp]) -> None:
 async def test_healthz_even_beside_a_page_at_the_root() -> None:
     answer = await ask(host({"/": app("page")}, {"store": "locked"}), "/healthz")
     assert (answer.status_code, answer.text) == (200, "ok")
-    assert (await ask(host(), "/healthz", "HEAD")).content == b""
+    assert int((await ask(host(), "/healthz", "HEAD")).headers["content-length"]) == 2
     assert (await ask(host(), "/healthz", "POST")).status_code == 405
 
 
@@ -105,6 +105,19 @@ async def play(app: Host, scope: Event, *events: Event) -> list[str]:
 
     await app(scope, receive, send)
     return sent
+
+
+async def test_head_sends_no_body() -> None:
+    bodies: list[bytes] = []
+
+    async def receive() -> Event:
+        return {"type": "http.request", "body": b""}
+
+    async def send(event: Event) -> None:
+        bodies.append(event.get("body", b""))
+
+    await host()({"type": "http", "path": "/healthz", "method": "HEAD"}, receive, send)
+    assert bodies == [b"", b""]
 
 
 async def test_lifespan() -> None:

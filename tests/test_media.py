@@ -192,6 +192,14 @@ async def test_upright(tmp_path: Path, format: str, orientation: int, width: int
     assert near(image, (image.width * 3 // 4, image.height * 3 // 4), WHITE)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16"])
+async def test_upright_whatever_the_mode(tmp_path: Path, mode: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.new("I;16", (80, 120)) if mode == "I;16" else drawing(80, 120).convert(mode)
+    assert opened(await load(tmp_path, encoded(image, "PNG", exif=exif))).size == (120, 80)
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 async def test_broken_metadata_is_no_reason_to_refuse(tmp_path: Path) -> None:
     data = encoded(drawing(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff\0\0\0\0")
@@ -260,6 +268,14 @@ async def test_too_many_pixels_are_refused_from_the_header(tmp_path: Path, forma
         await load(tmp_path, claims(format, *size))
     words = f"This picture is {size[0]} x {size[1]} pixels; at most 50 million pixels can be read."
     assert str(refused.value) == words
+
+
+async def test_a_webp_that_claims_to_be_huge(tmp_path: Path) -> None:
+    side = (16_383 - 1).to_bytes(3, "little")
+    extended = b"VP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + side + side
+    body = b"WEBP" + extended + encoded(drawing(), "WEBP", lossless=True)[12:]
+    with pytest.raises(MediaError, match=r"pixels; at most 50 million"):
+        await load(tmp_path, b"RIFF" + struct.pack("<I", len(body)) + body)
 
 
 @pytest.mark.parametrize(
@@ -423,6 +439,8 @@ async def test_when_nobody_wants_it_any_more_the_work_ends(tmp_path: Path) -> No
     again = asyncio.create_task(media.image(adapter, CHAT, ONE))
     with pytest.raises(asyncio.CancelledError):
         await ask
+    await adapter.began.get()
+    assert len(asyncio.all_tasks() - others) == 2  # who asked again, and its work; the first work has ended
     adapter.open.set()
     assert (await again).tokens
     assert asyncio.all_tasks() == others

@@ -45,31 +45,28 @@ def test_pasted_addresses(pasted: str, url: str) -> None:
     [
         "",
         " ",
+        "/v1",
         "https://",
         "https:///v1",
+        "https://a:b",
+        "https://a:99999/v1",
+        "https://[::1",
+        "https://user:sk-secret1234@example.org/v1",
         "ftp://example.org",
         "mailto:x@example.org",
-        "https://exa mple",
-        "/v1",
-        "https://a:b",
-    ]
-    + [
-        "https://[::1",
-        "https://a:99999/v1",
-        "https://user:sk-secret1234@example.org/v1",
         "javascript://x",
-        "https://a?b",
-    ][:-1],
+    ],
 )
 def test_what_is_no_address_is_refused(pasted: str) -> None:
-    if pasted == "https://exa mple":
-        assert normalise(pasted) == "https://example", "a line break in the middle of a pasted address is no harm"
-        return
     with pytest.raises(SettingError) as caught:
         normalise(pasted, name="MY_URL")
     assert str(caught.value).startswith("MY_URL: ")
     assert "Example: https://" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_line_break_inside_does_no_harm() -> None:
+    assert normalise("https://wcode.net/api/\n  gpt/v1") == "https://wcode.net/api/gpt/v1"
 
 
 def test_keys_are_not_sent_in_the_clear() -> None:
@@ -170,11 +167,11 @@ def test_a_gateway_does_not_show_its_key() -> None:
     assert gateway.key == "sk-abc123"
 
 
-@pytest.mark.parametrize(
-    ("host", "is_it"), [("localhost", True), ("127.8.8.8", True), ("::1", True), ("10.0.0.1", False)]
-)
-def test_loopback(host: str, is_it: bool) -> None:
-    assert is_loopback(host) is is_it
+def test_loopback() -> None:
+    for host in ("localhost", "127.8.8.8", "::1", "a.localhost"):
+        assert is_loopback(host)
+    for host in ("10.0.0.1", "localhost.example.org", "", "::2"):
+        assert not is_loopback(host)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.settings import DEFAULT, effective, spoken, to_json
+from bot.settings import DEFAULT, effective, to_json
 from bot.types import Chat, ChatSettings, Json, SettingRow, Translation
 
 CHAT = Chat("web", "local", "c1", "t1")
@@ -90,11 +90,11 @@ def test_a_row_that_cannot_be_read_is_passed_over(name: str, value: Json) -> Non
     assert effective(DEFAULTS, rows) == effective(DEFAULTS, rows[:1])
 
 
-def test_the_chats_language_goes_before_the_persons() -> None:
-    assert spoken([], "zh-CN") == "zh-CN"
-    assert spoken([row(ROOM, "language", "en")], "zh-CN") == "en"
-    assert spoken([row(ROOM, "language", "en"), row(THREAD, "language", "zh")], "fr") == "zh"
-    assert spoken([row(ROOM, "language", "en"), row(THREAD, "language", None)], "fr") == "en"
+def test_the_chats_language_is_the_narrowest_one() -> None:
+    assert effective(DEFAULTS, []).language == ""
+    assert effective(DEFAULTS, [row(ROOM, "language", "en")]).language == "en"
+    assert effective(DEFAULTS, [row(ROOM, "language", "en"), row(THREAD, "language", "zh")]).language == "zh"
+    assert effective(DEFAULTS, [row(ROOM, "language", "en"), row(THREAD, "language", None)]).language == "en"
 
 
 names = st.sampled_from(["model", "system", "translate", "language", "temperature", "stop", "what"]) | st.text(

@@ -181,7 +181,7 @@ def test_cr_lf() -> None:
 # ---- any text
 
 
-@settings(suppress_health_check=list(__import__("hypothesis").HealthCheck),max_examples=3000, deadline=None)
+@settings(suppress_health_check=list(__import__("hypothesis").HealthCheck),max_examples=1500, deadline=None)
 @given(DOCUMENT, st.sampled_from([50, 64, 100, 300]), st.lists(st.floats(0, 1), max_size=8))
 def test_segments_show_what_the_whole_shows(text: str, size: int, steps: list[float]) -> None:
     documents = fed(text, size, [int(step * len(text)) for step in steps])
@@ -196,7 +196,7 @@ def within(text: str, longer: str) -> bool:
     return all(char in rest for char in text)
 
 
-@settings(suppress_health_check=list(__import__("hypothesis").HealthCheck),max_examples=3000, deadline=None)
+@settings(suppress_health_check=list(__import__("hypothesis").HealthCheck),max_examples=1500, deadline=None)
 @given(st.lists(MESSY, max_size=6).map("".join), st.sampled_from([50, 80, 200]), st.lists(st.floats(0, 1), max_size=6))
 def test_messy_text_keeps_to_the_rules(text: str, size: int, steps: list[float]) -> None:
     segmenter = Segmenter(size, length)

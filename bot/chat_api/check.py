@@ -63,7 +63,8 @@ def check(request: ModelRequest, info: ModelInfo, profile: Profile) -> ModelRequ
 
 def cannot(ability: str, model: str) -> RequestRefused:
     """The error for a model that can't take pictures ("image"), frames, videos, or search."""
-    models = ", ".join(able(ability)[:3])
+    # the names without figures are the ones that stay
+    models = ", ".join(sorted(able(ability), key=lambda id: any(sign.isdigit() for sign in id))[:3])
     match ability:
         case "image":
             return RequestRefused(

@@ -16,7 +16,7 @@ from bot.commands.parameters import search, set_, system, unset
 from bot.commands.talk import language, new, retry, stop
 from bot.commands.translation import translate
 from bot.errors import RequestRefused
-from bot.settings import effective, spoken
+from bot.settings import effective
 from bot.types import ChatSettings, Reader, Reply, Set, Text
 
 __all__ = ["TABLE", "Command", "Commands", "Context", "GatewayFacts", "ModelBook", "parse"]
@@ -162,6 +162,7 @@ class Commands:
     async def _call(self, context: Context, command: Command | None, words: str) -> Call:
         rows = await self._reader.settings(context.chat)
         threaded = context.chat.thread is not None
+        settings = effective(self._defaults, rows)
         found = _HERE.match(words) if command is not None and command.here and (threaded or not command.free) else None
         return Call(
             context=context,
@@ -172,8 +173,8 @@ class Commands:
             gateway=self._gateway,
             defaults=self._defaults,
             rows=rows,
-            settings=effective(self._defaults, rows),
-            language=spoken(rows, context.author.language),
+            settings=settings,
+            language=settings.language or context.author.language,
             zone=self._zone,
         )
 

@@ -24,6 +24,7 @@ __all__ = ["Carry", "Cut", "Outline", "resumed"]
 
 _SENTENCE = re.compile(r"[。！？!?…；]+[\"'”’)）」』】*_~`]*|[.!?;:]+[\"')*_~`]*(?=\s)")
 _SPACE = re.compile(r"\s+")
+_BLANK = re.compile(r"[ \t]+")
 _ATOM = re.compile(r"!?\[[^\[\]\n]{0,300}\](?:\([^()\s]*\)?)?|`[^`\n]{1,80}`|\$[^$\n]{1,80}\$|&#?\w{1,31};|<[^<>\s]*>")
 _TOUCHY = frozenset("*_~`$\\[]()<>&#|!")
 _CLOSABLE = ("***", "**", "*", "__", "_", "~~", "``", "`")
@@ -190,6 +191,9 @@ class Outline:
         containers = self._containers(line, inside=True)
         exact = leaf is not None and leaf.type in ("fence", "code_block", "math_block")
         at = self._place(max(low, self.starts[line]), high, exact=exact)
+        at_line_end = self._at_line_end(line, at)
+        if at_line_end:
+            return at_line_end
         if leaf is None or leaf.map is None:
             return Cut(at, at, _opening(containers))
         if exact and not (leaf.type == "fence" and line == leaf.map[0]):
@@ -197,9 +201,18 @@ class Outline:
             indent = "    " if leaf.type == "code_block" else ""
             closing = frozenset({"math"}) if leaf.type == "math_block" else frozenset[str]()
             return Cut(at, at, replace(carry, prefix=carry.prefix + _continued(containers) + indent), closing)
-        space = _SPACE.match(self.source, at)
+        space = _BLANK.match(self.source, at)
         resume = space.end() if space else at
         return Cut(at, resume, self._text_carry(leaf, containers, line, at), self._closing(leaf, at))
+
+    def _at_line_end(self, line: int, at: int) -> Cut | None:
+        """If nothing of the line is left, the cut is one between lines."""
+        if line + 1 >= len(self.lines) or self.source[at : self.starts[line + 1]].strip():
+            return None
+        following = self._next_filled(line + 1)
+        if self._rank(line + 1, following) is None:
+            return None
+        return replace(self._between(line + 1, following), at=at)
 
     def _text_carry(self, leaf: Token, containers: tuple[_Container, ...], line: int, at: int) -> Carry:
         assert leaf.map is not None

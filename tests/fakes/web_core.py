@@ -42,6 +42,8 @@ from bot.types import (
 
 __all__ = ["WebCore"]
 
+_OWNER = Person("owner")
+
 
 class WebCore:
     """Reader and Intake at once. `acks` answer presses by their action; `broken` makes every arrival fail."""
@@ -79,7 +81,7 @@ class WebCore:
 
     # ── what the core would do ──────────────────────────────────────────────────────────────────────────────────────
 
-    def open(self, chat: Chat, asker: Person = Person("owner"), kind: TurnKind = TurnKind.QUESTION) -> Turn:
+    def open(self, chat: Chat, asker: Person = _OWNER, kind: TurnKind = TurnKind.QUESTION) -> Turn:
         turn = Turn(len(self.turns) + 1, chat, kind, TurnState.WAITING, 0, asker, 1_800_000_000_000)
         self.turns[turn.id] = turn
         return turn

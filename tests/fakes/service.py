@@ -1,0 +1,106 @@
+"""A real `magpie` process, started, asked, stopped and killed as people and machines do it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+_READY = re.compile(r"Magpie is ready: (http://\S+)/ ")
+_PATIENCE = 40.0  # seconds to come up, on a slow machine
+
+
+def clean_environment(directory: Path, **more: str) -> dict[str, str]:
+    """The environment without anything that configures Magpie, with its data in `directory`."""
+    ours = re.compile(r"CHAT_|HTTP_|WEB|DATA|DATABASE|VISION|VIDEO|TRANSLATION|DRAIN|STALE|TIMEZONE|LOG_|PUBLIC_URL|LANG|LC_")
+    kept = {name: value for name, value in os.environ.items() if not ours.match(name)}
+    return kept | {"DATA_DIR": str(directory / "data"), "HTTP_PORT": "0", "PYTHONUNBUFFERED": "1"} | more
+
+
+class Service:
+    """One process at a time on one directory; `start` it again after `kill` or `stop`. `log` is all it has said."""
+
+    def __init__(self, directory: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        self.directory = directory
+        self.arguments = arguments or ("demo",)
+        self.environment = dict(environment or {})
+        self.lines: list[str] = []
+        self.url = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> str:
+        """Wait until it is ready; returns its base URL."""
+        before = len(self.lines)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bot", *self.arguments],
+            cwd=self.directory,
+            env=clean_environment(self.directory, PYTHONPATH=str(Path(__file__).parents[2]), **self.environment),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            for line in self.lines[before:]:
+                if found := _READY.search(line):
+                    self.url = found[1]
+                    return self.url
+            if self._process.poll() is not None:
+                raise AssertionError(f"it ended with {self._process.returncode}:\n{self.log}")
+            time.sleep(0.02)
+        raise AssertionError(f"it did not come up:\n{self.log}")
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            self.lines.append(line)
+        process.stderr.close()
+
+    @property
+    def log(self) -> str:
+        return "".join(self.lines)
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    def stop(self, seconds: float = 30) -> int:
+        """SIGTERM; returns the exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(seconds)
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+
+def run_once(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        cwd=directory,
+        env=clean_environment(directory, PYTHONPATH=str(Path(__file__).parents[2]), **environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def closing(service: Service) -> Iterator[Service]:
+    """For a fixture."""
+    try:
+        yield service
+    finally:
+        service.close()

@@ -1,0 +1,560 @@
+"""The page in Chromium, before a real `magpie demo`: what people see is what was generated, whole and once."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+RATE = 20  # tokens per second
+PATIENCE = 20_000  # ms
+SHORT = "Say hello"
+LONG = "Give me a long answer"
+
+
+class Demo:
+    """A `magpie demo` process with its own data, which can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.start()
+
+    def start(self) -> None:
+        settings = {
+            "DATA_DIR": str(self.folder / "data"),
+            "HTTP_HOST": "127.0.0.1",
+            "PYTHONPATH": str(Path(__file__).parent.parent),
+        }
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        command = [sys.executable, "-m", "bot", "demo", "--port", str(self.port), "--rate", str(RATE)]
+        with (self.folder / "log").open("ab") as log:
+            environment = kept | settings
+            self.process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
+        end = time.monotonic() + 30
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}readyz", timeout=2):
+                    return
+            except OSError:
+                said = (self.folder / "log").read_text(errors="replace")
+                assert self.process.poll() is None, said
+                assert time.monotonic() < end, said
+                time.sleep(0.05)
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(how)
+        self.process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    running = Demo(tmp_path_factory.mktemp("demo"))
+    yield running
+    running.end()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+class Visitor:
+    """Opens pages, and sees to it that nothing on them went wrong unnoticed."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self.troubles: list[str] = []
+
+    def open(self, url: str, **options: Any) -> Page:
+        context = self._browser.new_context(
+            **{"locale": "en-US", "viewport": {"width": 1100, "height": 760}, **options}
+        )
+        self._contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and self.troubles.append(message.text))
+        page.goto(url)
+        expect(page.locator("#model-name")).to_have_text("qwen-plus")
+        return page
+
+    def leave(self) -> None:
+        for context in self._contexts:
+            context.close()
+        network = re.compile("Failed to load resource|ERR_")
+        assert [trouble for trouble in self.troubles if not network.search(trouble)] == []
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visitor]:
+    visiting = Visitor(browser)
+    yield visiting
+    visiting.leave()
+
+
+@pytest.fixture
+def page(visitor: Visitor, demo: Demo) -> Page:
+    return visitor.open(demo.url)
+
+
+def ask(page: Page, text: str) -> None:
+    page.fill("#input", text)
+    page.press("#input", "Enter")
+
+
+def answered(page: Page, count: int = 1) -> None:
+    """`count` answers, all of them at their end."""
+    expect(page.locator(".answer .meta")).to_have_count(count, timeout=PATIENCE)
+    expect(page.locator(".growing")).to_have_count(0)
+    expect(page.locator("#stop")).to_be_hidden()
+
+
+def shows(page: Page, *questions: str) -> None:
+    """These questions, with exactly one answer each."""
+    expect(page.locator(".bubble")).to_have_text(list(questions))
+    expect(page.locator(".turn .piece")).to_have_count(len(questions))
+    for turn in page.locator(".turn").all():
+        expect(turn.locator(".piece")).to_have_count(1)
+
+
+def picture(color: tuple[int, int, int] = (200, 30, 30)) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (64, 48), color).save(data, "PNG")
+    return data.getvalue()
+
+
+# ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_answer_grows_in_place_and_is_never_far_behind(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            window.grown = [];
+            const log = document.getElementById("log");
+            new MutationObserver(() => {
+                const length = log.querySelector(".pieces")?.textContent.length ?? 0;
+                if (length !== window.grown.at(-1)?.[1]) window.grown.push([performance.now(), length]);
+            }).observe(log, { childList: true, subtree: true, characterData: true });
+        }"""
+    )
+    ask(page, "Show me Markdown with code and a table")
+    expect(page.locator(".growing")).to_have_count(1)
+    page.wait_for_function("window.grown.length >= 25")
+    seen: list[tuple[float, int]] = page.evaluate("window.grown")
+    lengths = [length for _, length in seen if length]
+    times = [at for at, length in seen if length]
+    assert len(set(lengths)) >= 5
+    assert max(later - earlier for earlier, later in pairwise(times)) < 1500
+    page.click("#stop")
+    answered(page)
+
+
+def test_a_whole_answer_says_what_it_cost_and_moves_the_balance(page: Page) -> None:
+    ask(page, SHORT)
+    answered(page)
+    shows(page, SHORT)
+    expect(page.locator(".about-answer")).to_contain_text("¥")
+    expect(page.locator("#balance")).to_contain_text("¥")
+    expect(page.locator("#title")).to_have_text(SHORT)
+    expect(page.locator("#chats [aria-current]")).to_have_text(SHORT)
+
+
+def test_stop_stops_and_retry_answers_once(page: Page) -> None:
+    ask(page, LONG)
+    expect(page.locator(".growing")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator(".note.stopped")).to_be_visible()
+    answered(page)
+    text = page.inner_text(".prose")
+    page.wait_for_timeout(400)
+    assert page.inner_text(".prose") == text
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator(".growing")).to_have_count(1)
+    expect(page.locator(".note.stopped")).to_have_count(0)
+    page.click("#stop")
+    expect(page.locator(".note.stopped")).to_have_count(1)
+    shows(page, LONG)
+
+
+def test_a_reload_in_mid_answer_shows_one_whole_answer(page: Page) -> None:
+    ask(page, SHORT)
+    expect(page.locator(".growing")).to_have_count(1)
+    page.reload()
+    shows(page, SHORT)
+    answered(page)
+    once = page.inner_text(".prose")
+    page.reload()
+    answered(page)
+    shows(page, SHORT)
+    assert page.inner_text(".prose") == once
+
+
+def test_a_killed_server_that_comes_back_leaves_one_whole_answer(visitor: Visitor, tmp_path: Path) -> None:
+    demo = Demo(tmp_path)
+    try:
+        page = visitor.open(demo.url)
+        ask(page, SHORT)
+        answered(page)
+        ask(page, "And a second time")
+        expect(page.locator(".growing")).to_have_count(1)
+        demo.end(signal.SIGKILL)
+        expect(page.locator("#banner")).to_be_visible()
+        page.fill("#input", "meanwhile")
+        demo.start()
+        expect(page.locator("#banner")).to_be_hidden(timeout=PATIENCE)
+        answered(page, 2)
+        shows(page, SHORT, "And a second time")
+        seen = page.locator(".prose").all_inner_texts()
+        page.reload()
+        answered(page, 2)
+        shows(page, SHORT, "And a second time")
+        assert page.locator(".prose").all_inner_texts() == seen
+        assert page.input_value("#input") == "meanwhile"
+    finally:
+        demo.end(signal.SIGKILL)
+
+
+def test_two_pages_show_the_same(page: Page, visitor: Visitor) -> None:
+    ask(page, SHORT)
+    expect(page.locator(".bubble")).to_be_visible()
+    other = visitor.open(page.url)
+    answered(page)
+    answered(other)
+    shows(other, SHORT)
+    assert other.inner_text(".prose") == page.inner_text(".prose")
+
+
+def test_a_reader_who_scrolled_up_is_left_alone(page: Page) -> None:
+    page.set_viewport_size({"width": 1100, "height": 420})
+    ask(page, LONG)
+    page.wait_for_function("document.getElementById('scroll').scrollTop > 60", timeout=PATIENCE)
+    page.mouse.move(600, 200)
+    page.mouse.wheel(0, -2000)
+    page.wait_for_function("document.getElementById('scroll').scrollTop === 0")
+    length = len(page.inner_text(".prose"))
+    page.wait_for_function(f"document.querySelector('.prose').textContent.length > {length + 60}")
+    assert page.evaluate("document.getElementById('scroll').scrollTop") == 0
+    page.mouse.wheel(0, 20000)
+    page.wait_for_function(
+        """() => {
+            const { scrollHeight, clientHeight, scrollTop } = document.getElementById("scroll");
+            return scrollHeight - clientHeight - scrollTop < 3;
+        }"""
+    )
+    page.click("#stop")
+
+
+# ── sending ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_failed_send_stays_and_is_sent_again_once(page: Page) -> None:
+    page.route("**/messages", lambda route: route.abort())
+    ask(page, SHORT)
+    expect(page.locator(".failure")).to_contain_text("Not sent.")
+    page.unroute("**/messages")
+    page.reload()
+    expect(page.locator(".pending .bubble")).to_have_text(SHORT)
+    page.get_by_role("button", name="Send again").click()
+    answered(page)
+    shows(page, SHORT)
+    page.reload()
+    answered(page)
+    shows(page, SHORT)
+
+
+def test_a_send_whose_answer_was_lost_is_asked_once(page: Page) -> None:
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/messages", lose, times=1)
+    ask(page, SHORT)
+    again = page.get_by_role("button", name="Send again")
+    if again.is_visible():  # the stream may have told first that it arrived
+        again.click()
+    answered(page)
+    shows(page, SHORT)
+
+
+def test_enter_belongs_to_the_input_method_while_it_is_open(page: Page) -> None:
+    page.fill("#input", "ni hao")
+    press = """(options) => {
+        const event = new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true, ...options });
+        document.getElementById("input").dispatchEvent(event);
+    }"""
+    page.evaluate(press, {"isComposing": True})
+    page.evaluate(press, {"keyCode": 229})
+    page.evaluate("document.getElementById('input').dispatchEvent(new CompositionEvent('compositionend'))")
+    page.evaluate(press, {})
+    page.keyboard.press("Shift+Enter")
+    assert page.input_value("#input") == "ni hao\n"
+    expect(page.locator(".bubble")).to_have_count(0)
+    page.wait_for_timeout(80)
+    page.evaluate(press, {})
+    expect(page.locator(".bubble")).to_have_text("ni hao")
+
+
+def test_what_is_not_sent_yet_is_kept(page: Page) -> None:
+    page.fill("#input", "half a thought")
+    page.reload()
+    expect(page.locator("#input")).to_have_value("half a thought")
+
+
+def test_ctrl_k_begins_a_new_conversation(page: Page) -> None:
+    ask(page, SHORT)
+    answered(page)
+    page.keyboard.press("Control+k")
+    expect(page.locator("#hello")).to_be_visible()
+    expect(page.locator("#input")).to_be_focused()
+    expect(page.locator(".bubble")).to_have_count(0)
+    page.go_back()
+    shows(page, SHORT)
+
+
+def test_what_is_written_never_runs(page: Page) -> None:
+    evil = "<img src=x onerror=window.hacked=1> <script>window.hacked=1</script> [x](javascript:window.hacked=1)"
+    page.set_input_files(
+        "#files", [{"name": "<img src=x onerror=window.hacked=1>.png", "mimeType": "image/png", "buffer": picture()}]
+    )
+    expect(page.locator(".preview.ready")).to_be_visible()
+    ask(page, evil)
+    answered(page)
+    ask(page, f"Repeat: {evil}")
+    answered(page, 2)
+    expect(page.locator(".bubble").first).to_have_text(evil)
+    expect(page.locator("#title")).to_contain_text("<img src=x")
+    assert page.evaluate("window.hacked") is None
+    assert page.locator(".prose img, .prose script, a[href^=javascript]").count() == 0
+
+
+# ── pictures ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_photo_by_button_is_answered_about(page: Page) -> None:
+    page.set_input_files("#files", [{"name": "red.png", "mimeType": "image/png", "buffer": picture()}])
+    expect(page.locator(".preview.ready img")).to_be_visible()
+    ask(page, "What is in this picture?")
+    answered(page)
+    expect(page.locator(".prose")).to_contain_text("red")
+    expect(page.locator(".pictures img")).to_have_js_property("naturalWidth", 64)
+    page.reload()
+    expect(page.locator(".pictures img")).to_have_js_property("naturalWidth", 64)
+
+
+@pytest.mark.parametrize("way", ["paste", "drop"])
+def test_a_photo_by_paste_or_drop_can_be_taken_back(page: Page, way: str) -> None:
+    page.evaluate(
+        """([way, data]) => {
+            const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], "blue.png", { type: "image/png" }));
+            const options = { bubbles: true, cancelable: true };
+            const event = way === "paste"
+                ? new ClipboardEvent("paste", { ...options, clipboardData: transfer })
+                : new DragEvent("drop", { ...options, dataTransfer: transfer });
+            document.getElementById("input").dispatchEvent(event);
+        }""",
+        [way, base64.b64encode(picture((20, 30, 200))).decode()],
+    )
+    expect(page.locator(".preview.ready img")).to_be_visible()
+    expect(page.locator("#send")).to_be_enabled()
+    page.get_by_role("button", name="Remove blue.png").click()
+    expect(page.locator(".preview")).to_have_count(0)
+    expect(page.locator("#send")).to_be_disabled()
+
+
+def test_a_picture_that_cannot_be_sent_says_why(page: Page) -> None:
+    page.set_input_files(
+        "#files",
+        [
+            {"name": "empty.png", "mimeType": "image/png", "buffer": b""},
+            {"name": "large.png", "mimeType": "image/png", "buffer": bytes(30 * 1024 * 1024)},
+        ],
+    )
+    expect(page.locator(".preview.bad").nth(0)).to_contain_text("empty (0 bytes)")
+    expect(page.locator(".preview.bad").nth(1)).to_contain_text("larger than 20 MB")
+    ask(page, "look")
+    expect(page.locator("#trouble")).to_be_visible()
+    expect(page.locator(".bubble")).to_have_count(0)
+
+
+def test_a_page_called_a_picture_is_refused_in_the_chat(page: Page) -> None:
+    page.set_input_files(
+        "#files", [{"name": "page.png", "mimeType": "image/png", "buffer": b"<html>no picture</html>"}]
+    )
+    expect(page.locator(".preview.ready")).to_be_visible()
+    ask(page, "look")
+    expect(page.locator(".note.error")).to_be_visible()
+
+
+# ── around it ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_model_is_found_and_chosen(page: Page) -> None:
+    page.click("#model")
+    expect(page.locator("#model-list li[aria-selected=true]")).to_have_attribute("data-id", "qwen-plus")
+    expect(page.locator(".recent").first).to_be_visible()
+    page.fill("#model-find", "qwen-vl-max")
+    row = page.locator("#model-list li[data-id=qwen-vl-max]")
+    expect(row).to_contain_text("Sees pictures")
+    expect(row).to_contain_text("¥")
+    row.click()
+    expect(page.locator("#models")).to_be_hidden()
+    expect(page.locator("#model-name")).to_have_text("qwen-vl-max")
+    page.reload()
+    expect(page.locator("#model-name")).to_have_text("qwen-vl-max")
+
+
+def test_a_setting_tells_its_bound_and_whose_it_is(page: Page) -> None:
+    page.click("#settings-open")
+    field = page.locator(".field[data-name=temperature]")
+    page.fill("#set-temperature", "2")
+    page.press("#set-temperature", "Enter")
+    expect(field.locator(".said")).to_contain_text("below 2, got 2")
+    expect(page.locator("#set-temperature")).to_have_attribute("aria-invalid", "true")
+    page.fill("#set-temperature", "0.7")
+    page.press("#set-temperature", "Enter")
+    expect(field.locator(".origin")).to_have_text("Set here")
+    page.fill("#set-stop", "END\n完")
+    page.click("#set-seed")
+    expect(page.locator(".field[data-name=stop] .origin")).to_have_text("Set here")
+    page.select_option("#set-enable_search", "on")
+    expect(page.locator(".field[data-name=enable_search] .origin")).to_have_text("Set here")
+    page.fill("#set-translate", "English")
+    page.press("#set-translate", "Enter")
+    expect(page.locator(".field[data-name=translate] .origin")).to_have_text("Set here")
+    page.fill("#set-system", "Answer in one word.\nAlways.")
+    page.click("#set-seed")
+    expect(page.locator(".field[data-name=system] .origin")).to_have_text("Set here")
+    page.keyboard.press("Escape")
+    page.reload()
+    page.click("#settings-open")
+    expect(page.locator("#set-temperature")).to_have_value("0.7")
+    expect(page.locator("#set-stop")).to_have_value("END\n完")
+    expect(page.locator("#set-enable_search")).to_have_value("on")
+    expect(page.locator("#set-translate")).to_have_value("English")
+    expect(page.locator("#set-system")).to_have_value("Answer in one word.\nAlways.")
+    field.locator(".reset").click()
+    expect(page.locator("#set-temperature")).to_have_value("")
+    expect(field.locator(".origin")).to_have_text("")
+
+
+def test_a_menu_button_changes_its_own_message(page: Page) -> None:
+    ask(page, "/search")
+    page.get_by_role("button", name="on", exact=True).click()
+    expect(page.locator(".prose")).to_contain_text("true")
+    expect(page.locator(".piece")).to_have_count(1)
+    page.reload()
+    expect(page.locator(".prose")).to_contain_text("true")
+    expect(page.locator(".piece")).to_have_count(1)
+
+
+def brightness(page: Page) -> int:
+    color = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return sum(map(int, re.findall(r"\d+", color)[:3]))
+
+
+def test_light_and_dark_follow_the_system_and_the_switch(visitor: Visitor, demo: Demo) -> None:
+    page = visitor.open(demo.url, color_scheme="dark")
+    assert brightness(page) < 150
+    page.click("#theme")
+    assert brightness(page) > 600
+    page.reload()
+    assert brightness(page) > 600
+    light = visitor.open(demo.url, color_scheme="light")
+    assert brightness(light) > 600
+    light.click("#theme")
+    light.click("#theme")
+    assert brightness(light) < 150
+
+
+def test_it_speaks_chinese_and_english(visitor: Visitor, demo: Demo) -> None:
+    page = visitor.open(demo.url, locale="zh-CN")
+    expect(page.locator("#new")).to_contain_text("新对话")
+    ask(page, "你好")
+    answered(page)
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    page.click("#language")
+    expect(page.locator("#new")).to_contain_text("New conversation")
+    page.reload()
+    expect(page.locator("#new")).to_contain_text("New conversation")
+
+
+def test_it_fits_a_phone(visitor: Visitor, demo: Demo) -> None:
+    page = visitor.open(demo.url, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page.fill("#input", "Show me Markdown with code and a table")
+    page.tap("#send")
+    expect(page.locator(".growing table, .growing pre").first).to_be_visible()
+    page.tap("#stop")
+    answered(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    expect(page.locator("#side")).to_be_hidden()
+    page.tap("#side-open")
+    expect(page.locator("#side")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#side")).to_be_hidden()
+    for opener, dialog in (("#model", "#models"), ("#settings-open", "#settings")):
+        page.tap(opener)
+        expect(page.locator(dialog)).to_be_visible()
+        box = page.locator(dialog).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        page.locator(dialog).get_by_role("button", name="Close").tap()
+
+
+def test_a_screen_reader_finds_names_and_news(page: Page) -> None:
+    ask(page, "Show me Markdown with code and a table")
+    expect(page.locator(".answer")).to_have_attribute("aria-busy", "true")
+    answered(page)
+    expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
+    expect(page.get_by_role("log")).to_have_attribute("aria-live", "polite")
+    nameless = """(nodes) => nodes
+        .filter((node) => !node.getAttribute("aria-label") && !node.textContent.trim() && !node.labels?.length)
+        .map((node) => node.outerHTML)"""
+    assert page.eval_on_selector_all("button, a, textarea, select", nameless) == []
+    page.keyboard.press("Control+k")
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.matches('button, a, [tabindex]')")
+
+
+def test_code_can_be_copied(visitor: Visitor, demo: Demo) -> None:
+    page = visitor.open(demo.url, permissions=["clipboard-read", "clipboard-write"])
+    ask(page, "Show me Markdown with code and a table")
+    answered(page)
+    page.locator(".code .copy").first.click()
+    expect(page.locator(".toast")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator(".code code").first.text_content()
