@@ -125,7 +125,9 @@ class Models:
 def build(settings: Settings, platforms: Platforms, store: Store, models: Models, clock: Clock) -> App:
     """Wire the parts."""
     defaults = ChatSettings(settings.chat_model)
-    options = Options(defaults, settings.vision_model, settings.translation_model, settings.timezone)
+    options = Options(
+        defaults, settings.vision_model, settings.video_model, settings.translation_model, settings.timezone
+    )
     client, calibration = models.client, Calibration()
     surroundings = Surroundings(store, models.all, clock, client.gateway, {"model": defaults.model})
     adapters = {name: make(surroundings) for name, make in platforms.items()}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from bot.chat_api.languages import detect
 from bot.chat_api.tokens import Calibration, estimate
 from bot.errors import AdapterError, MediaError, RequestRefused, StoreError
 from bot.locales import say
 from bot.media import MediaStore
-from bot.prompt import CEILING, Scene, build, translations
+from bot.prompt import CEILING, Scene, about_video, build, translations, video_link
 from bot.settings import effective
 from bot.types import (
     Adapter,
@@ -33,12 +34,19 @@ _FRESH = 4  # newest messages among which a picture still counts as being talked
 _MOST_PICTURES = 8  # in one request
 
 
+_INSTEAD = {
+    "image": Text("Answered by {model}: {chosen} cannot see pictures."),
+    "video": Text("Answered by {model}: {chosen} cannot watch videos."),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the whole service is set to: the defaults of every chat, and the models for special work."""
 
     defaults: ChatSettings
     vision_model: str
+    video_model: str
     translation_model: str
     timezone: str = "UTC"
 
@@ -49,7 +57,6 @@ class Plan:
 
     requests: tuple[tuple[str, ModelRequest], ...]
     notes: tuple[Text, ...] = ()
-    pictures: bool = False
     calibrating: bool = False  # the prompt's size can be compared with the reported one
 
 
@@ -82,12 +89,6 @@ class Planner:
         _only_pictures(question)
         if settings.translation is not None:
             return self._translation(settings, question)
-        context = await self._context(turn, question, self._calibration.factor(self._model.gateway, settings.model))
-        talked_about = [*question, *context[:_FRESH]]
-        name, notes = self._seeing(settings.model, any(map(_pictures, talked_about)))
-        info = self._model.info(name)
-        images = {} if info.image is False else await self._images(turn, adapter, question, context)
-        factor = self._calibration.factor(self._model.gateway, name)
         scene = Scene(
             self._clock.now(),
             self._options.timezone,
@@ -95,11 +96,38 @@ class Planner:
             turn.group,
             say(Text("What is in this picture?"), language),
         )
-        request = build(
-            settings, info, scene, question, context, images, lambda text: int(estimate(text) * factor) + 1, limit=limit
-        )
-        calm = not images and not request.parameters.get("enable_search")
-        return Plan((("", request),), notes, bool(images), calm)
+        if (url := video_link(question)) is not None:
+            return self._video(settings, scene, question, url)
+        return await self._conversation(turn, settings, adapter, scene, question, limit)
+
+    async def _conversation(
+        self,
+        turn: Turn,
+        settings: ChatSettings,
+        adapter: Adapter,
+        scene: Scene,
+        question: Sequence[Message],
+        limit: int | None,
+    ) -> Plan:
+        context = await self._context(turn, question, self._factor(settings.model))
+        seen = any(map(_pictures, [*question, *context[:_FRESH]]))
+        name, notes = self._able(settings.model, "image") if seen else (settings.model, ())
+        info, factor = self._model.info(name), self._factor(name)
+        images = {} if info.image is False else await self._images(turn, adapter, question, context)
+
+        def count(text: str) -> int:
+            return int(estimate(text) * factor) + 1
+
+        request = build(settings, info, scene, question, context, images, count, limit=limit)
+        only_text = not images and not request.parameters.get("enable_search")
+        return Plan((("", request),), notes, calibrating=only_text)
+
+    def _factor(self, model: str) -> float:
+        return self._calibration.factor(self._model.gateway, model)
+
+    def _video(self, settings: ChatSettings, scene: Scene, question: Sequence[Message], url: str) -> Plan:
+        name, notes = self._able(settings.model, "video")
+        return Plan((("", about_video(settings, self._model.info(name), scene, question, url)),), notes)
 
     def _translation(self, settings: ChatSettings, question: Sequence[Message]) -> Plan:
         name = settings.model if self._model.info(settings.model).translation else self._options.translation_model
@@ -108,12 +136,13 @@ class Planner:
             raise RequestRefused("There is nothing to translate in this message.")
         return Plan(requests)
 
-    def _seeing(self, name: str, pictures: bool) -> tuple[str, tuple[Text, ...]]:
-        """The model for this question: another one if there is something to see and the chat's can't."""
-        vision = self._options.vision_model
-        if not pictures or self._model.info(name).image is not False or vision == name:
+    def _able(self, name: str, ability: Literal["image", "video"]) -> tuple[str, tuple[Text, ...]]:
+        """The model for this question: another one if the chat's can't see, and a note that says so."""
+        info, options = self._model.info(name), self._options
+        able, other = (info.image, options.vision_model) if ability == "image" else (info.video, options.video_model)
+        if able is not False or other == name:
             return name, ()
-        return vision, (Text("Answered by {model}: {chosen} cannot see pictures.", {"model": vision, "chosen": name}),)
+        return other, (replace(_INSTEAD[ability], data={"model": other, "chosen": name}),)
 
     async def _context(self, turn: Turn, question: Sequence[Message], factor: float) -> list[Message]:
         """Newest first, as much as could fit at all: read by index, so that a long history costs nothing."""
@@ -154,4 +183,6 @@ def _pictures(message: Message) -> bool:
 def _only_pictures(question: Sequence[Message]) -> None:
     for message in question:
         if any(attachment.kind is not Kind.IMAGE for attachment in message.attachments):
-            raise RequestRefused("I can read text and pictures, but no videos, audio or other files yet.")
+            raise RequestRefused(
+                "I can read text and pictures, but no audio, videos or other files yet; a video only by its link."
+            )

@@ -23,14 +23,18 @@ from bot.types import (
     Role,
     TextPart,
     Translation,
+    VideoPart,
 )
 
-__all__ = ["CEILING", "Scene", "budget", "build", "fitting", "translations"]
+__all__ = ["CEILING", "Scene", "about_video", "budget", "build", "fitting", "translations", "video_link"]
 
 CEILING = 32_000  # tokens of context at most, so that a long conversation doesn't cost more with every question
 _UNKNOWN_CONTEXT = 8_192
 _USUAL_ANSWER = 2_048  # tokens kept free for an answer whose length nobody limits
 _PER_MESSAGE = 5  # tokens a message costs beside its content (facts of the chat format)
+_VIDEO = re.compile(
+    r"https?://[^\s<>\"'()，。！？]+\.(?:mp4|mov|mkv|avi|flv|wmv)\b[^\s<>\"'()，。！？]*", re.IGNORECASE
+)
 _PICTURE = "[picture]"
 _ATTACHED = {Kind.IMAGE: _PICTURE, Kind.VIDEO: "[video]", Kind.AUDIO: "[audio]", Kind.FILE: "[file]"}
 
@@ -103,6 +107,29 @@ def build(
         past.pop()
     head = (PromptMessage("system", system),) if system else ()
     return ModelRequest(info.id, head + _merged([*reversed(past), *asking]), parameters)
+
+
+def about_video(
+    settings: ChatSettings, info: ModelInfo, scene: Scene, question: Sequence[Message], url: str
+) -> ModelRequest:
+    """A question about a video file: no history, because the video alone is thousands of tokens."""
+    words = "\n".join(message.text for message in question if message.text.strip())
+    return ModelRequest(
+        info.id,
+        (
+            PromptMessage("system", _system(settings, scene, question)),
+            PromptMessage("user", (VideoPart(url), TextPart(words))),
+        ),
+        fitting(settings.parameters, info),
+    )
+
+
+def video_link(question: Sequence[Message]) -> str | None:
+    """The first address of a video file in the question's words."""
+    for message in question:
+        if found := _VIDEO.search(message.text):
+            return found[0]
+    return None
 
 
 def translations(

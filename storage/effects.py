@@ -41,7 +41,7 @@ async def _stop(tx: Tx, effect: Stop) -> None:
         meant.append(t.id == effect.turn)
     await tx.conn.execute(sa.select(t.id).where(*meant).order_by(t.id).with_for_update())
     await tx.conn.execute(sa.update(turns).where(*meant).values(stop=True))
-    idle = [*meant, t.state == TurnState.WAITING, t.owner.is_(None)]
+    idle = [*meant, t.state == TurnState.WAITING]
     await tx.conn.execute(sa.update(turns).where(*idle).values(state=TurnState.ENDED, outcome=Outcome.STOPPED))
 
 
@@ -54,7 +54,7 @@ async def _reopen(tx: Tx, effect: Reopen) -> None:
         "state": TurnState.WAITING,
         "attempt": sa.case((t.attempt == 0, 1), else_=t.attempt),  # it is no longer one that messages are attached to
         "owner": None,
-        "not_before": 0,
+        "not_before": tx.now,  # asked now: old as it may be, it is not stale
         "stop": False,
         "text": "",
         "reasoning": "",

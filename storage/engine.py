@@ -95,6 +95,12 @@ class Database:
         with translated(self.place):
             self._writer, self._reader = self._engines()
 
+    async def open(self) -> None:
+        """Look whether the file is there or can be: a first connection that fails leaves aiosqlite's thread behind."""
+        if not (self.postgres or self.memory or "uri" in self.url.query):
+            with translated(self.place, sqlite3.Error):
+                await asyncio.to_thread(_touch, self.place)
+
     def busy(self) -> bool:
         """Is a transaction under way?"""
         return bool(self._running)
@@ -162,6 +168,10 @@ class Database:
             self.url, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=FULL", pool_size=1, max_overflow=0
         )
         return writer, _sqlite(self.url, "BEGIN", "query_only=ON", pool_size=_READERS, max_overflow=0)
+
+
+def _touch(path: str) -> None:
+    sqlite3.connect(path).close()
 
 
 def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> AsyncEngine:

@@ -44,11 +44,12 @@ async def open_store(url: str, *, owner: str, clock: Clock, progress: Callable[[
     """Open the database at `url` and bring it up to date; `progress` hears of the steps, if there are any.
 
     `url`: sqlite:// (in memory), sqlite:///path, postgresql://...; `owner` names this process for people.
-    Raises StoreError.
+    Raises SettingError for an address that is none, StoreError for one that leads nowhere.
     """
     parsed = parse_url(url)
     database = Database(parsed, owner=f"{owner}/{secrets.token_hex(8)}", clock=clock)
     try:
+        await database.open()
         await database.write(_upgrade, progress)
         return SqlStore(database, await _peers(database, clock))
     except BaseException:

@@ -131,6 +131,7 @@ async def postpone(tx: Tx, turn: Turn, until: int) -> None:
 
 async def end(tx: Tx, turn: Turn, outcome: Outcome) -> None:
     await _fenced(tx, turn, state=TurnState.ENDED, outcome=outcome, owner=None)
+    await _lose(tx, ledger.c.turn == turn.id)
     await tx.wake()
 
 

@@ -98,6 +98,7 @@ CATALOGUE: list[tuple[int, Any, type[GatewayError]]] = [
     (504, b"", Upstream),
     (500, "upstream connect error", Upstream),
     (403, "<!DOCTYPE html><title>Just a moment...</title>", Upstream),
+    (503, "<html>Rate limit exceeded? Invalid API key?</html>", Upstream),
     (408, "", Upstream),
     (401, "", BadKey),
 ]
@@ -285,6 +286,7 @@ def test_waiting_by_header_words_or_nature() -> None:
         f'{{"authorization": "Bearer {KEY}"}}',
         f"authorization=bearer {KEY}",
         f'api_key="{KEY}"',
+        "with Bearer 0123456789abcdef it fails",
         f"https://a.example/?access_token={KEY}&x=1",
     ],
 )

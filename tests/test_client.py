@@ -78,7 +78,9 @@ class Hurry(SystemClock):
 
 
 def make(url: str, clock: Clock | None = None, learned: Learned | None = None, **more: Any) -> Client:
-    gateway = Gateway("test", url, KEY, PROFILES[more.pop("profile", "generic")], more.pop("extra_body", {}))
+    gateway = Gateway(
+        "test", url, more.pop("key", KEY), PROFILES[more.pop("profile", "generic")], more.pop("extra_body", {})
+    )
     more.setdefault("random", lambda: 0.5)
     return Client(gateway, Catalogue(), clock or Hurry(), learned=learned or Learned(), **more)
 
@@ -166,12 +168,13 @@ async def test_byte_by_byte_is_the_same() -> None:
         (sse(chunk("a"), done=False), Finish.CUT),
         (sse(chunk("a"), done=False).rstrip(), Finish.CUT),
         (sse(chunk("a", "stop"), chunk("", "stop"), USAGE), Finish.WHOLE),
+        (sse(chunk("a", "length"), chunk("", "stop")), Finish.LENGTH),
         (b"data: [DONE]".join((sse(chunk("a"), done=False), b"  \n\ndata: {")), Finish.WHOLE),
         (b": ping\n\n\xef\xbb\xbf: ping\n\n" + sse(chunk("a")), Finish.WHOLE),
         (sse(chunk("a")).replace(b"\n\n", b"\n"), Finish.WHOLE),
         (sse(chunk("a")).replace(b"data: {", b"{"), Finish.WHOLE),
         (b"data: ping\n\nid: 3\n\n" + sse(chunk("a"), {"id": "x"}, [], None, "x"), Finish.WHOLE),
-        (sse(chunk("a"), done=False) + b'data: {"choices": [{"delta": {"cont\n\n', Finish.CUT),
+        (sse(chunk("a"), done=False) + b'data: {"choices": [{"delta": {"cont\n\ndata: [DONE]\n\n', Finish.CUT),
     ],
 )
 async def test_ends(body: bytes, finish: Finish) -> None:
@@ -216,7 +219,7 @@ async def test_characters_in_two_halves() -> None:
 @pytest.mark.parametrize("example", ["W1.resp", "C1.resp"])
 async def test_a_gateway_that_does_not_stream(example: str) -> None:
     body = json.dumps(DATA[example]["value"], indent=1).encode()
-    async with serving(Reply([body[:99], body[99:]], headers=JSON_TYPE)) as (client, _):
+    async with serving(Reply([b"\xef\xbb\xbf", b"\r\n " + body[:99], body[99:]], headers=JSON_TYPE)) as (client, _):
         deltas = await ask(client)
     assert deltas[-1].finish is Finish.WHOLE
     assert text(deltas)[:2] in ("你好", "百度")
@@ -304,6 +307,7 @@ WXERR = json.dumps(DATA["W-X1.err"]["value"]).encode()
         (Reply([WXERR], 401), BadKey),  # called an event stream, and is none
         (Reply([WXERR], 200, JSON_TYPE), BadKey),
         (Reply([WXERR], 200), BadKey),
+        (Reply([b"\xef\xbb\xbf", b"\r\n ", WXERR], 200), BadKey),
         (Reply([b"data: " + WXERR + b"\n\n"], 200), BadKey),
         (Reply([b"event:error\n:HTTP_STATUS/402\ndata:{}\n\n"], 200), NoMoney),
         (Reply([b'event:error\ndata:{"code":"DataInspectionFailed","message":"x"}\n\n'], 200), Blocked),
@@ -760,6 +764,22 @@ async def test_nobody_reads_the_key_in_the_log(caplog: pytest.LogCaptureFixture)
     for shown in (caplog.text, caught.value.detail, str(caught.value), repr(client._gateway)):
         assert KEY not in shown
         assert "0123456789" not in shown
+
+
+async def test_a_key_of_any_form_is_kept_secret(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with serving(failing(503, "who is my-own/key+7?"), key="my-own/key+7") as (client, gateway):
+        with pytest.raises(Upstream) as caught:
+            await ask(client)
+        assert gateway.requests[0].headers["authorization"] == "Bearer my-own/key+7"
+    assert "who is ***?" in caught.value.detail
+    assert "my-own" not in caplog.text
+
+
+async def test_no_key_no_header() -> None:
+    async with serving(Reply([ANSWER]), key="") as (client, gateway):
+        await ask(client)
+        assert "authorization" not in gateway.requests[0].headers
 
 
 async def test_settings_of_the_environment_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from bot.types import (
     StopPressed,
     Turn,
     Usage,
+    VideoPart,
 )
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Core, running_core
@@ -301,6 +302,17 @@ async def test_what_the_model_turned_out_not_to_see_is_asked_of_one_that_does(
     await core.quiet()
     assert [asked.model for asked in model.asked] == ["some-new-model", "qwen-vl-plus"]
     assert platform.text().endswith("A picture of something teal.")
+
+
+async def test_a_video_by_its_link_goes_to_a_model_that_watches_it(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    await core.say(platform.says("What is this about? https://example.com/clip.mp4?x=1"))
+    await core.quiet()
+    (request,) = model.asked
+    assert request.model == "qwen-vl-max"
+    assert request.messages[-1].content[0] == VideoPart("https://example.com/clip.mp4?x=1")
+    assert "cannot watch" in notes(platform, NoteKind.MODEL)[0]
 
 
 # ── translation ─────────────────────────────────────────────────────────────────────────────────────────────────────

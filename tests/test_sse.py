@@ -35,6 +35,7 @@ def data(*pieces: bytes) -> list[str]:
         (b"data: a\r\rdata: b\r\r", ["a", "b"]),
         (b"data: a\r\n\ndata: b\n\r\n", ["a", "b"]),
         (b"data: a\ndata: b\ndata:\n\n", ["a\nb\n"]),
+        (b"data: a\r\ndata: b\r\n\r\n", ["a\nb"]),
         (b"\xef\xbb\xbfdata: a\n\n", ["a"]),
         (b"data: a\n\ndata: b\n", ["a", "b"]),  # the end without a blank line
         (b"data: a\n\ndata: b", ["a", "b"]),  # the end in the middle of a line

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
@@ -20,7 +21,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.dialects import sqlite
 
-from bot.errors import StoreError, StoreFull, StoreLocked, StoreNewer
+from bot.errors import SettingError, StoreError, StoreFull, StoreLocked, StoreNewer
 from bot.types import (
     Answer,
     BalanceReading,
@@ -70,13 +71,13 @@ def database(url: str, clock: SimClock) -> Database:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("mysql://x/y", "DATABASE_URL must begin with sqlite: or postgresql:, got mysql:"),
-        ("magpie.db", "DATABASE_URL is no address, as sqlite:///magpie.db is one"),
+        ("mysql://x/y", "DATABASE_URL: must begin with sqlite: or postgresql:, got mysql:"),
+        ("magpie.db", "DATABASE_URL: is not an address of a database"),
         ("sqlite:////nowhere/at/all.db", "The database /nowhere/at/all.db can't be opened."),
     ],
 )
 async def test_an_address_that_leads_nowhere_is_named(url: str, words: str, clock: SimClock) -> None:
-    with pytest.raises(StoreError) as caught:
+    with pytest.raises((SettingError, StoreError)) as caught:
         await open_store(url, owner="test", clock=clock)
     assert str(caught.value).startswith(words)
 
@@ -172,6 +173,7 @@ class TestTrouble:
     async def test_is_something_else(self, picture: Path, clock: SimClock) -> None:
         with pytest.raises(StoreError, match="is not a database of magpie"):
             await open_store(f"sqlite:///{picture}", owner="test", clock=clock)
+        assert [thread.name for thread in threading.enumerate() if "connection" in thread.name] == []
 
     @pytest.mark.usefixtures("store")
     async def test_other_errors_keep_their_words_for_the_log(self, path: Path, clock: SimClock) -> None:

@@ -190,7 +190,10 @@ class Outline:
         leaf = self._leaf[line]
         containers = self._containers(line, inside=True)
         exact = leaf is not None and leaf.type in ("fence", "code_block", "math_block")
-        at = self._place(max(low, self.starts[line]), high, exact=exact)
+        floor = max(self._text_start(line, leaf), len(self.carry.prefix)) if leaf else self.starts[line]
+        if high <= floor and self.starts[line] > len(self.carry.prefix) and self._rank(line, line) is not None:
+            return self._between(line, line)
+        at = self._place(max(low, min(floor, high - 1)), high, floor, exact=exact)
         at_line_end = self._at_line_end(line, at)
         if at_line_end:
             return at_line_end
@@ -225,7 +228,7 @@ class Outline:
             return replace(carry, prefix=carry.prefix + _continued(containers) + "|" + " |" * nth)
         return _guarded(containers)
 
-    def _place(self, low: int, high: int, *, exact: bool) -> int:
+    def _place(self, low: int, high: int, floor: int, *, exact: bool) -> int:
         source, at = self.source, 0
         if not exact:
             for match in _SENTENCE.finditer(source, low, min(high + 1, len(source))):
@@ -235,7 +238,7 @@ class Outline:
                 at = min(match.end(), high) if exact else match.start()
         if not at:
             at = self._anywhere(low, high, exact=exact)
-        return at if exact else self._outside_atoms(at)
+        return at if exact else self._outside_atoms(at, floor)
 
     def _anywhere(self, low: int, high: int, *, exact: bool) -> int:
         source = self.source
@@ -251,9 +254,8 @@ class Outline:
             calm -= 1
         return at
 
-    def _outside_atoms(self, at: int) -> int:
+    def _outside_atoms(self, at: int, begin: int) -> int:
         """Before a link, formula or entity rather than inside it, if it is not the whole part."""
-        begin = max(len(self.carry.prefix), self.starts[bisect_right(self.starts, at) - 1])
         for match in _ATOM.finditer(self.source, begin):
             if match.start() >= at:
                 break
@@ -262,8 +264,9 @@ class Outline:
         return at
 
     def _text_start(self, line: int, leaf: Token) -> int:
-        """Where a paragraph's text starts in its line, after the marks of its containers."""
-        assert leaf.map is not None
+        """Where the text starts in its line, after the marks of heading and containers."""
+        if leaf.type not in ("paragraph_open", "heading_open") or leaf.map is None:
+            return self.starts[line]
         inline = self._tokens[self._tokens.index(leaf) + 1]
         texts = inline.content.split("\n")
         nth = line - leaf.map[0]

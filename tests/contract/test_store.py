@@ -356,6 +356,12 @@ class TestAnswering:
         assert await store.open_turns(HERE) == []
         assert await store.last_turn(HERE) == ended
 
+    async def test_a_call_that_nobody_closed_ends_with_its_turn(self, store: Store) -> None:
+        turn = await asked(store)
+        await store.begin(turn, LedgerEntry(turn.id, turn.attempt, "g", "m", START))
+        await store.end(turn, Outcome.STOPPED)
+        assert [(entry.finish, entry.ended) for entry in await store.ledger(turn.id)] == [("lost", START)]
+
     async def test_pieces(self, store: Store) -> None:
         turn = await asked(store)
 
@@ -492,17 +498,23 @@ class TestEffects:
         await store.answer(said("/stop"), Reply("", effects=(Stop(HERE),)))
         assert (await claimed(store)).stop
 
-    async def test_reopen(self, store: Store) -> None:
-        turn = await exchange(store, "question", "first answer")
-        later = await exchange(store, "more", "more answer")
+    async def test_reopen(self, ground: Ground) -> None:
+        store = await ground.open()
+        turn = await asked(store, "question")
         await store.answer(said("/stop"), Reply("", effects=(Stop(HERE),)))
+        await store.generated(turn, Answer("first answer", Outcome.STOPPED), {})
+        await store.posted(turn, 0, f"a{turn.id}", "digest")
+        await store.end(turn, Outcome.STOPPED)
+        later = await exchange(store, "more", "more answer")
+        await ground.clock.advance(60)
         await store.answer(said("/retry"), Reply("", effects=(Reopen(HERE, turn.id),)))
 
         assert await context(store) == ["more answer", "more", "question"]
         assert "first answer" not in await texts(store)
-        again = await claimed(store)
+        again = await claimed(store, START + 60_000)
         assert (again.id, again.attempt, again.state, again.stop) == (turn.id, 2, TurnState.RUNNING, False)
         assert (again.text, again.outcome, again.notes, again.menu) == ("", None, (), None)
+        assert (again.created, again.not_before) == (START, START + 60_000)
         assert again.posts == (Posted(0, f"a{turn.id}", "digest"),)
         await store.generated(again, Answer("second answer", Outcome.WHOLE), {})
         assert await context(store) == ["more answer", "more", "second answer", "question"]

@@ -61,7 +61,7 @@ class Core:
         self.lives = [Mortal(store), Mortal(platform)]
         self.store: Store = self.lives[0]  # type: ignore[assignment]  # passes every verb on
         adapter: Adapter = self.lives[1]  # type: ignore[assignment]
-        options = Options(ChatSettings("qwen-plus"), "qwen-vl-plus", "qwen-mt-turbo")
+        options = Options(ChatSettings("qwen-plus"), "qwen-vl-plus", "qwen-vl-max", "qwen-mt-turbo")
         calibration = Calibration()
         planner = Planner(self.store, model, MediaStore(directory / "media", clock), clock, options, calibration)
         dispatcher = Dispatcher(self.store, model, {"fake": adapter}, planner, Gate(clock), clock, calibration)
