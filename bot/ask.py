@@ -21,7 +21,7 @@ from bot.exchange import Exchange, conclude
 from bot.gateway import make_gateway, sandboxed
 from bot.locales import say
 from bot.logs import set_up
-from bot.media import load_image
+from bot.pictures import load_image
 from bot.prompt import Scene, build
 from bot.types import (
     Attachment,

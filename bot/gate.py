@@ -1,8 +1,8 @@
 """Every outgoing call waits here. Delivery calls the gate, and nobody else does.
 
-A budget is data (`Bucket`); one call takes from all of its buckets at once or from none. Who waits stands in a *line*
-(one per chat, kind of call and set of buckets), and a line is parked at the one bucket that keeps it longest. So a
-wake-up looks at the best line of the buckets that have just opened, never at everybody.
+A budget is data (`Bucket`), its `Level` tells how full it is, and one call takes from all of its buckets at once or
+from none. Who waits stands in a *line* (one per chat, kind of call and set of buckets), and a line is parked at the one
+bucket that keeps it longest. So a wake-up looks at the best line of the buckets that have just opened, never at all.
 
 Why a blocked call is never overtaken in a bucket that it waits for: a lower kind needs at least as much room as a
 higher one (one more token, fewer calls in the window), so where the higher finds none the lower finds none either.
@@ -14,122 +14,52 @@ import asyncio
 import heapq
 import itertools
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
+from dataclasses import dataclass
 
+from bot.buckets import Level
 from bot.types import Bucket, Call, Chat, Clock
 
 __all__ = ["Gate"]
 
 _EPSILON = 1e-6  # seconds; sums of floats miss the exact moment by less
-_SLOWEST = 16.0  # an interval grows to this many times its own length at most
-_RECOVERY = 0.9  # per quiet minute
-_MINUTE = 60.0
-
-_LONGEST = 366 * 86_400.0  # of all silences
 
 _Rank = tuple[int, int, int]  # the lowest goes first; no two are equal
 _Key = tuple[Chat, Call, tuple[str, ...]]
 
 
-class _Level:
-    """How full one bucket is, in monotonic seconds: `full` is when all its tokens will be back."""
+class _Parking(Level):
+    """A bucket's level, and the lines that take from it; some of them are parked here."""
 
-    __slots__ = ("bucket", "due", "full", "lines", "parked", "silent", "slow", "taken", "tried", "urgent", "used")
+    __slots__ = ("due", "lines", "parked", "urgent")
 
     def __init__(self, bucket: Bucket) -> None:
-        self.bucket = bucket
-        self.full = -math.inf
-        self.silent = -math.inf  # until then
-        self.slow = 1.0  # the interval is this many times its own length, as of the end of the last silence
-        self.taken: deque[float] = deque()  # calls within the window
-        self.used = -math.inf  # last call
-        self.tried = False  # a call went out since the last refusal
+        super().__init__(bucket)
         self.parked: list[tuple[_Rank, _Line]] = []  # heap; ranks may be out of date, and then too low
         self.due = math.inf  # the timer in force
         self.lines = 0  # that take from here, parked anywhere
         self.urgent: dict[_Line, None] = {}  # those of them with finals and stops
 
-    @property
-    def burst(self) -> int:
-        return max(1, self.bucket.burst)
-
-    @property
-    def keeps(self) -> bool:
-        """Whether a lower call always leaves room for a final or stop."""
-        return self.burst > 1 and (not self.bucket.count or 0 < self.bucket.reserve < self.bucket.count)
-
-    def slowed(self, now: float) -> float:
-        if self.slow > 1.0:
-            minutes = math.floor(max(0.0, now - self.silent) / _MINUTE)
-            return max(1.0, self.slow * _RECOVERY**minutes)
-        return 1.0
-
-    def pace(self, now: float) -> float:
-        """Seconds that one token takes to come back."""
-        slow, interval = self.slowed(now), self.bucket.interval
-        if slow > 1.0 and not interval and self.bucket.count:
-            interval = self.bucket.window / self.bucket.count
-        return interval * slow
-
-    def limit(self, call: Call) -> int:
-        """Calls of this kind that a window holds; 0 is no limit. At least 1, so that nobody waits for ever."""
-        count = self.bucket.count
-        return count if call <= Call.STOP or not count else max(1, count - self.bucket.reserve)
-
-    def opens(self, call: Call, now: float) -> float:
-        """When a call of this kind finds room."""
-        need = 2 if self.burst > 1 and call > Call.STOP else 1
-        at = max(self.silent, self.full - (self.burst - need) * self.pace(now))
-        limit, size = self.limit(call), len(self.taken)
-        if limit and size >= limit:
-            at = max(at, self.taken[size - limit] + self.bucket.window)
+    def admits(self, call: Call, now: float) -> float:
+        """When there is room for such a call. Where no token is kept for them, finals and stops that wait elsewhere
+        must find it open when their time comes."""
+        at = self.opens(call, now)
+        if call <= Call.STOP or self.keeps or not self.urgent:
+            return at
+        for until in sorted(
+            max(each.opens(line.call, now) for each in line.levels) for line in self.urgent if line.waiters
+        ):
+            if max(at, now) < until < self.reopens(max(at, now), now):
+                at = until
         return at
 
-    def reopens(self, at: float, now: float) -> float:
-        """When a final finds room if one call is let through at `at`."""
-        pace = self.pace(now)
-        opens = max(at, self.full) + pace - (self.burst - 1) * pace
-        over = len(self.taken) + 1 - self.bucket.count
-        if self.bucket.count and over >= 0:
-            opens = max(opens, (self.taken[over] if over < len(self.taken) else at) + self.bucket.window)
-        return opens
 
-    def take(self, now: float) -> None:
-        self.full = max(now, self.full) + self.pace(now)
-        self.used, self.tried = now, True
-        if self.bucket.count:
-            while self.taken and self.taken[0] + self.bucket.window <= now:
-                self.taken.popleft()
-            self.taken.append(now)
-
-    def give_back(self, at: float) -> None:
-        """Undo `take`, for a call that was never made. What was let through since was let through on tighter terms."""
-        self.full -= self.pace(at)
-        if at in self.taken:
-            self.taken.remove(at)
-
-    def refuse(self, now: float, after: float) -> None:
-        slow = self.slowed(now)
-        if self.tried:  # several calls under way are refused together: that counts once
-            slow, self.tried = min(_SLOWEST, 2 * slow), False
-        self.silent, self.slow = max(self.silent, now + after), slow
-        # what piled up during the silence must not go out as a burst
-        self.full = max(self.full, self.silent + (self.burst - min(self.burst, 2)) * self.pace(now))
-
-    def idle(self, now: float) -> bool:
-        """Nothing would be lost by forgetting this. A minute is left for the answer to a call under way."""
-        last = max(self.full, self.silent, self.used + max(_MINUTE, self.bucket.window))
-        return not self.lines and last <= now and self.slowed(now) == 1.0
-
-
+@dataclass(slots=True)
 class _Speaker:
     """A chat with lines: how many, and the number of its last turn."""
 
-    __slots__ = ("lines", "served")
-
-    def __init__(self) -> None:
-        self.lines = 0
-        self.served = 0
+    lines: int = 0
+    served: int = 0
 
 
 class _Waiter:
@@ -147,7 +77,7 @@ class _Line:
 
     __slots__ = ("call", "key", "levels", "speaker", "waiters")
 
-    def __init__(self, key: _Key, levels: tuple[_Level, ...], speaker: _Speaker) -> None:
+    def __init__(self, key: _Key, levels: tuple[_Parking, ...], speaker: _Speaker) -> None:
         self.key = key
         self.call = key[1]
         self.levels = levels
@@ -167,10 +97,10 @@ class Gate:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._levels: OrderedDict[str, _Level] = OrderedDict()  # the longest not looked at first
+        self._levels: OrderedDict[str, _Parking] = OrderedDict()  # the longest not looked at first
         self._lines: dict[_Key, _Line] = {}
         self._speakers: dict[Chat, _Speaker] = {}
-        self._timers: list[tuple[float, int, _Level]] = []  # heap; in force only if it is its level's `due`
+        self._timers: list[tuple[float, int, _Parking]] = []  # heap; in force only if it is its level's `due`
         self._numbers = itertools.count(1)
         self._waiting = 0
         self._alarm: asyncio.Task[None] | None = None
@@ -203,13 +133,13 @@ class Gate:
         no reason to if the buckets were right, so they also fill more slowly for a while."""
         now = self._clock.monotonic()
         for level in self._find(buckets):
-            level.refuse(now, min(max(0.0, after), _LONGEST))
+            level.refuse(now, after)
 
     def silent(self, buckets: tuple[Bucket, ...]) -> float:
         """Seconds until none of the buckets is silent any more; 0.0 if none is."""
         now = self._clock.monotonic()
         known = (self._levels[bucket.name] for bucket in buckets if bucket.name in self._levels)
-        return max((max(0.0, level.silent - now) for level in known), default=0.0)
+        return max((level.silence(now) for level in known), default=0.0)
 
     def wait(self, chat: Chat, call: Call, buckets: tuple[Bucket, ...]) -> float:  # noqa: ARG002
         """Seconds that `enter` would take, as far as one can tell now. Exact if nobody is in line."""
@@ -217,24 +147,21 @@ class Gate:
         longest = 0.0
         for level in self._find(buckets):
             ahead = sum(len(line.waiters) for _, line in level.parked if line.call <= call)
-            queue = ahead * level.pace(now)
-            if limit := level.limit(call):
-                queue = max(queue, ahead // limit * level.bucket.window)
-            longest = max(longest, self._opens(level, call, now) - now + queue)
+            longest = max(longest, level.admits(call, now) - now + level.lasts(ahead, call, now))
         return longest if longest > _EPSILON else 0.0
 
     # ── lines ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _find(self, buckets: tuple[Bucket, ...]) -> tuple[_Level, ...]:
+    def _find(self, buckets: tuple[Bucket, ...]) -> tuple[_Parking, ...]:
         """The levels of these buckets, each once; and forget a few that nobody needs."""
         now = self._clock.monotonic()
         for name in list(itertools.islice(self._levels, 2)):
             level = self._levels.pop(name)
-            if not level.idle(now):
+            if level.lines or not level.idle(now):
                 self._levels[name] = level
-        found: dict[str, _Level] = {}
+        found: dict[str, _Parking] = {}
         for bucket in buckets:
-            level = self._levels.pop(bucket.name) if bucket.name in self._levels else _Level(bucket)
+            level = self._levels.pop(bucket.name) if bucket.name in self._levels else _Parking(bucket)
             level.bucket = bucket
             found[bucket.name] = self._levels[bucket.name] = level
         return tuple(found.values())
@@ -253,7 +180,7 @@ class Gate:
             self._park(line, self._clock.monotonic())
         return waiter
 
-    def _form(self, key: _Key, levels: tuple[_Level, ...]) -> _Line:
+    def _form(self, key: _Key, levels: tuple[_Parking, ...]) -> _Line:
         line = self._lines[key] = _Line(key, levels, self._speakers.setdefault(key[0], _Speaker()))
         line.speaker.lines += 1
         for level in levels:
@@ -285,30 +212,15 @@ class Gate:
         if not line.speaker.lines:
             del self._speakers[line.key[0]]
 
-    def _opens(self, level: _Level, call: Call, now: float) -> float:
-        """When `level` has room for such a call. Where no token is kept for them, finals and stops that wait elsewhere
-        must find it open when their time comes."""
-        at = level.opens(call, now)
-        if call <= Call.STOP or level.keeps or not level.urgent:
-            return at
-        for until in sorted(
-            max(each.opens(line.call, now) for each in line.levels) for line in level.urgent if line.waiters
-        ):
-            if max(at, now) < until < level.reopens(max(at, now), now):
-                at = until
-        return at
-
     def _park(self, line: _Line, now: float) -> None:
         """Leave the line at the bucket that keeps it longest."""
-        at, level = max(
-            ((self._opens(level, line.call, now), level) for level in line.levels), key=lambda pair: pair[0]
-        )
+        at, level = max(((level.admits(line.call, now), level) for level in line.levels), key=lambda pair: pair[0])
         heapq.heappush(level.parked, (line.rank, line))
         self._set_timer(level, at)
 
     # ── time ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _set_timer(self, level: _Level, at: float) -> None:
+    def _set_timer(self, level: _Parking, at: float) -> None:
         if at < level.due:
             level.due = at
             heapq.heappush(self._timers, (at, next(self._numbers), level))
@@ -316,7 +228,7 @@ class Gate:
     def _pump(self) -> None:
         """Let through everybody whose time has come, the best rank of all open buckets first."""
         now = self._clock.monotonic()
-        ready: list[tuple[_Rank, int, _Level]] = []
+        ready: list[tuple[_Rank, int, _Parking]] = []
         while True:
             while self._timers and self._timers[0][0] <= now + _EPSILON:
                 at, _, level = heapq.heappop(self._timers)
@@ -326,12 +238,12 @@ class Gate:
             if not ready:
                 break
             rank, _, level = heapq.heappop(ready)
-            if self._top(level) == rank and self._opens(level, Call(rank[0]), now) <= now + _EPSILON:
+            if self._top(level) == rank and level.admits(Call(rank[0]), now) <= now + _EPSILON:
                 self._advance(heapq.heappop(level.parked)[1], now)
             self._offer(level, ready, now)
         self._set_alarm(now)
 
-    def _top(self, level: _Level) -> _Rank | None:
+    def _top(self, level: _Parking) -> _Rank | None:
         """The best rank parked here."""
         while level.parked:
             rank, line = level.parked[0]
@@ -344,11 +256,11 @@ class Gate:
                 return rank
         return None
 
-    def _offer(self, level: _Level, ready: list[tuple[_Rank, int, _Level]], now: float) -> None:
+    def _offer(self, level: _Parking, ready: list[tuple[_Rank, int, _Parking]], now: float) -> None:
         rank = self._top(level)
         if rank is None:
             return
-        at = self._opens(level, Call(rank[0]), now)
+        at = level.admits(Call(rank[0]), now)
         if at <= now + _EPSILON:
             heapq.heappush(ready, (rank, next(self._numbers), level))
         else:
@@ -356,7 +268,7 @@ class Gate:
 
     def _advance(self, line: _Line, now: float) -> None:
         """Let the head of the line through, if the other buckets are open too."""
-        if all(self._opens(level, line.call, now) <= now + _EPSILON for level in line.levels):
+        if all(level.admits(line.call, now) <= now + _EPSILON for level in line.levels):
             waiter = next(iter(line.waiters.values()))
             self._remove(waiter)
             for level in line.levels:

@@ -109,7 +109,7 @@ class Planner:
         question: Sequence[Message],
         limit: int | None,
     ) -> Plan:
-        context = await self._context(turn, question, self._factor(settings.model))
+        context = await self._context(turn, self._factor(settings.model))
         seen = any(map(_pictures, [*question, *context[:_FRESH]]))
         name, notes = self._able(settings.model, "image") if seen else (settings.model, ())
         info, factor = self._model.info(name), self._factor(name)
@@ -144,17 +144,17 @@ class Planner:
             return name, ()
         return other, (replace(_INSTEAD[ability], data={"model": other, "chosen": name}),)
 
-    async def _context(self, turn: Turn, question: Sequence[Message], factor: float) -> list[Message]:
+    async def _context(self, turn: Turn, factor: float) -> list[Message]:
         """Newest first, as much as could fit at all: read by index, so that a long history costs nothing."""
         messages: list[Message] = []
-        before, room = min((message.id for message in question), default=None), CEILING
+        before, room = (turn.id, 0), CEILING
         while room > 0:
             page = await self._store.context(turn.chat, before=before, limit=_PAGE)
             messages += page
             room -= sum(int(estimate(message.text) * factor) + 1 for message in page)
             if len(page) < _PAGE:
                 break
-            before = page[-1].id
+            before = (page[-1].turn or 0, page[-1].id)
         return messages
 
     async def _images(

@@ -53,16 +53,21 @@ def history_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
     return query.order_by(messages.c.id.desc()).limit(limit)
 
 
-def context_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
+def context_query(chat: Chat, before: tuple[int, int] | None, limit: int) -> sa.Select[Any]:
+    """In the order of turns: an answer stands behind its question, though another question came before it was there."""
+    m = messages.c
     forgotten = sa.select(chats.c.forgotten).where(chats.c.key == chat.key).scalar_subquery()
-    return history_query(chat, before, limit).where(IN_CONTEXT, messages.c.id > forgotten)
+    query = sa.select(messages).where(m.chat == chat.key, IN_CONTEXT, m.id > forgotten, ~m.hidden)
+    if before is not None:
+        query = query.where(sa.tuple_(m.turn, m.id) < sa.tuple_(*before))
+    return query.order_by(m.turn.desc(), m.id.desc()).limit(limit)
 
 
 async def history(tx: Tx, chat: Chat, *, before: int | None, limit: int) -> Sequence[Message]:
     return [message_from(dict(row)) for row in (await tx.conn.execute(history_query(chat, before, limit))).mappings()]
 
 
-async def context(tx: Tx, chat: Chat, *, before: int | None, limit: int) -> Sequence[Message]:
+async def context(tx: Tx, chat: Chat, *, before: tuple[int, int] | None, limit: int) -> Sequence[Message]:
     return [message_from(dict(row)) for row in (await tx.conn.execute(context_query(chat, before, limit))).mappings()]
 
 

@@ -285,7 +285,7 @@ _partial("turns_waiting", turns.c.chat, turns.c.lane, where=WAITING_FIRST, uniqu
 _partial("turns_open", turns.c.chat, turns.c.id, where=OPEN)
 _partial("turns_due", turns.c.not_before, turns.c.id, where=FREE)
 _partial("messages_answer", messages.c.turn, where=ANSWER, unique=True)
-_partial("messages_context", messages.c.chat, messages.c.id, where=IN_CONTEXT)
+_partial("messages_context", messages.c.chat, messages.c.turn, messages.c.id, where=IN_CONTEXT)
 sa.Index("turns_chat", turns.c.chat, turns.c.id)
 sa.Index("messages_chat", messages.c.chat, messages.c.id)
 sa.Index("messages_turn", messages.c.turn, messages.c.id)

@@ -279,12 +279,14 @@ class TestTransactions:
 class TestCost:
     """Nothing that is asked often may cost more as the history grows."""
 
-    @pytest.mark.parametrize("query", [history_query, context_query])
+    @pytest.mark.parametrize(
+        ("query", "below"), [(history_query, 15_000), (context_query, (15_000, 0))], ids=["history", "context"]
+    )
     async def test_history_is_read_from_an_index(
-        self, store: SqlStore, path: Path, query: Callable[[Chat, int | None, int], sa.Select[Any]]
+        self, store: SqlStore, path: Path, query: Callable[[Chat, Any, int], sa.Select[Any]], below: Any
     ) -> None:
         await store.accept(said("k"))
-        sql = str(query(HERE, 15_000, 20).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+        sql = str(query(HERE, below, 20).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
         steps = []
         with closing(sqlite3.connect(path)) as db:
             for count in (200, 19_800):
@@ -381,7 +383,7 @@ async def _a_day(store: SqlStore) -> None:
         store.seen("k1"),
         store.next_due(START),
         store.history(HERE, before=9),
-        store.context(HERE, before=9),
+        store.context(HERE, before=(9, 0)),
         store.settings(Chat("web", "local", "1", "2")),
         store.chats("web", "local"),
         store.turn(1),

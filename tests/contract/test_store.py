@@ -664,8 +664,10 @@ class TestReading:
         assert [message.text for message in first] == ["a3", "q3", "a2"]
         second = await store.history(HERE, before=first[-1].id, limit=3)
         assert [message.text for message in second] == ["q2", "a1", "q1"]
-        page = await store.context(HERE, before=second[0].id, limit=2)
+        assert second[0].turn is not None
+        page = await store.context(HERE, before=(second[0].turn, second[0].id), limit=2)
         assert [message.text for message in page] == ["a1", "q1"]
+        assert [message.text for message in await store.context(HERE, before=(second[0].turn, 0), limit=1)] == ["a1"]
         assert await store.history(THERE) == []
 
     async def test_settings_widest_first_newest_only_and_none_unsets(self, store: Store) -> None:

@@ -112,7 +112,8 @@ def _messages() -> None:
     )
     op.create_index("messages_answer", "messages", ["turn"], unique=True, **_where("role = 'assistant'"))
     op.create_index("messages_chat", "messages", ["chat", "id"])
-    op.create_index("messages_context", "messages", ["chat", "id"], **_where("in_context IS 1", "in_context IS true"))
+    context = _where("in_context IS 1", "in_context IS true")
+    op.create_index("messages_context", "messages", ["chat", "turn", "id"], **context)
     op.create_index("messages_turn", "messages", ["turn", "id"])
     op.create_index("messages_post", "messages", ["chat", "post"])
 

@@ -1,0 +1,347 @@
+"""Pictures: what people send becomes a small upright JPEG or PNG; what can't be used gets its reason and the limit."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import itertools
+import random
+import struct
+import zlib
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import pillow_heif
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, ImageDraw
+
+from bot.chat_api.tokens import image_tokens
+from bot.errors import MediaError
+from bot.pictures import Picture, load_image
+
+RED, GREEN, WHITE = (220, 30, 30), (30, 160, 60), (255, 255, 255)
+
+
+def drawing(width: int = 120, height: int = 80) -> Image.Image:
+    """Red at the top left, white elsewhere."""
+    image = Image.new("RGB", (width, height), WHITE)
+    ImageDraw.Draw(image).rectangle((0, 0, width // 2, height // 2), fill=RED)
+    return image
+
+
+def photo(width: int, height: int) -> Image.Image:
+    """Noise: the hardest to compress."""
+    return Image.frombytes("RGB", (width, height), random.Random(1).randbytes(width * height * 3))
+
+
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    if format == "HEIC":
+        pillow_heif.from_pillow(image).save(file, **options)
+    else:
+        image.save(file, format, **options)
+    return file.getvalue()
+
+
+async def load(tmp_path: Path, data: bytes, **options: Any) -> Picture:
+    path = tmp_path / "given"
+    path.write_bytes(data)
+    return await load_image(path, **options)
+
+
+def opened(picture: Picture) -> Image.Image:
+    """What the model gets, from its URL, as any reader sees it."""
+    head, _, data = picture.url.partition(",")
+    assert head == f"data:{picture.mime};base64"
+    assert len(data) < 10_000_000
+    image = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert image.size == (picture.width, picture.height)
+    assert image.mode == "RGB"
+    assert not set(image.info) & {"exif", "icc_profile", "xmp", "photoshop", "comment"}
+    assert not image.getexif()
+    return image
+
+
+def near(image: Image.Image, at: tuple[int, int], colour: tuple[int, int, int]) -> bool:
+    pixel = image.getpixel(at)
+    assert isinstance(pixel, tuple)
+    return all(abs(one - other) < 20 for one, other in zip(pixel, colour, strict=True))
+
+
+@pytest.mark.parametrize("format", ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "HEIC"])
+async def test_every_format(tmp_path: Path, format: str) -> None:
+    picture = await load(tmp_path, encoded(drawing(), format))
+    image = opened(picture)
+    assert image.size == (120, 80)
+    assert near(image, (20, 20), RED)
+    assert near(image, (100, 60), WHITE)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg", "group4"])
+async def test_compressed_tiff(tmp_path: Path, compression: str) -> None:
+    image = drawing().convert("1" if compression == "group4" else "RGB")
+    assert near(opened(await load(tmp_path, encoded(image, "TIFF", compression=compression))), (100, 60), WHITE)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr", "LAB"])
+async def test_modes_keep_their_colours(tmp_path: Path, mode: str) -> None:
+    image = drawing()
+    if mode == "LAB":
+        profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+        converted = ImageCms.profileToProfile(image, *profiles, outputMode="LAB")
+        assert converted is not None
+        image = converted
+    else:
+        image = image.convert(mode, palette=Image.Palette.ADAPTIVE)
+    result = opened(await load(tmp_path, encoded(image, "TIFF")))
+    assert near(result, (100, 60), WHITE)
+    if mode not in ("1", "L"):
+        assert near(result, (20, 20), RED)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P", "RGB"])
+async def test_what_is_transparent_becomes_white(tmp_path: Path, mode: str) -> None:
+    image = Image.new("RGBA", (60, 60), (0, 0, 0, 0))
+    ImageDraw.Draw(image).rectangle((0, 0, 29, 59), fill=(*RED, 255))
+    if mode == "RGB":  # one colour declared transparent
+        data = encoded(image.convert("RGB"), "PNG", transparency=(0, 0, 0))
+    elif mode == "P":
+        palette = image.convert("RGB").quantize(4)
+        clear = palette.getpixel((50, 50))
+        assert isinstance(clear, int)
+        data = encoded(palette, "PNG", transparency=clear)
+    else:
+        data = encoded(image.convert(mode), "TIFF" if mode == "PA" else "PNG")
+    result = opened(await load(tmp_path, data))
+    assert near(result, (50, 30), WHITE)
+    assert not near(result, (10, 30), WHITE)
+
+
+async def test_a_half_transparent_edge_has_no_dark_rim_when_scaled(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (2000, 1000), (0, 0, 0, 0))
+    ImageDraw.Draw(image).rectangle((0, 0, 999, 999), fill=(255, 255, 255, 255))
+    result = opened(await load(tmp_path, encoded(image, "PNG")))
+    assert result.convert("L").getextrema() == (255, 255)
+
+
+@pytest.mark.parametrize(
+    ("mode", "format"), [("I;16", "PNG"), ("I;16", "TIFF"), ("I;16B", "TIFF"), ("I", "TIFF"), ("F", "TIFF")]
+)
+async def test_sixteen_bits_and_more_are_not_cut_off_at_white(tmp_path: Path, mode: str, format: str) -> None:
+    values = [0, 16_384, 32_768, 65_535]
+    if mode == "F":
+        raw, mode, order = struct.pack("<400f", *(values * 100)), "F", "F;32F"
+        image = Image.frombytes("F", (20, 20), raw, "raw", order)
+    elif mode == "I":
+        image = Image.frombytes("I", (20, 20), struct.pack("<400i", *(values * 100)))
+    else:
+        order = ">" if mode == "I;16B" else "<"
+        image = Image.frombytes(mode, (20, 20), struct.pack(f"{order}400H", *(values * 100)))
+    result = opened(await load(tmp_path, encoded(image, format))).convert("L")
+    for at, grey in enumerate((0, 64, 128, 255)):
+        assert result.getpixel((at, 5)) == pytest.approx(grey, abs=6)
+
+
+async def test_values_without_a_known_range_are_stretched(tmp_path: Path) -> None:
+    image = Image.frombytes("F", (20, 20), struct.pack("<400f", *([-1.0, 0.0, 1.0, 1.0] * 100)), "raw", "F;32F")
+    result = opened(await load(tmp_path, encoded(image, "TIFF"))).convert("L")
+    assert [result.getpixel((at, 5)) for at in range(3)] == [pytest.approx(grey, abs=6) for grey in (0, 127, 255)]
+
+
+@pytest.mark.parametrize(
+    ("format", "orientation", "width"),
+    [
+        *itertools.product(["JPEG", "PNG", "WEBP", "TIFF", "HEIC"], range(1, 9), [120]),
+        ("JPEG", 6, 1800),
+        ("TIFF", 6, 1800),
+        ("PNG", 8, 1800),
+    ],
+)
+async def test_upright(tmp_path: Path, format: str, orientation: int, width: int) -> None:
+    """Stored in any of the eight ways of EXIF, the red is at the top left again."""
+    turns: dict[int, Image.Transpose] = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    upright = drawing(width, width * 2 // 3)
+    stored = upright.transpose(turns[orientation]) if orientation in turns else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if format == "TIFF":
+        data = encoded(stored, format, tiffinfo={0x0112: orientation})
+    elif format == "HEIC":
+        data = encoded(stored, format, exif=exif.tobytes())
+    else:
+        data = encoded(stored, format, exif=exif)
+    image = opened(await load(tmp_path, data))
+    assert image.width / image.height == pytest.approx(1.5, rel=0.01)
+    assert near(image, (image.width // 4, image.height // 4), RED)
+    assert near(image, (image.width * 3 // 4, image.height * 3 // 4), WHITE)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16"])
+async def test_upright_whatever_the_mode(tmp_path: Path, mode: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.new("I;16", (80, 120)) if mode == "I;16" else drawing(80, 120).convert(mode)
+    assert opened(await load(tmp_path, encoded(image, "PNG", exif=exif))).size == (120, 80)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+async def test_broken_metadata_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    data = encoded(drawing(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff\0\0\0\0")
+    assert opened(await load(tmp_path, data)).size == (120, 80)
+
+
+@pytest.mark.parametrize("size", [(1600, 1200), (1003, 1001), (4000, 20), (20, 4000), (15_000, 75), (20_000, 100)])
+async def test_scaled_to_what_the_model_sees(tmp_path: Path, size: tuple[int, int]) -> None:
+    picture = await load(tmp_path, encoded(drawing(*size), "PNG"))
+    width, height = opened(picture).size
+    assert width * height <= 1_003_520
+    assert max(width, height) <= 200 * min(width, height)
+    assert width / height == pytest.approx(size[0] / size[1], rel=0.02)
+    if size[0] * size[1] <= 1_003_520:
+        assert (width, height) == size
+    else:
+        assert width * height > 950_000
+    assert picture.part.tokens == image_tokens(width, height)
+
+
+async def test_a_photo_is_a_jpeg_and_a_drawing_the_smaller_of_both(tmp_path: Path) -> None:
+    noise = await load(tmp_path, encoded(photo(1000, 1000), "PNG"))
+    assert noise.mime == "image/jpeg"
+    opened(noise)
+    sharp = await load(tmp_path, encoded(drawing(), "PNG"))
+    assert sharp.mime == "image/png"
+    assert opened(sharp).getpixel((20, 20)) == RED
+
+
+async def test_an_animation_shows_its_first_frame(tmp_path: Path) -> None:
+    data = encoded(drawing(), "GIF", save_all=True, append_images=[Image.new("RGB", (120, 80), GREEN)], duration=100)
+    assert near(opened(await load(tmp_path, data)), (20, 20), RED)
+
+
+# ── what can't be used ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def png_header(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    start = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + start + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+
+
+def claims(format: str, width: int, height: int) -> bytes:
+    """A small file whose header says that it is large."""
+    if format == "PNG":
+        return png_header(width, height)
+    if format == "GIF":
+        return b"GIF89a" + struct.pack("<HH", width, height) + encoded(drawing(), "GIF")[10:]
+    if format == "BMP":
+        data = bytearray(encoded(drawing(), "BMP"))
+        data[18:26] = struct.pack("<ii", width, height)
+        return bytes(data)
+    data = bytearray(encoded(drawing(), "JPEG"))
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("format", ["PNG", "GIF", "BMP", "JPEG"])
+@pytest.mark.parametrize("size", [(50_000, 50_000), (10_000, 5_001)])
+async def test_too_many_pixels_are_refused_from_the_header(tmp_path: Path, format: str, size: tuple[int, int]) -> None:
+    with pytest.raises(MediaError) as refused:
+        await load(tmp_path, claims(format, *size))
+    words = f"This picture is {size[0]} x {size[1]} pixels; at most 50 million pixels can be read."
+    assert str(refused.value) == words
+
+
+async def test_a_webp_that_claims_to_be_huge(tmp_path: Path) -> None:
+    side = (16_383 - 1).to_bytes(3, "little")
+    extended = b"VP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + side + side
+    body = b"WEBP" + extended + encoded(drawing(), "WEBP", lossless=True)[12:]
+    with pytest.raises(MediaError, match=r"pixels; at most 50 million"):
+        await load(tmp_path, b"RIFF" + struct.pack("<I", len(body)) + body)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "x.png is empty (0 bytes)."),
+        (b"\n<!DOCTYPE html><html>", "x.png is not a picture: it looks like a web page."),
+        (b"\xef\xbb\xbf<html lang=en>", "x.png is not a picture: it looks like a web page."),
+        ("只是文字\n".encode() * 400, "x.png is not a picture: it looks like text."),
+        (b"\0\1\2\3" * 50, "x.png is not a picture that can be read."),
+        (b"%PDF-1.7", "x.png is in the format PDF, which"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "x.png is in the format SVG, which"),
+        (b"\0\0\0\x1cftypavif", "x.png is in the format AVIF, which"),
+        (b"\0\0\0\x1cftypisom", "x.png is in the format MP4, which"),
+        (encoded(drawing(10, 200), "PNG"), "This picture is 10 x 200 pixels; each side must have more than 10."),
+        (
+            encoded(drawing(2300, 11), "PNG"),
+            "This picture is 2300 x 11 pixels; one side may be at most 200 times the other.",
+        ),
+        (b"\xff\xd8\xff" + b"\0" * 100, "x.png is damaged or incomplete: its JPEG data can't be read."),
+        (b"\x89PNG\r\n\x1a\n", "x.png is damaged or incomplete: its PNG data can't be read."),
+        (b"\0\0\0\x1cftypheic" + b"\0" * 100, "x.png is damaged or incomplete: its HEIC data can't be read."),
+    ],
+)
+async def test_bad_input_gets_its_reason(tmp_path: Path, data: bytes, words: str) -> None:
+    with pytest.raises(MediaError) as refused:
+        await load(tmp_path, data, name="x.png")
+    assert str(refused.value).startswith(words)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "HEIC", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+async def test_a_truncated_file(tmp_path: Path, format: str, share: float) -> None:
+    data = encoded(photo(200, 200), format)
+    with pytest.raises(MediaError, match="damaged or incomplete"):
+        await load(tmp_path, data[: int(len(data) * share)])
+
+
+async def test_too_many_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(30_000_000)
+    with pytest.raises(MediaError) as refused:
+        await load_image(path, name="holiday.jpg")
+    assert str(refused.value) == "holiday.jpg has 30 MB; at most 20 MB can be taken."
+    with pytest.raises(MediaError, match=r"2\.1 MB; at most 2 MB"):
+        await load(tmp_path, b"x" * 2_000_001, max_bytes=2_000_000)
+
+
+async def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="x can't be read: No such file"):
+        await load_image(tmp_path / "nothing", name="x")
+
+
+SEEDS = [encoded(drawing(40, 30), format) for format in ("JPEG", "PNG", "WEBP", "HEIC", "GIF", "BMP", "TIFF")]
+
+
+@given(
+    st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 10_000), st.binary(min_size=1, max_size=4)), max_size=6)
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_the_bytes_only_a_media_error_comes(data: bytes, changes: list[tuple[int, bytes]]) -> None:
+    broken = bytearray(data)
+    for at, new in changes:
+        at %= len(broken)
+        broken[at : at + len(new)] = new
+    with NamedTemporaryFile() as file:
+        file.write(broken)
+        file.flush()
+        try:
+            opened(asyncio.run(load_image(Path(file.name))))
+        except MediaError as error:
+            assert str(error)  # noqa: PT017
