@@ -1,4 +1,4 @@
-"""The platforms, by name. Only what is switched on is imported: a platform's SDK can cost seconds and a hundred megabytes.
+"""The platforms, by name. Only what is switched on is imported: an SDK can cost seconds and a hundred megabytes.
 
 Each package has the same rooms: `settings.py` with `load_settings()` (whose result has `on`), `checks.py` with
 `checks(settings)` for the doctor, and the adapter, built from its settings and `Surroundings`.

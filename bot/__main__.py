@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bot.errors import MagpieError, SettingError
-from bot.locales import say
+from bot.locales import say, terminal_language
 
 __all__ = ["main"]
 
@@ -24,10 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except SettingError as error:
-        print(f"magpie: {error}", file=sys.stderr)
+        print(f"magpie: {say(error, terminal_language())}", file=sys.stderr)
         return 2
     except MagpieError as error:
-        print(f"magpie: {say(error, 'en')}", file=sys.stderr)
+        print(f"magpie: {say(error, terminal_language())}", file=sys.stderr)
         if error.detail:
             print(f"        {error.detail}", file=sys.stderr)
         return 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
@@ -19,7 +18,7 @@ from bot.config import Settings, Toml, load_settings, load_toml
 from bot.errors import MagpieError
 from bot.exchange import Exchange, conclude
 from bot.gateway import make_gateway, sandboxed
-from bot.locales import say
+from bot.locales import say, terminal_language
 from bot.logs import set_up
 from bot.pictures import load_image
 from bot.prompt import Scene, build
@@ -47,7 +46,7 @@ async def ask(
 ) -> int:
     """Print the answer to standard output, what there is to say about it to standard error. 0 if the answer is
     whole."""
-    language = _language()
+    language = terminal_language()
     if not question and not images:
         raise MagpieError('There is no question. Example: magpie ask --sandbox "What can you do?"')
     async with contextlib.AsyncExitStack() as stack:
@@ -105,8 +104,3 @@ async def _client(settings: Settings, toml: Toml) -> AsyncIterator[Client]:
 
 async def _picture(path: Path) -> ImagePart:
     return (await load_image(path, name=path.name)).part
-
-
-def _language() -> str:
-    """The terminal's."""
-    return next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "en")

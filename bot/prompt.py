@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from bot.chat_api.alternation import merged
 from bot.chat_api.parameters import PARAMETERS
 from bot.errors import RequestRefused
 from bot.types import (
@@ -18,7 +19,6 @@ from bot.types import (
     Message,
     ModelInfo,
     ModelRequest,
-    Part,
     PromptMessage,
     Role,
     TextPart,
@@ -106,7 +106,7 @@ def build(
     while past and past[-1].role == "assistant":  # an answer without its question says nothing
         past.pop()
     head = (PromptMessage("system", system),) if system else ()
-    return ModelRequest(info.id, head + _merged([*reversed(past), *asking]), parameters)
+    return ModelRequest(info.id, head + tuple(merged([*reversed(past), *asking])), parameters)
 
 
 def about_video(
@@ -179,25 +179,6 @@ def _cost(entry: PromptMessage, estimate: Callable[[str], int]) -> int:
         return estimate(entry.content) + _PER_MESSAGE
     words = sum(estimate(part.text) for part in entry.content if isinstance(part, TextPart))
     return words + sum(part.tokens for part in entry.content if isinstance(part, ImagePart)) + _PER_MESSAGE
-
-
-def _merged(entries: Sequence[PromptMessage]) -> tuple[PromptMessage, ...]:
-    """Neighbours of one role as one: the roles must alternate."""
-    merged: list[PromptMessage] = []
-    for entry in entries:
-        if merged and merged[-1].role == entry.role:
-            merged[-1] = replace(entry, content=_joined(merged[-1].content, entry.content))
-        else:
-            merged.append(entry)
-    return tuple(merged)
-
-
-def _joined(first: str | tuple[Part, ...], second: str | tuple[Part, ...]) -> str | tuple[Part, ...]:
-    if isinstance(first, str) and isinstance(second, str):
-        return f"{first}\n{second}"
-    left = (TextPart(first),) if isinstance(first, str) else first
-    right = (TextPart(second),) if isinstance(second, str) else second
-    return left + right
 
 
 # ── the system prompt ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -781,12 +781,10 @@ class Reader(Protocol):
     async def history(self, chat: Chat, *, before: int | None = None, limit: int = 50) -> Sequence[Message]:
         """Newest first, ids below `before`. Read by index: its cost doesn't depend on how much there is."""
 
-    async def context(
-        self, chat: Chat, *, before: tuple[int, int] | None = None, limit: int = 50
-    ) -> Sequence[Message]:
-        """What is in context and came after the last Forget, newest turn first, so that an answer stands right above its
-        question even if another question came in between. `before`: (turn, message) of the last one already read, or
-        (turn, 0) for what came before a turn."""
+    async def context(self, chat: Chat, *, before: tuple[int, int] | None = None, limit: int = 50) -> Sequence[Message]:
+        """What is in context and came after the last Forget, newest turn first, so that an answer stands right above
+        its question even if another question came in between. `before`: (turn, message) of the last one already read,
+        or (turn, 0) for what came before a turn."""
 
     async def settings(self, chat: Chat) -> Sequence[SettingRow]:
         """The rows in force in this chat, widest scope first; a narrower scope's row follows, and overrides, a wider

@@ -95,7 +95,7 @@ async def test_what_arrives_while_a_turn_runs_is_one_next_turn(
     await core.say(platform.says("three"))
     await core.quiet()
     assert len(model.asked) == 2
-    assert model.asked[1].messages[-1].content == "two\nthree"
+    assert model.asked[1].messages[-1].content == "two\n\nthree"
     assert platform.text() == "The first answer is here.\nThe second answer is here."
 
 

@@ -261,6 +261,15 @@ async def test_wait_tells_what_enter_takes() -> None:
     assert len(bench.came) == 3
 
 
+async def test_wait_counts_the_windows_that_those_ahead_fill() -> None:
+    bench, bucket = Bench(), Bucket("window", interval=0.1, count=2, window=10.0)
+    for number in range(5):
+        bench.send(f"{number}", Call.NEW, bucket, of="a")
+    await bench.clock.advance(1)
+    assert len(bench.came) == 2
+    assert bench.gate.wait(chat("b"), Call.NEW, (bucket,)) == pytest.approx(19.0)
+
+
 async def test_a_cancelled_waiter_leaves_nothing_behind() -> None:
     bench = Bench()
     await bench.gate.enter(chat("a"), Call.NEW, (ONE,))

@@ -84,7 +84,7 @@ async def test_parts_of_one_paste_are_one_question(core: Core, platform: FakePla
     await core.say(platform.says(second))
     await core.quiet()
     assert len(model.asked) == 1
-    assert model.asked[0].messages[-1].content == f"{first}\n{second}"
+    assert model.asked[0].messages[-1].content == f"{first}\n\n{second}"
 
 
 async def test_a_sixth_waiting_message_is_told_so(core: Core, platform: FakePlatform, model: FakeModel) -> None:

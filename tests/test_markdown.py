@@ -160,7 +160,7 @@ def test_no_finished_block_changes_while_the_text_grows() -> None:
     before: tuple[Block, ...] = ()
     for end in range(len(SAMPLE) + 1):
         blocks = parse(SAMPLE[:end], growing=True)
-        settled = before[:-2]
+        settled = before[:-1]
         assert blocks[: len(settled)] == settled, end
         before = blocks
 
@@ -207,7 +207,7 @@ _PARTS = st.sampled_from([*_MARKUP.split(), *_SPACED, *_ODD])
 MESSY = st.lists(_PARTS, max_size=40).map("".join) | st.text(max_size=200)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(MESSY)
 @example("[a](http://\ud800)")
 @example("[a](http://[::1")
@@ -260,7 +260,7 @@ def shown_words(blocks: tuple[Block, ...]) -> str:
     return visible(plain(blocks).replace(" (https://x.y)", ""))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(DOCUMENT)
 def test_no_visible_text_is_lost(source: str) -> None:
     assert shown_words(parse(source)) == source_words(source)
@@ -286,7 +286,13 @@ def test_what_is_nested_too_deep_is_words() -> None:
         blocks, depth = blocks[0].children, depth + 1
     assert depth == 16
     assert plain(blocks).endswith("> deep")
-    assert visible(plain(parse("*a " * 500 + "b*" * 500))) == "a" * 500 + "b" * 500
+    (paragraph,) = parse("*a " * 500 + "b* " * 500)
+    assert visible(plain((paragraph,))) == "a" * 500 + "b" * 500
+    assert isinstance(paragraph, Paragraph)
+    inside, depth = paragraph.children, 0
+    while deeper := [child for child in inside if isinstance(child, Emphasis)]:
+        inside, depth = deeper[0].children, depth + 1
+    assert depth == 16
 
 
 PATHOLOGICAL = [
@@ -317,7 +323,7 @@ def test_time_is_linear(piece: str, growing: bool) -> None:
         return time.process_time() - start
 
     small = min(cost(1000) for _ in range(2))
-    assert cost(8000) < 8 * 4 * small + 0.1  # quadratic would be 64 times
+    assert cost(6000) < 6 * 4 * small + 0.1  # quadratic would be 36 times
 
 
 # ---- plain

@@ -75,13 +75,13 @@ def test_history_stands_in_order_before_the_question_and_roles_alternate() -> No
     assert [(m.role, m.content) for m in request.messages[1:]] == [
         ("user", "one"),
         ("assistant", "ONE"),
-        ("user", "two\ntwo more\nthree"),
+        ("user", "two\n\ntwo more\n\nthree"),
     ]
 
 
 def test_in_a_group_lines_carry_their_speakers() -> None:
     request = ask([message(1, "hi"), message(2, "hello", author=BEN)], scene=Scene(START, group=True))
-    assert request.messages[-1].content == "Ann: hi\nBen: hello"
+    assert request.messages[-1].content == "Ann: hi\n\nBen: hello"
 
 
 def test_what_a_message_replies_to_comes_along() -> None:
@@ -132,7 +132,7 @@ def test_a_picture_that_does_not_fit_becomes_a_word() -> None:
     past = [message(1, "look", attachments=(PICTURE,))]
     images = {"cat.png": ImagePart("data:x", 1280)}
     request = build(SETTINGS, small, SCENE, [message(2, "and now?")], past, images, estimate)
-    assert [m.content for m in request.messages[1:]] == ["[picture]\nlook\nand now?"]
+    assert [m.content for m in request.messages[1:]] == ["[picture]\nlook\n\nand now?"]
 
 
 def test_parameters_the_model_can_not_have_are_left_out() -> None:

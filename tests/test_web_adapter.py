@@ -598,6 +598,7 @@ async def test_a_lost_connection_goes_on_where_it_was(house: House) -> None:
 
 @pytest.mark.parametrize("position", ["", "nonsense", "other-1", "-5"])
 async def test_from_an_unknown_place_everything_is_read_anew(house: House, position: str) -> None:
+    await house.send("hello")
     async with Stream(house, position) as stream:
         assert stream.names() == ["reload"]
         assert stream.ended
@@ -646,6 +647,15 @@ async def test_what_fell_out_of_memory_is_read_anew() -> None:
     assert len(room.since(1) or ()) == KEPT_EVENTS
     events = [event async for event in room.follow(start, SimClock())]
     assert [event.name for event in events if event] == ["reload"]
+
+
+async def test_events_keep_their_order_when_one_takes_the_place_of_another() -> None:
+    room = Room()
+    for key in ("piece:1.0", "piece:1.1", "piece:1.0"):
+        room.tell("piece", key, key)
+    assert [(event.number, event.data) for event in room.since(0) or ()] == [(2, "piece:1.1"), (3, "piece:1.0")]
+    room.tell("turn", "turn:1", "all", instead_of="piece:1.")
+    assert [event.data for event in room.since(0) or ()] == ["all"]
 
 
 async def test_rooms_nobody_uses_are_forgotten_and_come_back_as_others() -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from PIL import Image, UnidentifiedImageError
 
 from bot.chat_api import languages
+from bot.chat_api.alternation import as_parts, merged
 from bot.chat_api.catalogue import able
 from bot.chat_api.parameters import PARAMETERS
 from bot.chat_api.profiles import Profile, is_public
@@ -84,22 +85,16 @@ def cannot(ability: str, model: str) -> RequestRefused:
 def _history(messages: Sequence[PromptMessage]) -> tuple[PromptMessage, ...]:
     """The system prompt first, then user and assistant in turns, from a question to a question."""
     systems = [text for message in messages if message.role == "system" if (text := _text(message).strip())]
-    merged: list[PromptMessage] = []
-    for message in messages:
-        tidy = _tidy(message)
-        if message.role not in ("user", "assistant") or not tidy.content or (not merged and message.role != "user"):
-            continue
-        if merged and merged[-1].role == tidy.role:
-            merged[-1] = _joined(merged[-1], tidy)
-        else:
-            merged.append(tidy)
-    if merged and merged[-1].role == "assistant":
-        merged.pop()
-    merged = [_sampled(message) for message in merged]
-    if not merged or not _says_something(messages):
+    tidy = [_tidy(message) for message in messages if message.role in ("user", "assistant")]
+    taken = merged(message for message in tidy if message.content)
+    while taken and taken[0].role == "assistant":
+        taken.pop(0)
+    if taken and taken[-1].role == "assistant":
+        taken.pop()
+    if not taken or not _says_something(messages):
         raise RequestRefused("There is nothing to answer: the question is empty.")
     system = (PromptMessage("system", "\n\n".join(systems)),) if systems else ()
-    return (*system, *merged)
+    return (*system, *(_sampled(message) for message in taken))
 
 
 def _says_something(messages: Sequence[PromptMessage]) -> bool:
@@ -126,19 +121,9 @@ def _sampled(message: PromptMessage) -> PromptMessage:
         FramesPart(tuple(part.urls[at * (len(part.urls) - 1) // (most - 1)] for at in range(most)))
         if isinstance(part, FramesPart) and len(part.urls) > most
         else part
-        for part in _as_parts(message)
+        for part in as_parts(message)
     )
     return message if isinstance(message.content, str) else PromptMessage(message.role, parts)
-
-
-def _joined(one: PromptMessage, other: PromptMessage) -> PromptMessage:
-    if isinstance(one.content, str) and isinstance(other.content, str):
-        return PromptMessage(one.role, f"{one.content}\n\n{other.content}")
-    return PromptMessage(one.role, (*_as_parts(one), *_as_parts(other)))
-
-
-def _as_parts(message: PromptMessage) -> tuple[Part, ...]:
-    return (TextPart(message.content),) if isinstance(message.content, str) else message.content
 
 
 def _text(message: PromptMessage) -> str:
@@ -300,7 +285,7 @@ def _length(request: ModelRequest, info: ModelInfo) -> None:
     if info.context is None or not request.messages:
         return
     last = request.messages[-1]
-    pictures = sum(part.tokens for part in _as_parts(last) if isinstance(part, ImagePart))
+    pictures = sum(part.tokens for part in as_parts(last) if isinstance(part, ImagePart))
     tokens = estimate(_text(last)) + pictures
     if tokens * _CERTAINTY > info.context:
         raise RequestRefused(

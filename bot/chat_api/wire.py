@@ -12,6 +12,7 @@ from typing import cast
 
 import orjson
 
+from bot.chat_api.alternation import as_parts
 from bot.chat_api.think import Splitter
 from bot.types import (
     Delta,
@@ -146,8 +147,7 @@ def _part(part: Part) -> Json:
 
 
 def _native(message: PromptMessage) -> Json:
-    parts = (TextPart(message.content),) if isinstance(message.content, str) else message.content
-    return {"role": message.role, "content": [_native_part(each) for each in parts]}
+    return {"role": message.role, "content": [_native_part(each) for each in as_parts(message)]}
 
 
 def _native_part(part: Part) -> Json:

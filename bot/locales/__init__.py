@@ -6,6 +6,7 @@ brace that nothing fills stands as it is. Nothing here raises: words for people 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -20,7 +21,7 @@ from bot.errors import MagpieError, SettingError
 from bot.money import price
 from bot.types import Money, Text
 
-__all__ = ["LANGUAGES", "available", "say"]
+__all__ = ["LANGUAGES", "available", "say", "terminal_language"]
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}  # code -> its name for itself
 
@@ -42,6 +43,11 @@ def available(language: str) -> str:
     """The language of ours that is nearest to a BCP 47 tag: "zh-Hans-CN" -> "zh", "fr" -> "en"."""
     primary = re.split(r"[-_]", language.strip().lower(), maxsplit=1)[0]
     return primary if primary in LANGUAGES else "en"
+
+
+def terminal_language() -> str:
+    """The language of the terminal that we were started from."""
+    return next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "en")
 
 
 def _sentence(id: str, language: str) -> str:

@@ -1,9 +1,4 @@
-"""Where a source may be cut, and what the rest must begin with to mean what it meant.
-
-A rest inside a list, quote, fence or table is given a prefix that opens these again. Containers are opened by a line of
-their own, ended by a rule (`3. ___`), at their original columns, so that the lines after it need no change; `resumed`
-takes this line out of the tree again.
-"""
+"""The lines of a source: where it is best cut, and what is open there."""
 
 from __future__ import annotations
 
@@ -14,13 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from markdown_it.token import Token
 
-from bot.markdown import tree
+from bot.markdown.carry import Carry, Container, continued, guarded, opening
 from bot.markdown.parser import block_tokens
-from bot.markdown.rules import GUARD
-from bot.markdown.tree import Block, Inline
 from bot.markdown.units import splits_grapheme
 
-__all__ = ["Carry", "Cut", "Outline", "resumed"]
+__all__ = ["Cut", "Outline"]
 
 _SENTENCE = re.compile(r"[。！？!?…；]+[\"'”’)）」』】*_~`]*|[.!?;:]+[\"')*_~`]*(?=\s)")
 _SPACE = re.compile(r"\s+")
@@ -32,31 +25,9 @@ _SURE = frozenset({"**", "~~", "`"})
 _TEXTS = ("paragraph_open", "heading_open", "table_open")
 _CONTAINERS = ("blockquote_open", "bullet_list_open", "ordered_list_open", "list_item_open")
 _LEAVES = ("paragraph_open", "heading_open", "fence", "code_block", "math_block", "table_open")
-_RULE = "___"
+
 
 BETWEEN_ITEMS, BETWEEN_INNER, CODE_LINE, TEXT_LINE, AFTER_HEADING = 2, 3, 4, 5, 6
-
-
-@dataclass(frozen=True, slots=True)
-class _Container:
-    """A quote (`number` None, mark `>`), a bullet item or a numbered item, and where it stands in its line."""
-
-    mark: str
-    line: int
-    number: int | None = None
-    task: bool = False
-    column: int = 0
-    content: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Carry:
-    """What stands before the rest (`prefix`), and what of it is to be taken out of the tree again."""
-
-    prefix: str = ""
-    containers: tuple[_Container, ...] = ()
-    guarded: bool = False
-    head: str = ""  # a table's head, for a look whether it fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +147,11 @@ class Outline:
         leaf = self._inside[line]
         at = self.starts[line]
         if leaf is None:
-            return Cut(at, self.starts[following], _opening(self._containers(following, inside=False)))
+            return Cut(at, self.starts[following], opening(self._containers(following, inside=False)))
         containers = self._containers(line, inside=False)
         if leaf.type == "paragraph_open":
             resume = self._text_start(line, leaf)
-            return Cut(at, resume, _guarded(containers), self._closing(leaf, at))
+            return Cut(at, resume, guarded(containers), self._closing(leaf, at))
         closing = frozenset({"math"}) if leaf.type == "math_block" else frozenset[str]()
         return Cut(at, at, self._reopening(leaf, containers), closing)
 
@@ -198,12 +169,12 @@ class Outline:
         if at_line_end:
             return at_line_end
         if leaf is None or leaf.map is None:
-            return Cut(at, at, _opening(containers))
+            return Cut(at, at, opening(containers))
         if exact and not (leaf.type == "fence" and line == leaf.map[0]):
             carry = self._reopening(leaf, containers)
             indent = "    " if leaf.type == "code_block" else ""
             closing = frozenset({"math"}) if leaf.type == "math_block" else frozenset[str]()
-            return Cut(at, at, replace(carry, prefix=carry.prefix + _continued(containers) + indent), closing)
+            return Cut(at, at, replace(carry, prefix=carry.prefix + continued(containers) + indent), closing)
         space = _BLANK.match(self.source, at)
         resume = space.end() if space else at
         return Cut(at, resume, self._text_carry(leaf, containers, line, at), self._closing(leaf, at))
@@ -217,16 +188,16 @@ class Outline:
             return None
         return replace(self._between(line + 1, following), at=at)
 
-    def _text_carry(self, leaf: Token, containers: tuple[_Container, ...], line: int, at: int) -> Carry:
+    def _text_carry(self, leaf: Token, containers: tuple[Container, ...], line: int, at: int) -> Carry:
         assert leaf.map is not None
         if leaf.type == "heading_open":
-            return _guarded(containers, "#" * int(leaf.tag[1:]) + " ")
+            return guarded(containers, "#" * int(leaf.tag[1:]) + " ")
         if leaf.type == "table_open" and line >= leaf.map[0] + 2:
             carry = self._reopening(leaf, containers)
             row = self.source[self.starts[line] : at].strip(" \t>")
             nth = max(row.count("|") - row.count("\\|") - row.startswith("|"), 0)
-            return replace(carry, prefix=carry.prefix + _continued(containers) + "|" + " |" * nth)
-        return _guarded(containers)
+            return replace(carry, prefix=carry.prefix + continued(containers) + "|" + " |" * nth)
+        return guarded(containers)
 
     def _place(self, low: int, high: int, floor: int, *, exact: bool) -> int:
         source, at = self.source, 0
@@ -284,9 +255,9 @@ class Outline:
 
     # ---- with what
 
-    def _reopening(self, leaf: Token, containers: tuple[_Container, ...]) -> Carry:
+    def _reopening(self, leaf: Token, containers: tuple[Container, ...]) -> Carry:
         assert leaf.map is not None
-        opening, continued = _opening(containers), _continued(containers)
+        carry, before = opening(containers), continued(containers)
         column = containers[-1].content if containers else 0
         first = self.lines[leaf.map[0]]
         head = ""
@@ -294,16 +265,16 @@ class Outline:
             case "fence":
                 own_line = not containers or containers[-1].line < leaf.map[0]
                 indent = min(max(first.expandtabs(4).find(leaf.markup) - column, 0), 3) if own_line else 0
-                head = f"{continued}{' ' * indent}{leaf.markup}{leaf.info}\n"
+                head = f"{before}{' ' * indent}{leaf.markup}{leaf.info}\n"
             case "math_block":
-                head = f"{continued}{leaf.markup}\n"
+                head = f"{before}{leaf.markup}\n"
             case "table_open":
                 rows = (first.expandtabs(4)[column:], self.lines[leaf.map[0] + 1])
-                head = "".join(f"{continued}{row.strip(' >')}\n" for row in rows)
-                return replace(opening, prefix=opening.prefix + head, head=head)
-        return replace(opening, prefix=opening.prefix + head)
+                head = "".join(f"{before}{row.strip(' >')}\n" for row in rows)
+                return replace(carry, prefix=carry.prefix + head, head=head)
+        return replace(carry, prefix=carry.prefix + head)
 
-    def _containers(self, line: int, *, inside: bool) -> tuple[_Container, ...]:
+    def _containers(self, line: int, *, inside: bool) -> tuple[Container, ...]:
         """The quotes and list items open at the start of a line, or (`inside`) at its end."""
         found: list[Token | _OpenList] = []
         last = line if inside else line - 1
@@ -324,8 +295,8 @@ class Outline:
                 found.append(token if token.type == "blockquote_open" else _OpenList(token, start))
         return tuple(self._placed(found))
 
-    def _placed(self, found: list[Token | _OpenList]) -> Iterator[_Container]:
-        outer: list[_Container] = []
+    def _placed(self, found: list[Token | _OpenList]) -> Iterator[Container]:
+        outer: list[Container] = []
         texts: dict[int, str] = {}
         for index, one in enumerate(found):
             container = _container(one)
@@ -353,15 +324,15 @@ def _first_line(one: Token | _OpenList) -> int:
     return token.map[0] if token.map else 0
 
 
-def _container(one: Token | _OpenList) -> _Container:
+def _container(one: Token | _OpenList) -> Container:
     if not isinstance(one, _OpenList):
-        return _Container(">", _first_line(one))
+        return Container(">", _first_line(one))
     item = one.item or one.token
     number = None if one.number is None else one.number + one.count - 1
-    return _Container(item.info + item.markup, item.map[0] if item.map else 0, number, "checked" in item.meta)
+    return Container(item.info + item.markup, item.map[0] if item.map else 0, number, "checked" in item.meta)
 
 
-def _past_quotes(text: str, outer: list[_Container]) -> int:
+def _past_quotes(text: str, outer: list[Container]) -> int:
     at = 0
     for container in outer:
         if container.mark == ">":
@@ -369,79 +340,3 @@ def _past_quotes(text: str, outer: list[_Container]) -> int:
             if mark >= 0 and not text[at:mark].strip():
                 at = mark + 1
     return at
-
-
-def _line(containers: tuple[_Container, ...], *, opening: bool) -> str:
-    line = ""
-    for container in containers:
-        mark = container.mark if opening or container.mark == ">" else ""
-        line = (line[: container.column].ljust(container.column) + mark).ljust(container.content)
-    return line
-
-
-def _continued(containers: tuple[_Container, ...]) -> str:
-    return _line(containers, opening=False)
-
-
-def _opening(containers: tuple[_Container, ...]) -> Carry:
-    if not containers:
-        return Carry()
-    return Carry(_line(containers, opening=True) + _RULE + "\n", containers)
-
-
-def _guarded(containers: tuple[_Container, ...], mark: str = "") -> Carry:
-    carry = _opening(containers)
-    return replace(carry, prefix=carry.prefix + _continued(containers) + mark + GUARD, guarded=True)
-
-
-# ---- the tree of a rest, without the traces of its prefix
-
-
-def resumed(blocks: tuple[Block, ...], carry: Carry) -> tuple[Block, ...]:
-    """The document of a rest that was parsed with the prefix of `carry`."""
-    if carry.containers:
-        blocks = _unwrapped(blocks, carry.containers)
-    if carry.guarded:
-        blocks = _unguarded(blocks)
-    match blocks:
-        case (tree.Table(_, ()), *rest) if carry.head:
-            return tuple(rest)
-    return blocks
-
-
-def _unwrapped(blocks: tuple[Block, ...], containers: tuple[_Container, ...]) -> tuple[Block, ...]:
-    """What is left of an open item stands by itself; its list goes on after it with the next number. Quotes stay."""
-    match blocks:
-        case (tree.Rule(), *rest) if not containers:
-            return tuple(rest)
-        case (tree.Quote(children), *rest) if containers and containers[0].mark == ">":
-            inner = _unwrapped(children, containers[1:])
-            return (tree.Quote(inner), *rest) if inner else tuple(rest)
-        case (tree.List((item, *items), start, tight), *rest) if containers:
-            inner = _unwrapped(item.children, containers[1:])
-            number = containers[0].number
-            after = None if start is None or number is None else number + 1
-            return (*inner, *((tree.List(tuple(items), after, tight),) if items else ()), *rest)
-    return blocks
-
-
-def _unguarded(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-    match blocks:
-        case (tree.Paragraph(children), *rest):
-            left = _without_guard(children)
-            return (tree.Paragraph(left), *rest) if left else tuple(rest)
-        case (tree.Heading(level, children), *rest):
-            left = _without_guard(children)
-            return (tree.Heading(level, left), *rest) if left else tuple(rest)
-        case (tree.Quote(inner), *rest):
-            quoted = _unguarded(inner)
-            return (tree.Quote(quoted), *rest) if quoted else tuple(rest)
-    return blocks
-
-
-def _without_guard(children: tuple[Inline, ...]) -> tuple[Inline, ...]:
-    match children:
-        case (tree.Words(text), *rest) if text.startswith(GUARD):
-            text = text.removeprefix(GUARD)
-            return (tree.Words(text), *rest) if text else tuple(rest)
-    return children

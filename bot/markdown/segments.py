@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bot.markdown.outline import Carry, Cut, Outline, resumed
+from bot.markdown.carry import Carry, resumed
+from bot.markdown.outline import Cut, Outline
 from bot.markdown.parser import clean, parse_open, read
 from bot.markdown.rules import GUARD
 from bot.markdown.tree import Block

@@ -1,0 +1,132 @@
+"""`magpie ask` as a person types it: an answer on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bot.__main__ import main
+from bot.config import Settings
+from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
+from tests.project import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No settings but those of the test."""
+    monkeypatch.chdir(tmp_path)
+    for name in (*map(str.upper, Settings.model_fields), "LANG", "LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "red.png"
+    Image.new("RGB", (64, 48), "red").save(path)
+    return path
+
+
+def test_the_sandbox_answers_in_the_questions_language(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--sandbox", "你好"]) == 0
+    out, err = capsys.readouterr()
+    assert "沙箱" in out
+    assert "≈ ¥" in err
+
+
+def test_a_picture_is_looked_at(capsys: pytest.CaptureFixture[str], picture: Path) -> None:
+    assert main(["ask", "--sandbox", "--image", str(picture), "What is this?"]) == 0
+    out = capsys.readouterr().out
+    assert "64 × 48" in out
+    assert "red" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--sandbox", "--model", "no-such-model", "hi"], "no-such-model is not available"),
+        (["--sandbox", "--image", "nowhere.png", "hi"], "nowhere.png can't be read"),
+        (["--sandbox", "--model", "qwen-plus", "--image", "red.png", "hi"], "qwen-plus cannot see pictures"),
+        (["--sandbox", "--image", "empty.png", "hi"], "empty.png is empty"),
+        (["--sandbox", "--image", "page.png", "hi"], "it looks like a web page"),
+        (["--sandbox"], "There is no question"),
+    ],
+)
+def test_what_can_not_work_is_one_clear_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    picture: Path,
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    Path("empty.png").touch()
+    Path("page.png").write_text("<!doctype html><html></html>", encoding="utf-8")
+    assert main(["ask", *arguments]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err.splitlines()[0]
+    assert "Traceback" not in err
+
+
+def test_no_key_names_the_variable_and_the_way_without(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "hi"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("magpie: CHAT_API_KEY: is not set")
+    assert "--sandbox" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_dead_port_is_one_clear_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAT_API_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("CHAT_API_KEY", "sk-secret-secret")
+    assert main(["ask", "hi"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("magpie: The model's service can't be reached.")
+    assert "secret" not in err
+
+
+async def test_a_wrong_key_is_one_clear_line(tmp_path: Path) -> None:
+    error = b'{"error":{"message":"Invalid API-KEY","type":"invalid_request_error","param":null,"code":null}}'
+    async with FakeGateway(Reply([error], status=401)) as gateway:
+        done = await _in_another_process(gateway.url, "hi")
+    assert done.returncode == 1
+    assert done.stderr.startswith("magpie: The model's service rejects our key.")
+
+
+async def test_a_broken_stream_is_printed_and_labelled_a_part(tmp_path: Path) -> None:
+    broken = sse(chunk("Half of"), chunk(" an answer"), done=False)
+    async with FakeGateway(Reply([broken])) as gateway:
+        done = await _in_another_process(gateway.url, "hi")
+    assert done.returncode == 1
+    assert done.stdout == "Half of an answer\n"
+    assert "This is a part" in done.stderr
+
+
+async def _in_another_process(url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bot", "ask", *words),
+        env={"CHAT_API_URL": url, "CHAT_API_KEY": "sk-1234567", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    )
+    out, err = await process.communicate()
+    return subprocess.CompletedProcess(words, process.returncode or 0, out.decode(), err.decode())
+
+
+def test_asking_imports_no_platform_and_no_database() -> None:
+    """They cost seconds."""
+    heavy = ("sqlalchemy", "sqlmodel", "starlette", "alembic", "adapters", "storage")
+    code = f"import sys, bot.__main__, bot.ask; sys.exit(' '.join(set({heavy!r}) & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
