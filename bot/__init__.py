@@ -1,0 +1,1 @@
+"""The product. Knows no platform, no database and no web framework."""

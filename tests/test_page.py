@@ -280,6 +280,7 @@ def test_a_reader_who_scrolled_up_is_left_alone(page: Page) -> None:
     page.set_viewport_size({"width": 1100, "height": 420})
     ask(page, LONG)
     until(page, "document.getElementById('scroll').scrollTop > 60")
+    assert page.evaluate("document.querySelector('.growing') !== null")
     page.mouse.move(600, 200)
     page.mouse.wheel(0, -2000)
     until(page, "document.getElementById('scroll').scrollTop === 0")

@@ -1,1 +1,1 @@
-"""What turns cost, and what is left: prices, the ledger, balances, alerts, budgets."""
+"""What calls cost."""

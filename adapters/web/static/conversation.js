@@ -18,6 +18,8 @@ export class Conversation {
     this.turns = new Map();
     this.pending = new Map();
     this.pinned = true;
+    this.last = 0; // scrollTop when the browser told of it last
+    this.own = 0; // and where we scrolled to ourselves
     this.watchScrolling();
   }
 
@@ -244,17 +246,20 @@ export class Conversation {
 
   // ── scrolling ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  // Growth is followed unless the reader has scrolled up, by whatever means.
+  // Growth is followed unless the reader has scrolled up, by whatever means. The browser tells of a scroll some time after
+  // it happened: our own, told late, must not look like the reader coming back to the end.
   watchScrolling() {
     const up = () => (this.pinned = false);
     this.scroller.addEventListener("wheel", (event) => event.deltaY < 0 && up(), { passive: true });
-    this.scroller.addEventListener("touchmove", up, { passive: true });
     this.scroller.addEventListener("keydown", (event) => ["ArrowUp", "PageUp", "Home"].includes(event.key) && up());
     this.scroller.addEventListener("scroll", () => {
-      const room = this.scroller.scrollHeight - this.scroller.clientHeight - this.scroller.scrollTop;
-      if (room < 24) this.pinned = true;
-      else if (room > 240 && this.scroller.scrollTop < (this.last ?? 0)) this.pinned = false;
-      this.last = this.scroller.scrollTop;
+      const { scrollHeight, clientHeight, scrollTop } = this.scroller;
+      const room = scrollHeight - clientHeight - scrollTop;
+      if (scrollTop !== this.own) {
+        if (scrollTop < this.last && room > 4) this.pinned = false;
+        else if (scrollTop > this.last && room < 24) this.pinned = true;
+      }
+      this.last = scrollTop;
       $("latest").hidden = room < 240;
     });
     new ResizeObserver(() => this.pinned && this.toEnd()).observe(this.scroller);
@@ -266,6 +271,7 @@ export class Conversation {
 
   toEnd() {
     this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.own = this.scroller.scrollTop;
   }
 
   settle() {
