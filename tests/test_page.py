@@ -278,7 +278,7 @@ def test_two_pages_show_the_same(page: Page, visitor: Visitor) -> None:
 
 def test_a_reader_who_scrolled_up_is_left_alone(page: Page) -> None:
     page.set_viewport_size({"width": 1100, "height": 420})
-    ask(page, LONG)
+    ask(page, "Give me a long answer of 30000 characters")
     until(page, "document.getElementById('scroll').scrollTop > 60")
     assert page.evaluate("document.querySelector('.growing') !== null")
     page.mouse.move(600, 200)
@@ -288,13 +288,14 @@ def test_a_reader_who_scrolled_up_is_left_alone(page: Page) -> None:
     until(page, f"document.querySelector('.prose').textContent.length > {length + 60}")
     assert page.evaluate("document.getElementById('scroll').scrollTop") == 0
     page.mouse.wheel(0, 20000)
-    until(
-        page,
-        """() => {
-            const { scrollHeight, clientHeight, scrollTop } = document.getElementById("scroll");
-            return scrollHeight - clientHeight - scrollTop < 3;
-        }""",
-    )
+    at_end = """() => {
+        const { scrollHeight, clientHeight, scrollTop } = document.getElementById("scroll");
+        return scrollHeight - clientHeight - scrollTop < 3;
+    }"""
+    until(page, at_end)
+    length = page.evaluate("document.querySelector('.prose').textContent.length")
+    until(page, f"document.querySelector('.prose').textContent.length > {length + 200}")
+    until(page, at_end)
     page.click("#stop")
 
 

@@ -256,8 +256,10 @@ export class Conversation {
       const { scrollHeight, clientHeight, scrollTop } = this.scroller;
       const room = scrollHeight - clientHeight - scrollTop;
       if (scrollTop !== this.own) {
-        if (scrollTop < this.last && room > 4) this.pinned = false;
-        else if (scrollTop > this.last && room < 24) this.pinned = true;
+        if (scrollTop < this.last && room > 4) {
+          this.pinned = false;
+          this.own = -1; // from here on, the end is the reader's again
+        } else if (scrollTop > this.last && room < 24) this.pinned = true;
       }
       this.last = scrollTop;
       $("latest").hidden = room < 240;
