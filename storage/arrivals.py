@@ -154,7 +154,7 @@ async def touch(tx: Tx, chat: Chat, *, title: str = "", said: bool = False) -> N
     """Make the chat known and lock its row; `said`: it has a new message."""
     last = tx.now if said else None
     row = {"key": chat.key, "platform": chat.platform, "account": chat.account, "title": title, "last": last}
-    new = tx.insert(chats).values(**row, present=True, forgotten=0)
+    new = tx.insert(chats).values(**row, present=True, forgotten=0, forgotten_turn=0)
     changed: dict[str, Any] = {"title": title or chats.c.title, "last": last or chats.c.last}
     await tx.conn.execute(new.on_conflict_do_update(index_elements=[chats.c.key], set_=changed))
 

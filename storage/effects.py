@@ -28,9 +28,13 @@ async def apply(tx: Tx, effects: Iterable[Effect], *, by: str) -> None:
 
 
 async def _forget(tx: Tx, effect: Forget) -> None:
-    newest = sa.select(sa.func.coalesce(sa.func.max(messages.c.id), 0)).where(messages.c.chat == effect.chat.key)
-    forget = sa.update(chats).where(chats.c.key == effect.chat.key).values(forgotten=newest.scalar_subquery())
-    await tx.conn.execute(forget)
+    """What waits may still get messages: from its turn on, `context` has to look."""
+    key = effect.chat.key
+    newest = sa.select(sa.func.max(messages.c.id)).where(messages.c.chat == key).scalar_subquery()
+    last = sa.select(sa.func.max(turns.c.id)).where(turns.c.chat == key).scalar_subquery()
+    first_open = sa.select(sa.func.min(turns.c.id)).where(turns.c.chat == key, OPEN).scalar_subquery()
+    marks = {"forgotten": sa.func.coalesce(newest, 0), "forgotten_turn": sa.func.coalesce(first_open, last, 0)}
+    await tx.conn.execute(sa.update(chats).where(chats.c.key == key).values(marks))
 
 
 async def _stop(tx: Tx, effect: Stop) -> None:

@@ -182,14 +182,10 @@ def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> AsyncEngine:
 
     def connected(connection: Any, _: object) -> None:
         connection.isolation_level = None
-        try:
-            cursor = connection.cursor()
-            for pragma in ("foreign_keys=ON", *pragmas):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
-        except sqlite3.Error:
-            connection.close()  # or its thread waits for ever
-            raise
+        cursor = connection.cursor()
+        for pragma in ("foreign_keys=ON", *pragmas):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
 
     def begun(connection: sa.Connection) -> None:
         connection.exec_driver_sql(begin)

@@ -45,6 +45,7 @@ async def _move_chat(tx: Tx, old: str, new: str) -> None:
     merged = {
         "title": row[new]["title"] or row[old]["title"],
         "forgotten": max(row[key]["forgotten"] for key in keys),
+        "forgotten_turn": min(row[key]["forgotten_turn"] for key in keys),
         "last": max(times, default=None),
     }
     await tx.conn.execute(sa.update(chats).where(chats.c.key == new).values(merged))

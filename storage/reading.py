@@ -56,8 +56,11 @@ def history_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
 def context_query(chat: Chat, before: tuple[int, int] | None, limit: int) -> sa.Select[Any]:
     """In the order of turns: an answer stands behind its question, though another question came before it was there."""
     m = messages.c
-    forgotten = sa.select(chats.c.forgotten).where(chats.c.key == chat.key).scalar_subquery()
-    query = sa.select(messages).where(m.chat == chat.key, IN_CONTEXT, m.id > forgotten, ~m.hidden)
+    forgotten, turn = (
+        sa.select(column).where(chats.c.key == chat.key).scalar_subquery()
+        for column in (chats.c.forgotten, chats.c.forgotten_turn)
+    )
+    query = sa.select(messages).where(m.chat == chat.key, IN_CONTEXT, m.turn >= turn, m.id > forgotten, ~m.hidden)
     if before is not None:
         query = query.where(sa.tuple_(m.turn, m.id) < sa.tuple_(*before))
     return query.order_by(m.turn.desc(), m.id.desc()).limit(limit)

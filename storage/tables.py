@@ -119,7 +119,8 @@ class InboundRow(Row, table=True):
 
 
 class ChatRow(Row, table=True):
-    """`forgotten` is the newest message's id at the last Forget, `last` the time of the newest message."""
+    """`forgotten` is the newest message's id at the last Forget, and no turn below `forgotten_turn` has any message since;
+    `last` is the time of the newest message."""
 
     __tablename__ = "chats"
     __table_args__ = (sa.Index("chats_newest", "platform", "account", "last"),)
@@ -129,6 +130,7 @@ class ChatRow(Row, table=True):
     title: str = _words()
     present: bool = True
     forgotten: int = _time(default=0)
+    forgotten_turn: int = _time(default=0)
     last: int | None = _number()
 
 

@@ -354,7 +354,7 @@ async def test_some_answers(client: Client) -> None:
 async def test_the_date_is_the_clocks() -> None:
     client = Client(sandbox(rate=0, clock=SimClock()))
     assert "Friday, 15 January 2027" in await client.ask("what day is it?")
-    assert "2027年1月15日,星期五" in await client.ask("今天是星期几?")
+    assert "2027年1月15日，星期五" in await client.ask("今天是星期几?")
 
 
 async def test_markdown_has_code_and_a_table(client: Client) -> None:
@@ -408,7 +408,7 @@ async def test_a_true_account_of_a_picture(client: Client) -> None:
     answer = await client.ask([user("What is it?", picture())], "qwen-vl-plus")
     assert "A PNG picture, 320 × 200 pixels, mostly red and blue." in answer
     answer = await client.ask([user("这是什么?", picture("green", size=(1200, 900), format="JPEG"))], "qwen-vl-plus")
-    assert "一张 JPEG 图片,1200 × 900 像素,主要颜色是绿色、蓝色。" in answer
+    assert "一张 JPEG 图片，1200 × 900 像素，主要颜色是绿色、蓝色。" in answer
 
 
 @pytest.mark.parametrize(

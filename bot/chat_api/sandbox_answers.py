@@ -91,7 +91,9 @@ def _closing(talk: _Talk) -> str:
         f"You asked {number} questions so far." if number > 1 else "This is your first question.",
         f"到目前为止你问了 {number} 个问题。" if number > 1 else "这是你的第一个问题。",
     )
-    source = talk.say("*This answer comes from a sandbox, not from a real model.*", "*本回答来自沙箱,不是真正的模型。*")
+    source = talk.say(
+        "*This answer comes from a sandbox, not from a real model.*", "*本回答来自沙箱，不是真正的模型。*"
+    )
     return f"{remembered}{'' if talk.zh else ' '}{source}"
 
 
@@ -99,7 +101,7 @@ def _reasoning(talk: _Talk) -> str:
     return talk.say(
         f"The question has {len(talk.question)} characters. I look for a topic that a sandbox knows, "
         "and then say where the answer comes from.",
-        f"问题一共 {len(talk.question)} 个字符。我先看沙箱是否认得这个话题,然后说明回答的来源。",
+        f"问题一共 {len(talk.question)} 个字符。我先看沙箱是否认得这个话题，然后说明回答的来源。",
     )
 
 
@@ -113,7 +115,7 @@ def _pictures(talk: _Talk) -> str:
     lines.append(
         talk.say(
             "What it shows, only a real model can tell: a sandbox measures, it does not see.",
-            "画面里有什么,只有真正的模型才能看懂:沙箱只会测量,不会看。",
+            "画面里有什么，只有真正的模型才能看懂：沙箱只会测量，不会看。",
         )
     )
     return "\n\n".join(lines)
@@ -122,23 +124,23 @@ def _pictures(talk: _Talk) -> str:
 def _picture(talk: _Talk, picture: Picture) -> str:
     if not picture.format:
         return talk.say(
-            "A picture by its web address; the sandbox opens nothing on the web.", "一张网络图片;沙箱不会访问网络。"
+            "A picture by its web address; the sandbox opens nothing on the web.", "一张网络图片；沙箱不会访问网络。"
         )
     colours = _and([_COLOURS[name] if talk.zh else name for name in picture.colours], talk.zh)
     return talk.say(
         f"A {picture.format} picture, {picture.width} × {picture.height} pixels, mostly {colours}.",
-        f"一张 {picture.format} 图片,{picture.width} × {picture.height} 像素,主要颜色是{colours}。",
+        f"一张 {picture.format} 图片，{picture.width} × {picture.height} 像素，主要颜色是{colours}。",
     )
 
 
 def _frames(talk: _Talk) -> str:
     urls = talk.asked.last.frames
-    lines = [talk.say(f"A video given as {len(urls)} frames.", f"一段视频,共 {len(urls)} 帧。")]
+    lines = [talk.say(f"A video given as {len(urls)} frames.", f"一段视频，共 {len(urls)} 帧。")]
     first, last = talk.pictures[urls[0]], talk.pictures[urls[-1]]
     if first.format:
-        lines.append(talk.say("The first one: ", "第一帧:") + _picture(talk, first))
+        lines.append(talk.say("The first one: ", "第一帧：") + _picture(talk, first))
     if last.format:
-        lines.append(talk.say("The last one: ", "最后一帧:") + _picture(talk, last))
+        lines.append(talk.say("The last one: ", "最后一帧：") + _picture(talk, last))
     return "\n\n".join(lines)
 
 
@@ -150,7 +152,7 @@ def _video(talk: _Talk) -> str:
     name = re.sub(r"[?#].*", "", url).rpartition("/")[2] or url
     return talk.say(
         f"A video file, `{name}`. The sandbox opens nothing on the web, so this is all it can tell.",
-        f"一个视频文件:`{name}`。沙箱不会访问网络,所以只能说这么多。",
+        f"一个视频文件：`{name}`。沙箱不会访问网络，所以只能说这么多。",
     )
 
 
@@ -168,8 +170,8 @@ def _hello(talk: _Talk) -> str:
         "Hello! I am the sandbox: I stand in for a model, so that you can try everything without an account.\n\n"
         "Ask me for **markdown**, a **long** answer, the date, or a sum; send me a picture; "
         "or ask how to set a **key**.",
-        "你好!我是沙箱,代替模型回答,让你不用账号也能试用全部功能。\n\n"
-        "可以让我写一段**代码**或**表格**,来一个**长**回答,问日期或算术;发一张图片;或者问我怎么设置**密钥**。",
+        "你好！我是沙箱，代替模型回答，让你不用账号也能试用全部功能。\n\n"
+        "可以让我写一段**代码**或**表格**，来一个**长**回答，问日期或算术；发一张图片；或者问我怎么设置**密钥**。",
     )
 
 
@@ -180,11 +182,11 @@ def _key(talk: _Talk) -> str:
         "2. Put it into `.env`:\n\n"
         "```\nCHAT_API_KEY=sk-...\nCHAT_MODEL=qwen-plus\n```\n\n"
         "3. Start again. With another gateway, set `CHAT_API_URL` as well.",
-        "要和真正的模型对话:\n\n"
-        "1. 获取密钥,例如 https://wcode.net/get-apikey\n"
-        "2. 写进 `.env`:\n\n"
+        "要和真正的模型对话：\n\n"
+        "1. 获取密钥，例如 https://wcode.net/get-apikey\n"
+        "2. 写进 `.env`：\n\n"
         "```\nCHAT_API_KEY=sk-...\nCHAT_MODEL=qwen-plus\n```\n\n"
-        "3. 重新启动。若用别的网关,还要设置 `CHAT_API_URL`。",
+        "3. 重新启动。若用别的网关，还要设置 `CHAT_API_URL`。",
     )
 
 
@@ -192,17 +194,17 @@ def _memory(talk: _Talk) -> str:
     if not talk.earlier:
         return talk.say("You have not asked anything before this.", "在这之前你还没有问过别的问题。")
     asked = "\n".join(f"{number}. {_quote(text, 80)}" for number, text in enumerate(talk.earlier, 1))
-    return talk.say(f"Before this you asked:\n\n{asked}", f"在这之前你问过:\n\n{asked}")
+    return talk.say(f"Before this you asked:\n\n{asked}", f"在这之前你问过：\n\n{asked}")
 
 
 def _date(talk: _Talk) -> str:
     day = datetime.fromtimestamp(talk.now / 1000, UTC)
     text = talk.say(
         f"By the sandbox's clock it is {day:%A}, {day.day} {day:%B %Y}, {day:%H:%M} UTC.",
-        f"按沙箱的时钟,现在是{day.year}年{day.month}月{day.day}日,星期{'一二三四五六日'[day.weekday()]},"
+        f"按沙箱的时钟，现在是{day.year}年{day.month}月{day.day}日，星期{'一二三四五六日'[day.weekday()]}，"
         f"{day:%H:%M}(UTC)。",
     )
-    searched = talk.say(" Web search was on, but a sandbox does not search.", "联网搜索已打开,不过沙箱不会真的搜索。")
+    searched = talk.say(" Web search was on, but a sandbox does not search.", "联网搜索已打开，不过沙箱不会真的搜索。")
     return text + searched if talk.asked.search else text
 
 
@@ -239,7 +241,7 @@ def _markdown(talk: _Talk) -> str:
         "| qwen-plus | no | yes |\n| qwen-vl-plus | yes | no |\n| qwen-mt-turbo | no | no |\n\n"
         "> A quotation closes the show.",
         "## 各样都来一点\n\n"
-        "**粗体**、*斜体*、`代码`,还有[链接](https://example.com)。\n\n"
+        "**粗体**、*斜体*、`代码`，还有[链接](https://example.com)。\n\n"
         "- 一点\n- 又一点\n  - 下面再一点\n\n"
         f"```python\n{_CODE}\n```\n\n"
         "| 模型 | 看图 | 联网 |\n|---|:---:|:---:|\n"
@@ -260,9 +262,9 @@ def _echo(talk: _Talk) -> str:
         f"You asked:\n\n{quoted}\n\n"
         f"That is {len(talk.question)} characters. A real model would answer it; the sandbox only shows how an answer "
         'grows. Try "markdown", "a long answer", "what day is it", "12 * 34", send a picture, or ask how to set a key.',
-        f"你问的是:\n\n{quoted}\n\n"
-        f"一共 {len(talk.question)} 个字符。真正的模型会回答它;沙箱只演示回答如何逐字出现。"
-        "可以试试“表格”“长回答”“今天星期几”“12 * 34”,发一张图片,或者问怎么设置密钥。",
+        f"你问的是：\n\n{quoted}\n\n"
+        f"一共 {len(talk.question)} 个字符。真正的模型会回答它；沙箱只演示回答如何逐字出现。"
+        "可以试试“表格”“长回答”“今天星期几”“12 * 34”，发一张图片，或者问怎么设置密钥。",
     )
 
 
@@ -294,7 +296,7 @@ def _long(talk: _Talk) -> str:
     wanted = min(int(found[1].replace(",", "")), _MOST_CHARACTERS) if found else 6000
     if found and not found[2].startswith(("char", "字")):
         wanted = min(wanted * 6, _MOST_CHARACTERS)  # words
-    parts = [talk.say("A long answer, in numbered paragraphs.", "一个长回答,段落带编号。")]
+    parts = [talk.say("A long answer, in numbered paragraphs.", "一个长回答，段落带编号。")]
     size = len(parts[0])
     for number, paragraph in enumerate(_paragraphs(talk.zh), 1):
         parts.append(f"**{number}.** {paragraph}")
@@ -302,7 +304,7 @@ def _long(talk: _Talk) -> str:
         if size >= wanted:
             break
     count = len(parts) - 1
-    parts.append(talk.say(f"That was all: {count} paragraphs.", f"全文完,共 {count} 段。"))
+    parts.append(talk.say(f"That was all: {count} paragraphs.", f"全文完，共 {count} 段。"))
     return "\n\n".join(parts)
 
 

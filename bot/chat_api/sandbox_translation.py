@@ -17,13 +17,13 @@ def translate(text: str, source: str, target: str) -> str:
     """Known sentences, one by one. If one of them is not known, the whole text comes back untranslated, and says so."""
     pieces = re.split(r"(\s*[.!?;。\uff01\uff1f\uff1b\n]+\s*)", text.strip())
     found = [_signs(piece, target) if odd % 2 else _phrase(piece, source, target) for odd, piece in enumerate(pieces)]
-    note = "(沙箱的回答,不是真正的模型。)" if target == "Chinese" else "(From a sandbox, not a real model.)"
+    note = "（沙箱的回答，不是真正的模型。）" if target == "Chinese" else "(From a sandbox, not a real model.)"
     if None not in found:
         return f"{''.join(piece or '' for piece in found).strip()}\n\n{note}"
     sorry = (
-        f"沙箱只认得几十句常用语,不能把这段话从 {source} 翻译成 {target}:"
+        f"沙箱只认得几十句常用语，不能把这段话从 {source} 翻译成 {target}："
         if target == "Chinese"
-        else f"The sandbox knows a few dozen phrases only, and can't translate this from {source} to {target}:"
+        else f"The sandbox knows a few dozen phrases only, and can't translate this from {source} to {target}："
     )
     return f"{sorry}\n\n{text.strip()}\n\n{note}"
 

@@ -466,6 +466,13 @@ class TestEffects:
         assert await context(store) == ["new answer", "new"]
         assert (await texts(store))[-2:] == ["old answer", "old"]
 
+    async def test_what_is_said_to_a_turn_that_waits_already_is_context(self, store: Store) -> None:
+        await store.accept(said("Ann, old", ROOM, ANN, group=True))
+        await store.accept(said("Bob, old", ROOM, BOB, group=True))
+        await store.answer(said("/new", ROOM), Reply("", effects=(Forget(ROOM),)))
+        await store.accept(said("Ann, new", ROOM, ANN, group=True))
+        assert await context(store, ROOM) == ["Ann, new"]
+
     async def test_the_answer_to_what_was_forgotten_is_no_context(self, store: Store) -> None:
         turn = await asked(store, "old")
         await store.answer(said("/new"), Reply("", effects=(Forget(HERE),)))

@@ -175,11 +175,13 @@ def _end_sessions(url: str) -> int:
         return len(connection.execute(query).fetchall())
 
 
-@pytest.mark.parametrize("query", [history_query, context_query])
-async def test_history_is_read_from_an_index(url: str, clock: SimClock, query: Any) -> None:
+@pytest.mark.parametrize(
+    ("query", "below"), [(history_query, 15_000), (context_query, (15_000, 0))], ids=["history", "context"]
+)
+async def test_history_is_read_from_an_index(url: str, clock: SimClock, query: Any, below: Any) -> None:
     async with opened(url, clock) as store:
         await store.accept(said())
-    statement = query(HERE, 15_000, 20).compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+    statement = query(HERE, below, 20).compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
     with psycopg.connect(url, autocommit=True) as connection:
         columns = "chat, turn, role, author, author_name, author_language, author_admin, text, at, attachments, quoted"
         connection.execute(

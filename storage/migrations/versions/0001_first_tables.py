@@ -28,6 +28,7 @@ def _what_came() -> None:
         _text("title"),
         _flag("present"),
         _number("forgotten"),
+        _number("forgotten_turn"),
         _number("last", nullable=True),
     )
     op.create_index("chats_newest", "chats", ["platform", "account", "last"])
