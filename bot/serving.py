@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import AsyncIterator, Generator
 
@@ -45,6 +46,8 @@ def listen(host: str, port: int) -> socket.socket:
         listening.bind(address)
     except OSError as error:
         listening.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise SettingError("HTTP_HOST", "{host} is no address of this machine", host=host) from error
         raise SettingError(
             "HTTP_PORT",
             "can't listen on {host}:{port} ({reason}). Stop the other program, or take another port: HTTP_PORT={other}",

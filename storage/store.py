@@ -86,9 +86,7 @@ class SqlStore(Store):
     async def history(self, chat: Chat, *, before: int | None = None, limit: int = 50) -> Sequence[Message]:
         return await self._db.read(reading.history, chat, before=before, limit=limit)
 
-    async def context(
-        self, chat: Chat, *, before: tuple[int, int] | None = None, limit: int = 50
-    ) -> Sequence[Message]:
+    async def context(self, chat: Chat, *, before: tuple[int, int] | None = None, limit: int = 50) -> Sequence[Message]:
         return await self._db.read(reading.context, chat, before=before, limit=limit)
 
     async def settings(self, chat: Chat) -> Sequence[SettingRow]:

@@ -119,8 +119,8 @@ class InboundRow(Row, table=True):
 
 
 class ChatRow(Row, table=True):
-    """`forgotten` is the newest message's id at the last Forget, and no turn below `forgotten_turn` has any message since;
-    `last` is the time of the newest message."""
+    """`forgotten` is the newest message's id at the last Forget, what came since belongs to `forgotten_turn` or later
+    ones, and `last` is the time of the newest message."""
 
     __tablename__ = "chats"
     __table_args__ = (sa.Index("chats_newest", "platform", "account", "last"),)

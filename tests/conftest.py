@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.clock import SimClock
+from tests.fakes.core import Core, running_core
+from tests.fakes.model import FakeModel
+from tests.fakes.platform import FakePlatform
 
 LOOPBACK = ("", "::1", "localhost", "0.0.0.0", "::")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -61,6 +65,23 @@ def strangers() -> list[str]:
 @pytest.fixture
 def clock() -> SimClock:
     return SimClock()
+
+
+@pytest.fixture
+def platform(clock: SimClock) -> FakePlatform:
+    return FakePlatform(clock, size=4000)
+
+
+@pytest.fixture
+def model(clock: SimClock) -> FakeModel:
+    return FakeModel(clock)
+
+
+@pytest.fixture
+async def core(clock: SimClock, tmp_path: Path, platform: FakePlatform, model: FakeModel) -> AsyncIterator[Core]:
+    """The real core between a fake platform and a fake model, in simulated time."""
+    async with running_core(clock, tmp_path, platform, model) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -23,17 +22,6 @@ LONG = " ".join(f"word{n}" for n in range(150))  # 1,089 characters: several mes
 @pytest.fixture
 def platform(clock: SimClock) -> FakePlatform:
     return FakePlatform(clock)
-
-
-@pytest.fixture
-def model(clock: SimClock) -> FakeModel:
-    return FakeModel(clock)
-
-
-@pytest.fixture
-async def core(clock: SimClock, tmp_path: Path, platform: FakePlatform, model: FakeModel) -> AsyncIterator[Core]:
-    async with running_core(clock, tmp_path, platform, model) as running:
-        yield running
 
 
 async def ended(core: Core) -> Turn:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -27,22 +26,6 @@ from tests.fakes.clock import SimClock
 from tests.fakes.core import Core, running_core
 from tests.fakes.model import FakeModel, Script, words
 from tests.fakes.platform import ANN, BEN, CHAT, FakePlatform
-
-
-@pytest.fixture
-def platform(clock: SimClock) -> FakePlatform:
-    return FakePlatform(clock, size=4000)
-
-
-@pytest.fixture
-def model(clock: SimClock) -> FakeModel:
-    return FakeModel(clock)
-
-
-@pytest.fixture
-async def core(clock: SimClock, tmp_path: Path, platform: FakePlatform, model: FakeModel) -> AsyncIterator[Core]:
-    async with running_core(clock, tmp_path, platform, model) as running:
-        yield running
 
 
 async def last(core: Core) -> Turn:

@@ -28,7 +28,8 @@ def kinds(made: Exchange, language: str = "en") -> list[NoteKind]:
 
 
 def test_an_entry_holds_what_the_call_took() -> None:
-    made = exchange(Delta(text="Fi", model="served", id="a1"), Delta(text="ne"), Delta(finish=Finish.WHOLE, usage=Usage(20, 8)))
+    end = Delta(finish=Finish.WHOLE, usage=Usage(20, 8))
+    made = exchange(Delta(text="Fi", model="served", id="a1"), Delta(text="ne"), end)
     entry = made.entries[7]
     assert (entry.first, entry.ended, entry.served, entry.answer, entry.finish) == (2000, 3000, "served", "a1", "whole")
     assert entry.cost == Money(Decimal("0.00007"))

@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from bot.types import Chat, Edited, Membership, Moved, Press
-from tests.fakes.clock import SimClock
-from tests.fakes.core import Core, running_core
+from tests.fakes.core import Core
 from tests.fakes.model import FakeModel, words
 from tests.fakes.platform import ANN, CHAT, FakePlatform
-
-
-@pytest.fixture
-def platform(clock: SimClock) -> FakePlatform:
-    return FakePlatform(clock, size=4000)
-
-
-@pytest.fixture
-def model(clock: SimClock) -> FakeModel:
-    return FakeModel(clock)
-
-
-@pytest.fixture
-async def core(clock: SimClock, tmp_path: Path, platform: FakePlatform, model: FakeModel) -> AsyncIterator[Core]:
-    async with running_core(clock, tmp_path, platform, model) as running:
-        yield running
 
 
 async def test_a_command_is_answered_without_the_model(core: Core, platform: FakePlatform, model: FakeModel) -> None:

@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
@@ -173,7 +172,6 @@ class TestTrouble:
     async def test_is_something_else(self, picture: Path, clock: SimClock) -> None:
         with pytest.raises(StoreError, match="is not a database of magpie"):
             await open_store(f"sqlite:///{picture}", owner="test", clock=clock)
-        assert [thread.name for thread in threading.enumerate() if "connection" in thread.name] == []
 
     @pytest.mark.usefixtures("store")
     async def test_other_errors_keep_their_words_for_the_log(self, path: Path, clock: SimClock) -> None:
@@ -279,24 +277,53 @@ class TestTransactions:
 class TestCost:
     """Nothing that is asked often may cost more as the history grows."""
 
-    @pytest.mark.parametrize(
-        ("query", "below"), [(history_query, 15_000), (context_query, (15_000, 0))], ids=["history", "context"]
-    )
-    async def test_history_is_read_from_an_index(
-        self, store: SqlStore, path: Path, query: Callable[[Chat, Any, int], sa.Select[Any]], below: Any
-    ) -> None:
+    @pytest.fixture
+    async def grown(self, store: SqlStore, path: Path) -> AsyncIterator[Callable[[int], sqlite3.Connection]]:
+        """Lets the history grow by so many exchanges."""
         await store.accept(said("k"))
-        sql = str(query(HERE, below, 20).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
-        steps = []
+        turn = await store.claim(START)
+        assert turn is not None
+        await store.generated(turn, Answer("a", Outcome.WHOLE), {})
+        await store.end(turn, Outcome.WHOLE)
         with closing(sqlite3.connect(path)) as db:
-            for count in (200, 19_800):
-                _fill(db, count)
-                steps.append(_steps(db, sql.replace("15000", "150" if count == 200 else "15000")))
-            plan = " / ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}"))
-        index = "messages_context" if query is context_query else "messages_chat"
-        assert f"SEARCH messages USING INDEX {index} (chat=? AND" in plan
-        assert "B-TREE" not in plan
+
+            def grow(exchanges: int) -> sqlite3.Connection:
+                _copy_exchange(db, exchanges)
+                return db
+
+            yield grow
+
+    async def test_history_is_read_from_an_index(self, grown: Callable[[int], sqlite3.Connection]) -> None:
+        steps = [
+            _steps(grown(100), history_query(HERE, 150, 20)),
+            _steps(grown(9_900), history_query(HERE, 15_000, 20)),
+        ]
         assert 100 < steps[1] <= steps[0] * 1.1
+        plan = _plan(grown(0), history_query(HERE, 15_000, 20))
+        assert "SEARCH messages USING INDEX messages_chat (chat=? AND" in plan
+        assert "B-TREE" not in plan
+
+    @pytest.mark.parametrize(("few", "many"), [(None, None), ((75, 0), (7_500, 0))], ids=["newest", "before"])
+    async def test_context_is_read_from_an_index(
+        self, grown: Callable[[int], sqlite3.Connection], few: tuple[int, int] | None, many: tuple[int, int] | None
+    ) -> None:
+        steps = [_steps(grown(100), context_query(HERE, few, 20)), _steps(grown(9_900), context_query(HERE, many, 20))]
+        assert 100 < steps[1] <= steps[0] * 1.1
+        plan = _plan(grown(0), context_query(HERE, many, 20))
+        assert "SEARCH messages USING INDEX messages_context (chat=? AND" in plan
+        assert "B-TREE" not in plan
+
+    async def test_what_is_forgotten_is_not_read(
+        self, store: SqlStore, grown: Callable[[int], sqlite3.Connection]
+    ) -> None:
+        steps = []
+        for exchanges in (100, 4_900):
+            db = grown(exchanges)
+            await store.answer(said(f"new{exchanges}", "/new"), Reply("", effects=(Forget(HERE),)))
+            await store.accept(said(f"k{exchanges}"))
+            steps.append(_steps(db, context_query(HERE, None, 20), rows=1))
+            await store.answer(said(f"stop{exchanges}", "/stop"), Reply("", effects=(Stop(HERE),)))
+        assert steps[1] <= steps[0] * 1.1
 
     async def test_no_verb_reads_a_whole_table(self, store: SqlStore, path: Path) -> None:
         with _statements() as statements:
@@ -313,17 +340,29 @@ class TestCost:
         assert [plan for plan in scans if "USING INDEX turns_open" not in plan] == []  # small: what has not ended
 
 
-def _fill(db: sqlite3.Connection, count: int) -> None:
-    row = db.execute("SELECT * FROM messages WHERE id = 1").fetchone()
-    marks = ", ".join("?" for _ in row)
-    db.executemany(f"INSERT INTO messages VALUES ({marks})", ((None, *row[1:]) for _ in range(count)))
-    other = (None, "web/local/2", *row[2:])
-    db.execute("INSERT OR IGNORE INTO chats SELECT 'web/local/2', platform, account, '', 1, 0, NULL FROM chats")
-    db.executemany(f"INSERT INTO messages VALUES ({marks})", (other for _ in range(10)))
+def _copy_exchange(db: sqlite3.Connection, times: int) -> None:
+    """Repeat the first turn and its two messages."""
+    turn = db.execute("SELECT * FROM turns WHERE id = 1").fetchone()
+    pair = db.execute("SELECT * FROM messages WHERE turn = 1 ORDER BY id").fetchall()
+    for _ in range(times):
+        id = db.execute(_insert_into("turns", turn), (None, *turn[1:])).lastrowid
+        db.executemany(_insert_into("messages", pair[0]), ((None, message[1], id, *message[3:]) for message in pair))
     db.commit()
 
 
-def _steps(db: sqlite3.Connection, sql: str) -> int:
+def _insert_into(table: str, row: tuple[Any, ...]) -> str:
+    return f"INSERT INTO {table} VALUES ({', '.join('?' for _ in row)})"
+
+
+def _sql(query: sa.Select[Any]) -> str:
+    return str(query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+
+
+def _plan(db: sqlite3.Connection, query: sa.Select[Any]) -> str:
+    return " / ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {_sql(query)}"))
+
+
+def _steps(db: sqlite3.Connection, query: sa.Select[Any], *, rows: int = 20) -> int:
     """How many instructions of SQLite's machine a query takes."""
     count = 0
 
@@ -333,7 +372,7 @@ def _steps(db: sqlite3.Connection, sql: str) -> int:
         return 0
 
     db.set_progress_handler(step, 1)
-    assert len(db.execute(sql).fetchall()) == 20
+    assert len(db.execute(_sql(query)).fetchall()) == rows
     db.set_progress_handler(None, 1)
     return count
 
