@@ -322,8 +322,8 @@ def test_time_is_linear(piece: str, growing: bool) -> None:
         parse(piece * count, growing=growing)
         return time.process_time() - start
 
-    small = min(cost(1000) for _ in range(2))
-    assert cost(6000) < 6 * 4 * small + 0.1  # quadratic would be 36 times
+    bound = 6 * 4 * min(cost(1000) for _ in range(2)) + 0.1  # quadratic would be 36 times
+    assert any(cost(6000) < bound for _ in range(3))  # a busy machine may spoil a measurement
 
 
 # ---- plain
