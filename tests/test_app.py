@@ -19,7 +19,7 @@ CHAT = "a-conversation-0001"
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    yield from closing(Service(tmp_path, "demo", "--rate", "60"))
+    yield from closing(Service(tmp_path, "demo", "--rate", "200"))
 
 
 def client(url: str) -> httpx.Client:
@@ -59,7 +59,7 @@ def test_a_kill_in_mid_answer_leaves_exactly_one_whole_answer(service: Service) 
     with client(service.start()) as http:
         ask(http, "Please write a long answer with 3000 characters.")
         wait_for(lambda: "growing" in str(turns(http)))
-        time.sleep(0.5)
+        time.sleep(0.2)
     service.kill()
     with client(service.start()) as http:
         (turn,) = wait_for(lambda: [turn for turn in turns(http) if not turn["open"]], 60)

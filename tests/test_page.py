@@ -566,6 +566,7 @@ def test_a_screen_reader_finds_names_and_news(page: Page) -> None:
         .map((node) => node.outerHTML)"""
     assert page.eval_on_selector_all("button, a, textarea, select", nameless) == []
     page.keyboard.press("Control+k")
+    expect(page.locator("textarea:visible").first).to_be_focused()
     page.keyboard.press("Shift+Tab")
     assert page.evaluate("document.activeElement.matches('button, a, [tabindex]')")
 
