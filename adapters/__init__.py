@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
+
+from pydantic import SecretStr
 
 from bot.types import Adapter, Surroundings, Text
 
-__all__ = ["ADAPTERS", "checks_of_platforms", "load", "switched_on"]
+__all__ = ["ADAPTERS", "checks_of_platforms", "load", "locales", "secrets", "switched_on"]
 
 ADAPTERS: Mapping[str, str] = {
+    "telegram": "adapters.telegram.adapter:TelegramAdapter",
     "web": "adapters.web.adapter:WebAdapter",
 }
 
@@ -36,6 +40,17 @@ def switched_on() -> dict[str, Callable[[Surroundings], Adapter]]:
 def checks_of_platforms() -> dict[str, Callable[[], Awaitable[Sequence[tuple[bool, Text]]]]]:
     """What the doctor looks at, for each platform that is switched on."""
     return {name: _checker(name, settings) for name, settings in _settings().items() if settings.on}
+
+
+def locales() -> list[Path]:
+    """Where the adapters' own sentences are translated."""
+    return [folder for name in ADAPTERS if (folder := Path(__file__).parent / name / "locales").is_dir()]
+
+
+def secrets() -> list[str]:
+    """What must stand in no log line."""
+    values = [value for settings in _settings().values() for value in vars(settings).values()]
+    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
 
 def _settings() -> dict[str, Any]:

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from adapters import checks_of_platforms, switched_on
+from adapters import checks_of_platforms, locales, secrets, switched_on
+from bot.access import Access
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client
 from bot.chat_api.learned import Learned
 from bot.chat_api.profiles import Gateway
 from bot.chat_api.tokens import Calibration
 from bot.clock import SystemClock
-from bot.commands import Commands, GatewayFacts
+from bot.commands import Commands, GatewayFacts, listing
 from bot.config import Settings, load_settings, load_toml
 from bot.dispatcher import Dispatcher
 from bot.doctor import Check, Finding, check_key, examine
@@ -29,6 +30,7 @@ from bot.gate import Gate
 from bot.gateway import make_gateway, sandboxed
 from bot.http import Host
 from bot.intake import CoreIntake
+from bot.locales import learn, say, terminal_language
 from bot.logs import set_up
 from bot.media import MediaStore
 from bot.planning import Options, Planner
@@ -37,15 +39,19 @@ from bot.turns import Turns
 from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, ModelInfo, Store, Surroundings, Text
 from storage import DataLock, open_store
 
-__all__ = ["App", "build", "demo", "doctor", "opened_store", "run", "upgrade"]
+__all__ = ["App", "build", "demo", "doctor", "invite", "opened_store", "run", "upgrade"]
 
 log = logging.getLogger(__name__)
 
+OWN = frozenset({"web"})  # platforms on which every user is the owner
 MOST_MEDIA = 500_000_000  # bytes of prepared pictures that are kept
 
 Announce = Callable[[str], None]
 Platforms = Mapping[str, Callable[[Surroundings], Adapter]]
-_NONE_ON = "no platform is switched on. Set WEB=on for the local page, or try it first with `magpie demo`"
+
+
+for _folder in locales():
+    learn(_folder)
 
 
 @dataclass(slots=True)
@@ -58,6 +64,7 @@ class App:
     media: MediaStore
     adapters: Mapping[str, Adapter]
     turns: Turns
+    access: Access
     intake: CoreIntake
 
     async def run(self, stop: asyncio.Event, listening: socket.socket) -> None:
@@ -129,15 +136,24 @@ def build(settings: Settings, platforms: Platforms, store: Store, models: Models
         defaults, settings.vision_model, settings.video_model, settings.translation_model, settings.timezone
     )
     client, calibration = models.client, Calibration()
-    surroundings = Surroundings(store, models.all, clock, client.gateway, {"model": defaults.model})
+    surroundings = Surroundings(store, models.all, clock, client.gateway, {"model": defaults.model}, listing)
     adapters = {name: make(surroundings) for name, make in platforms.items()}
     media = MediaStore(settings.data_dir / "media", clock)
     planner = Planner(store, client, media, clock, options, calibration)
     dispatcher = Dispatcher(store, client, adapters, planner, Gate(clock), clock, calibration, settings.stale_after)
     turns = Turns(store, dispatcher.run, clock)
-    commands = Commands(store, models, defaults, models.facts(settings), ZoneInfo(settings.timezone))
-    intake = CoreIntake(store, commands, turns, clock)
-    return App(settings, store, models, media, adapters, turns, intake)
+    access = Access(store, settings.admin_ids, everyone=settings.access == "open")
+    commands = Commands(store, models, defaults, models.facts(settings), ZoneInfo(settings.timezone), access)
+    intake = CoreIntake(store, commands, turns, clock, access)
+    return App(settings, store, models, media, adapters, turns, access, intake)
+
+
+async def invite(access: Access, adapters: Mapping[str, Adapter], announce: Announce) -> None:
+    """Where nobody could let anybody in, tell whoever started us how to become admin."""
+    missing = await access.without_admin(each.account for name, each in adapters.items() if name not in OWN)
+    if missing:
+        names, code = ", ".join(account.platform for account in missing), access.code.issue()
+        announce(f"Magpie has no admin yet ({names}). To become its admin, send this to the bot: /claim {code}")
 
 
 async def run(*, announce: Announce, **overrides: Any) -> None:
@@ -145,8 +161,8 @@ async def run(*, announce: Announce, **overrides: Any) -> None:
     settings, toml = load_settings(**overrides), load_toml()
     gateway, platforms = make_gateway(settings, toml), switched_on()
     if not platforms:
-        raise SettingError("WEB", _NONE_ON)
-    set_up(settings.log_level, settings.log_format, [gateway.key])
+        raise _none_on()
+    set_up(settings.log_level, settings.log_format, [gateway.key, *secrets()])
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -158,6 +174,7 @@ async def run(*, announce: Announce, **overrides: Any) -> None:
         client = Client(gateway, catalogue, clock, learned=await _memory(store, gateway.name))
         stack.push_async_callback(client.aclose)
         app = build(settings, platforms, store, Models(gateway, client, catalogue), clock)
+        await invite(app.access, app.adapters, announce)
         host, port = listening.getsockname()[:2]
         announce(f"Magpie is ready: http://{f'[{host}]' if ':' in host else host}:{port}/  (Ctrl+C stops it)")
         await app.run(stop, listening)
@@ -203,8 +220,8 @@ async def doctor(*, tell: Announce) -> int:
     checks = [Check("database", store), Check("gateway", key)]
     checks += [Check(name, look) for name, look in checks_of_platforms().items()]
     if len(checks) == 2:
-        tell(f"NOT  platforms {_NONE_ON}")
-    return 0 if await examine(checks, tell) and len(checks) > 2 else 1
+        tell(f"NOT  platforms {say(_none_on(), terminal_language())}")
+    return 0 if await examine(checks, tell, terminal_language()) and len(checks) > 2 else 1
 
 
 @contextlib.asynccontextmanager
@@ -223,6 +240,14 @@ async def opened_store(settings: Settings, clock: Clock, announce: Announce) -> 
             yield store
         finally:
             await store.close()
+
+
+def _none_on() -> SettingError:
+    return SettingError(
+        "WEB",
+        "no platform is switched on. Set {variables}, or try `magpie demo` first",
+        variables="TELEGRAM_BOT_TOKEN or WEB=on",
+    )
 
 
 async def _memory(store: Store, gateway: str) -> Learned:

@@ -5,6 +5,7 @@ Each adapter package has its own settings beside it (`adapters/<name>/settings.p
 
 from __future__ import annotations
 
+import re
 import tomllib
 import zoneinfo
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ __all__ = ["EXAMPLES", "GatewayTable", "Settings", "Toml", "load_settings", "loa
 
 # What a right value looks like, for the one line that a wrong one gets.
 EXAMPLES: Mapping[str, str] = {
+    "ACCESS": "allowlist",
+    "ADMINS": "platform:123,platform:456",
     "CHAT_API_URL": "https://wcode.net/api/gpt/v1",
     "CHAT_API_KEY": "sk-...",
     "CHAT_API_PROFILE": "wcode, chatfire, dashscope or generic",
@@ -38,6 +41,7 @@ EXAMPLES: Mapping[str, str] = {
     "LOG_FORMAT": "text",
 }
 
+_ADMIN = re.compile(r"([a-z][a-z0-9_-]*):(\S+)", re.IGNORECASE)
 _UNITS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
@@ -61,6 +65,10 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _listed(value: str) -> list[str]:
+    return [each.strip() for each in value.split(",") if each.strip()]
+
+
 class Settings(BaseSettings):
     """Field names in upper case are the variables."""
 
@@ -78,6 +86,8 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
+    access: Annotated[Literal["allowlist", "open"], BeforeValidator(_lower)] = "allowlist"
+    admins: str = ""
     drain_seconds: Seconds = 20.0
     stale_after: Seconds = 900.0
     timezone: str = "UTC"
@@ -92,6 +102,19 @@ class Settings(BaseSettings):
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("is not a time zone") from None
         return value
+
+    @field_validator("admins")
+    @classmethod
+    def _each_names_its_platform(cls, value: str) -> str:
+        if not all(_ADMIN.fullmatch(each) for each in _listed(value)):
+            raise ValueError("takes a list of platform:id")
+        return value
+
+    @property
+    def admin_ids(self) -> frozenset[tuple[str, str]]:
+        """(platform, person's id) of each of ADMINS."""
+        found = (each.partition(":") for each in _listed(self.admins))
+        return frozenset((platform.lower(), id) for platform, _, id in found)
 
     @property
     def store_url(self) -> str:

@@ -14,16 +14,16 @@ text, lowest piece first. It keeps these promises:
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.errors import AdapterError, Gone, Refused, RetryLater, Unknown
+from bot.errors import AdapterError, Gone, Refused, RetryLater, Superseded, Unknown
 from bot.gate import Gate
 from bot.pieces import Draft, Phrases
+from bot.standing import Shown, Standing
 from bot.types import (
     Adapter,
     Answer,
@@ -45,18 +45,7 @@ log = logging.getLogger(__name__)
 FIRST_CHARACTERS = 20  # the first text is shown from this length on,
 FIRST_SECONDS = 1.0  # or this long after it began
 PATIENCE = 10.0  # seconds the end of an answer waits here for its platform; longer waits are kept in the store
-MOST_REPEATS = 3  # times a new message of unknown outcome is sent again before we believe that nobody is there
-
-
-@dataclass(slots=True)
-class _Shown:
-    """What stands (or may stand) in the chat for one piece."""
-
-    post: PostId | None = None
-    piece: Piece | None = None  # the last version put in this process
-    digest: str = ""  # of its final version, as stored
-    unsure: bool = False  # intended, outcome unknown
-    repeats: int = 0
+REPEATS = (1.0, 60.0, 3600.0)  # seconds before a new message of unknown outcome is sent again; then nobody is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +72,18 @@ class Delivery:
     _text: str = ""
     _begun: float | None = None
     _answer: Answer | None = None
-    _shown: dict[int, _Shown] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _worker: asyncio.Task[None] | None = None
     _status: asyncio.Task[None] | None = None
     _draft: Draft = field(init=False)
+    _standing: Standing = field(init=False)
     _last_put: float = -1e9
+    _not_before: float = -1e9  # no call before, whatever the gate says
     _troubles: int = 0
 
     def __post_init__(self) -> None:
         self._draft = Draft(self.turn.id, self.turn.reply_to, self.adapter.limits, self.phrases)
-        for posted in self.turn.posts:
-            self._shown[posted.index] = _Shown(
-                posted.post, None, posted.digest, unsure=posted.post is None, repeats=posted.repeats
-            )
+        self._standing = Standing(self.turn, self.store, self.clock)
 
     # ── what the dispatcher calls ───────────────────────────────────────────────────────────────────────────────────
 
@@ -115,8 +102,17 @@ class Delivery:
 
     @property
     def failed(self) -> bool:
-        """Nothing more can be shown: `finish` would raise at once."""
-        return self._worker is not None and self._worker.done() and self._answer is None
+        """Nobody wants the rest. (Any other trouble leaves the answer worth having: it will be shown in another
+        attempt.)"""
+        worker = self._worker
+        if worker is None or not worker.done() or worker.cancelled():
+            return False
+        return isinstance(worker.exception(), Gone | Superseded)
+
+    @property
+    def unshowable(self) -> bool:
+        """Words that say so stand there instead of the answer."""
+        return self._draft.unshowable
 
     async def finish(self, answer: Answer) -> None:
         """Bring everything to its final form. Raises RetryLater (the rest must wait, in the store), Gone, or
@@ -169,14 +165,12 @@ class Delivery:
         """The first difference between what should be shown and what is, if any."""
         wanted = self._wanted()
         for index, piece in enumerate(wanted):
-            shown = self._shown.get(index)
+            shown = self._standing.get(index)
             if shown is None or shown.post is None:
                 return _Step(index, self._call(Call.NEW), piece)
-            if shown.digest and shown.digest == _digest(piece) and not piece.growing:
-                continue
-            if shown.piece is None or replace(shown.piece, reply_to=None) != replace(piece, reply_to=None):
+            if not self._standing.shows(index, piece):
                 return _Step(index, self._call(Call.CHANGE), piece)
-        surplus = max(self._shown, default=-1)
+        surplus = self._standing.highest
         if surplus >= len(wanted) and wanted:
             return _Step(surplus, self._call(Call.CHANGE), None)
         return None
@@ -186,9 +180,8 @@ class Delivery:
 
     def _wanted(self) -> list[Piece]:
         """What should stand in the chat now, message by message."""
-        standing = {index for index, shown in self._shown.items() if shown.post is not None}
-        repeated = {index for index, shown in self._shown.items() if shown.repeats}
-        return self._draft.pieces(self._text, self._answer, standing, repeated)
+        standing = self._standing
+        return self._draft.pieces(self._text, self._answer, standing.reads_on, standing.repeated, standing.highest)
 
     # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -198,15 +191,19 @@ class Delivery:
     async def _admitted(self, step: _Step) -> bool:
         """Wait at the gate for this step. False if the answer came to its end meanwhile: the step must be looked at
         again."""
-        buckets = self._buckets(step.call)
+        buckets, now = self._buckets(step.call), self.clock.monotonic()
+        pause = self._not_before - now
         if step.call is Call.FINAL:
-            wait = self.gate.wait(self.turn.chat, step.call, buckets)
+            wait = max(pause, self.gate.wait(self.turn.chat, step.call, buckets))
             if wait > PATIENCE:
                 raise RetryLater(wait)
+            if pause > 0:
+                await self.clock.sleep(pause)
             await self.gate.enter(self.turn.chat, step.call, buckets)
             return True
-        pause = self._last_put + self.adapter.limits.frame - self.clock.monotonic()
-        if step.call is Call.CHANGE and pause > 0 and not await self._unless_finished(self.clock.sleep(pause)):
+        if step.call is Call.CHANGE:
+            pause = max(pause, self._last_put + self.adapter.limits.frame - now)
+        if pause > 0 and not await self._unless_finished(self.clock.sleep(pause)):
             return False
         return await self._unless_finished(self.gate.enter(self.turn.chat, step.call, buckets))
 
@@ -221,77 +218,95 @@ class Delivery:
             await self._call_platform(step)
         except RetryLater as later:
             self.refusals += 1
-            self.gate.refused(self._buckets(step.call), later.after)
+            buckets = self._buckets(step.call)
+            self.gate.refused(buckets, later.after)
+            if not buckets:
+                self._not_before = self.clock.monotonic() + later.after
         except Unknown as unknown:
             await self._outcome_unknown(step, unknown)
+        except Gone:
+            if not self._taken_away(step):
+                raise
         except Refused as refused:
             await self._refused(step, refused)
         else:
             self._troubles = 0
 
     async def _call_platform(self, step: _Step) -> None:
-        shown = self._shown.get(step.index)
+        shown = self._standing.get(step.index)
         self.calls += 1
         if step.piece is None:
-            if shown is not None and shown.post is not None:
-                await self.adapter.put(self.turn.chat, None, shown.post)
-            await self.store.dropped(self.turn, step.index)
-            self._shown.pop(step.index, None)
+            if shown is not None:
+                await self._delete(step.index, shown)
+            await self._standing.forget(step.index)
         elif shown is not None and shown.post is not None:
+            await self._standing.outdate(step.index, shown)
             post = await self.adapter.put(self.turn.chat, step.piece, shown.post)
-            await self._stands(step, shown, post)
+            await self._stands(step.index, shown, post, step.piece)
         else:
-            await self._post(step, shown)
+            await self._post(step.index, step.piece, shown)
         self._last_put = self.clock.monotonic()
 
-    async def _post(self, step: _Step, shown: _Shown | None) -> None:
+    async def _post(self, index: int, piece: Piece, shown: Shown | None) -> None:
         """A new message: its intent is stored first. If an earlier intent has no known outcome, look, or mark the
         repeat."""
-        assert step.piece is not None
-        again = False
         if shown is not None and shown.unsure:
-            if self.adapter.features.find:
-                found = await self.adapter.ask(FindPost(self.turn.chat, step.piece.key))
-                if found is not None:
-                    shown.post, shown.unsure = found, False
-                    await self.store.posted(self.turn, step.index, found)
-                    return
-            else:
-                again = True
-                if shown.repeats >= MOST_REPEATS:
-                    raise Gone("no answer from the platform")
-        shown = self._shown.setdefault(step.index, _Shown())
-        shown.repeats += again
-        piece = self._draft.repeated(step.piece) if again else step.piece
-        await self.store.intend(self.turn, step.index, repeat=again)
-        shown.unsure = True
+            if not self.adapter.features.find:
+                await self._repeat(index, piece, shown)
+                return
+            found = await self._find(index)
+            if found is not None:
+                await self._standing.found(index, shown, found)
+                return
+        shown = await self._standing.intend(index)
         try:
             post = await self.adapter.put(self.turn.chat, piece)
         except (RetryLater, Refused, Gone):
             shown.unsure = False  # a clear no: nothing stands there
-            shown.repeats -= again
             raise
-        shown.unsure = False
-        await self._stands(replace(step, piece=piece), shown, post)
+        await self._stands(index, shown, post, piece)
 
-    async def _stands(self, step: _Step, shown: _Shown, post: PostId) -> None:
-        assert step.piece is not None
-        final = step.call is Call.FINAL and not step.piece.growing
+    async def _repeat(self, index: int, piece: Piece, shown: Shown) -> None:
+        """Send again what may stand there already. It counts once it was truly sent: a clear no to this one says
+        nothing about the one before."""
+        if shown.repeats >= len(REPEATS):
+            raise Gone("no answer from the platform")
+        piece = self._draft.repeated(piece)
+        try:
+            post = await self.adapter.put(self.turn.chat, piece)
+        except Unknown:
+            await self._standing.repeat(index, shown)
+            raise
+        await self._standing.repeat(index, shown)
+        await self._stands(index, shown, post, piece)
+
+    async def _delete(self, index: int, shown: Shown) -> None:
+        post = shown.post
+        if post is None and shown.unsure and self.adapter.features.find:
+            post = await self._find(index)
+        if post is not None:
+            await self.adapter.put(self.turn.chat, self._draft.emptied(index) if shown.kept else None, post)
+
+    async def _find(self, index: int) -> PostId | None:
+        found: PostId | None = await self.adapter.ask(FindPost(self.turn.chat, self._draft.key(index)))
+        return found
+
+    async def _stands(self, index: int, shown: Shown, post: PostId, piece: Piece) -> None:
         if self.first_visible is None:
             self.first_visible = self.clock.now()
             self._stop_status()
-        new = shown.post != post
-        shown.post, shown.piece = post, step.piece
-        digest = _digest(step.piece) if final else ""
-        if new or digest != shown.digest:
-            shown.digest = digest
-            await self.store.posted(self.turn, step.index, post, digest)
+        await self._standing.stands(index, shown, post, piece)
 
     # ── when a call went wrong ──────────────────────────────────────────────────────────────────────────────────────
 
     async def _outcome_unknown(self, step: _Step, unknown: Unknown) -> None:
-        """Nobody knows whether it had its effect. Changes are made again; a new message goes the way of `_post`."""
+        """Nobody knows whether it had its effect. Changes are made again; a new message goes the way of `_post`, and
+        one that can't be looked up is sent again ever later, so that a platform may be away for an hour."""
         log.warning("turn %d: outcome of a call unknown: %s", self.turn.id, unknown.detail or unknown)
+        shown = self._standing.get(step.index)
+        if step.piece is not None and shown is not None and shown.unsure and not self.adapter.features.find:
+            self._not_before = self.clock.monotonic() + (*REPEATS, 0.0)[shown.repeats]
+            return
         self._troubles += 1
         pause = min(60.0, 0.5 * 2**self._troubles)
         if step.call is Call.FINAL and pause > PATIENCE:
@@ -302,10 +317,32 @@ class Delivery:
         """The platform will never take this version. Growth waits for another; an end gets plainer, and at last says
         so."""
         log.warning("turn %d: refused by the platform: %s", self.turn.id, refused.detail or refused)
-        if step.call is not Call.FINAL:
-            await self._pause(step, FIRST_SECONDS)
-        elif step.piece is None or not self._draft.plainer():
+        if step.piece is None:
+            await self._undeletable(step.index)
+        elif step.call is not Call.FINAL:
+            self._troubles += 1
+            await self._pause(step, min(60.0, FIRST_SECONDS * 2 ** (self._troubles - 1)))
+        elif not self._draft.plainer(step.index):
             raise refused
+
+    async def _undeletable(self, index: int) -> None:
+        """Some platforms delete no old messages: what is left of an older answer is emptied instead, if it can be."""
+        shown = self._standing.get(index)
+        if shown is None or shown.kept:
+            await self._standing.forget(index)
+        else:
+            shown.kept = True
+
+    def _taken_away(self, step: _Step) -> bool:
+        """Is only a message from earlier gone, the lowest? Then it can stand anew; if the chat is gone, posting will
+        tell."""
+        shown = self._standing.get(step.index)
+        if step.piece is None or shown is None or shown.post is None or shown.piece is not None:
+            return False
+        if not self._standing.is_last(step.index):
+            return False
+        shown.post, shown.digest = None, ""
+        return True
 
     async def _pause(self, step: _Step, seconds: float) -> None:
         """Before the same is tried again. The end of the answer cuts a pause in its growth short."""
@@ -360,9 +397,3 @@ class Delivery:
         finally:
             for task in tasks:
                 task.cancel()
-
-
-def _digest(piece: Piece) -> str:
-    """Equal for pieces that look the same."""
-    seen = (piece.blocks, piece.menu, piece.files, piece.notes, piece.growing)
-    return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]

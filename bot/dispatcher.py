@@ -17,6 +17,7 @@ from bot.gate import Gate
 from bot.locales import say
 from bot.pieces import Phrases
 from bot.planning import Plan, Planner
+from bot.standing import insist
 from bot.types import (
     Adapter,
     Answer,
@@ -105,7 +106,8 @@ class Dispatcher:
             run.delivery.start()
             await self._generate(run)
             answer = conclude(run.exchange, turn.id, run.language)
-        await self._store.generated(turn, answer, run.exchange.entries)
+        # it is paid for: a store in trouble gets it later, rather than the model asked again
+        await insist(lambda: self._store.generated(turn, answer, run.exchange.entries), self._clock)
         if run.exchange.balance is not None:
             await self._store.reading(run.exchange.balance)
         return answer
@@ -120,6 +122,9 @@ class Dispatcher:
                 plan = await self._planner.plan(run.turn, run.settings, run.adapter, run.language, limit)
                 run.exchange.notes = plan.notes
                 for separator, request in plan.requests:
+                    if run.stop.is_set():
+                        run.exchange.stopped = True
+                        return
                     await self._ask(run, plan, separator, request)
                     if run.exchange.finish is not Finish.WHOLE:
                         break
@@ -208,8 +213,9 @@ class Dispatcher:
             log.error("turn %d can't be shown: %s", turn.id, error.detail or error)
             await self._store.end(turn, Outcome.REFUSED)
             return Outcome.REFUSED
-        await self._store.end(turn, answer.outcome)
-        return answer.outcome
+        outcome = Outcome.REFUSED if run.delivery.unshowable else answer.outcome
+        await self._store.end(turn, outcome)
+        return outcome
 
 
 def _phrases(turn: Turn, language: str) -> Phrases:

@@ -99,7 +99,7 @@ def conclude(exchange: Exchange, turn: int, language: str) -> Answer:
         exchange.reasoning,
         tuple(notes),
         None if outcome is Outcome.WHOLE else _retry(turn, language),
-        exclude=outcome is Outcome.REFUSED or isinstance(exchange.error, Blocked) or not exchange.text,
+        exclude=outcome is Outcome.REFUSED or isinstance(exchange.error, Blocked) or not exchange.text.strip(),
     )
 
 
@@ -115,7 +115,7 @@ def _verdict(exchange: Exchange, language: str) -> tuple[Outcome, Note | None]:
     error = exchange.error
     if exchange.stopped:
         return Outcome.STOPPED, Note(NoteKind.STOPPED, say(Text("Stopped."), language))
-    if error is not None and exchange.text:
+    if error is not None and exchange.text.strip():
         words = Text("This is a part. {reason}", {"reason": error})
         return Outcome.PART, Note(NoteKind.PART, say(words, language))
     if error is not None:

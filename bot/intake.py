@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from bot.access import Access, Rights, Standing
 from bot.commands import Commands, Context
+from bot.commands.access import introduction, turned_away
 from bot.locales import say
 from bot.markdown import parse, plain
 from bot.settings import effective
@@ -24,9 +26,11 @@ from bot.types import (
     IncomingMessage,
     Membership,
     Moved,
+    Person,
     Press,
     Reopen,
     Reply,
+    Set,
     Stop,
     StopPressed,
     Store,
@@ -39,15 +43,17 @@ log = logging.getLogger(__name__)
 
 LONG = 4_000  # characters: a message this long may be one of several that a client cut a pasted text into
 QUIET = 1.0  # seconds without a further part before such a message is answered
+DAY = 86_400_000  # ms
 WAITING = 5  # messages of one person in one chat that may wait
 
 
 class CoreIntake:
-    def __init__(self, store: Store, commands: Commands, turns: Turns, clock: Clock) -> None:
+    def __init__(self, store: Store, commands: Commands, turns: Turns, clock: Clock, access: Access) -> None:
         self._store = store
         self._commands = commands
         self._turns = turns
         self._clock = clock
+        self._access = access
 
     async def accept(self, event: Inbound) -> Ack:
         """See `bot.types.Intake`. Safe to call again with the same event."""
@@ -57,16 +63,14 @@ class CoreIntake:
             case Press():
                 ack = await self._press(event)
             case StopPressed():
-                ack = await self._answer(event, Reply("", effects=(Stop(event.chat),)))
+                ack = await self._stop(event)
             case Edited():
-                await self._store.edit(event)
-                ack = Ack()
+                ack = await self._edit(event)
             case Moved():
                 await self._store.move(event)
                 ack = Ack()
             case Membership():
-                await self._store.membership(event)
-                ack = Ack()
+                ack = await self._membership(event)
         self._turns.wake()
         return ack
 
@@ -75,8 +79,11 @@ class CoreIntake:
             return Ack()
         if await self._store.seen(message.key):
             return Ack()
+        rights = await self._access.rights(message.chat, message.author, message.group)
+        if not rights.admitted:
+            return Ack() if message.group else await self._stranger(message, rights)
         if not message.attachments:
-            reply = await self._commands.run(self._context(message), message.text)
+            reply = await self._commands.run(self._context(message, rights), message.text)
             if reply is not None:
                 return await self._answer(message, reply)
         return await self._question(message)
@@ -90,11 +97,39 @@ class CoreIntake:
         text = say(words, await self._language(message), count=WAITING)
         return await self._answer(message, Reply(text, error=True))
 
+    async def _stranger(self, message: IncomingMessage, rights: Rights) -> Ack:
+        """Somebody who has not been let in writes in private: told so once a day, and nothing of it is kept."""
+        if self._commands.for_strangers(message.text):
+            return await self._claim(message, rights)
+        if rights.standing is not Standing.DENIED:
+            await self._tell(message, introduction(message.author, await self._language(message)), "stranger")
+        return Ack()
+
+    async def _claim(self, message: IncomingMessage, rights: Rights) -> Ack:
+        """Each guess is answered, and there are few; whatever else is wrong is said once a day."""
+        context = self._context(message, rights)
+        before = self._access.code.wrong(context.who)
+        reply = await self._commands.run(context, message.text) or Reply("")
+        if not reply.error:
+            return await self._answer(message, reply)
+        guessed = self._access.code.wrong(context.who) > before
+        await self._tell(message, reply.text, message.key if guessed else "claim")
+        return Ack(error=True)
+
+    async def _tell(self, message: IncomingMessage, text: str, key: str) -> None:
+        """Once per `key`, which is the message's own, or a topic's for a day."""
+        if key != message.key:
+            key = f"{key}:{message.chat.room.key}:{self._clock.now() // DAY}"
+        await self._store.notify(message.chat, text, key=key, language=await self._language(message))
+
     async def _press(self, press: Press) -> Ack:
         """A button's command. Its answer replaces the message it stands on, or comes back with the Ack."""
         if await self._store.seen(press.key):
             return Ack()
-        reply = await self._commands.run(self._context(press), press.action)
+        rights = await self._access.rights(press.chat, press.author, press.group)
+        if not rights.admitted:
+            return Ack(toast=turned_away(await self._language(press)), error=True)
+        reply = await self._commands.run(self._context(press, rights), press.action)
         if reply is None:
             log.warning("a button asks for something unknown: %r", press.action)
             words = Text("This button no longer works.")
@@ -104,26 +139,48 @@ class CoreIntake:
             return replace(ack, toast=plain(parse(reply.text)), menu=reply.menu, error=reply.error)
         return await self._answer(press, reply)
 
-    async def _answer(self, event: IncomingMessage | Press | StopPressed, reply: Reply) -> Ack:
+    async def _stop(self, event: StopPressed) -> Ack:
+        """Who can't be told has the answer before him, so he is one of those that it is for."""
+        if event.author is None or await self._known(event.chat, event.author):
+            return await self._answer(event, Reply("", effects=(Stop(event.chat),)))
+        return Ack()
+
+    async def _edit(self, event: Edited) -> Ack:
+        if await self._known(event.chat, event.author):
+            await self._store.edit(event)
+        return Ack()
+
+    async def _membership(self, event: Membership) -> Ack:
+        let_in = await self._access.joined(event)
+        if let_in is not None:
+            return await self._answer(event, Reply("", effects=(let_in,)))
+        await self._store.membership(event)
+        return Ack()
+
+    async def _known(self, chat: Chat, author: Person) -> bool:
+        return (await self._access.rights(chat, author)).admitted
+
+    async def _answer(self, event: IncomingMessage | Press | StopPressed | Membership, reply: Reply) -> Ack:
         turn = await self._store.answer(event, reply)
         for effect in reply.effects:
             if isinstance(effect, Stop):
                 self._turns.interrupt(effect.chat, effect.turn)
+            elif isinstance(effect, Set):
+                self._access.stored(effect)
         return Ack(turn, error=reply.error)
 
     async def _language(self, event: IncomingMessage | Press) -> str:
         rows = await self._store.settings(event.chat)
         return effective(ChatSettings(""), rows).language or event.author.language
 
-    def _context(self, event: IncomingMessage | Press) -> Context:
-        chat: Chat = event.chat
+    def _context(self, event: IncomingMessage | Press, rights: Rights) -> Context:
         return Context(
-            chat=chat,
-            author=event.author,
+            chat=event.chat,
+            author=replace(event.author, admin=rights.admin),
             now=self._clock.now(),
             group=event.group,
             is_press=isinstance(event, Press),
-            may_change=not event.group,
+            may_change=rights.admin or not event.group,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 
 from bot.markdown import Segmenter, plain
@@ -31,34 +31,55 @@ class Draft:
         self._reply_to = reply_to
         self._phrases = phrases
         self._segmenter = Segmenter(limits.size, limits.measure)
-        self._plainness = _AS_IT_IS
+        self._plainness: dict[int, int] = {}  # of pieces that were refused
         self._documents: list[tuple[Block, ...]] = []
-        self._of: tuple[int, bool, int] = (0, False, 0)  # what `_documents` were made of
+        self._of = (0, False, 0)  # what `_documents` were made of
 
     def pieces(
-        self, text: str, answer: Answer | None, standing: Container[int], repeated: Container[int]
+        self,
+        text: str,
+        answer: Answer | None,
+        stands: Callable[[int, Piece], bool],
+        repeated: Container[int],
+        highest: int = -1,
     ) -> list[Piece]:
-        """`text` only ever gets longer; with `answer` it is final. `standing`: the pieces that have a message already,
-        `repeated`: those that may stand there twice.
+        """`text` only ever gets longer; with `answer` it is final. `stands`: has this piece a message already that can
+        be read on from the one above? `repeated`: those that may stand there twice. `highest`: of all messages, older
+        answers' too.
 
-        A piece looks unfinished until the next one stands below it: no cut text ever looks whole.
+        A piece looks unfinished until the next one stands below it, the last until no older answer's does: no cut or
+        mixed text ever looks whole.
         """
-        made_of = (len(text), answer is not None, self._plainness)
+        made_of = (len(text), answer is not None, sum(self._plainness.values()))
         if made_of != self._of:
             self._documents, self._of = self._cut(text, answer is not None), made_of
         last = len(self._documents) - 1
-        return [
-            self._last(index, blocks, answer, index in repeated)
-            if index == last
-            else self._piece(index, blocks, index + 1 not in standing, self._marks(index in repeated))
-            for index, blocks in enumerate(self._documents)
-        ]
+        pieces: list[Piece] = []
+        for index in range(last, -1, -1):
+            blocks, marks = self._documents[index], self._marks(index in repeated)
+            if index == last:
+                pieces.append(self._last(index, blocks, answer, marks, surplus=highest > last))
+            else:
+                pieces.append(self._piece(index, blocks, not stands(index + 1, pieces[-1]), marks))
+        return pieces[::-1]
 
-    def plainer(self) -> bool:
-        """The platform refuses the final text: take its formatting away, then all but an apology. False if nothing is
-        left."""
-        self._plainness += 1
-        return self._plainness <= _ONLY_AN_APOLOGY
+    def key(self, index: int) -> str:
+        return f"{self._turn}.{index}"
+
+    def emptied(self, index: int) -> Piece:
+        """What a message shows that is no part of the answer and can't be deleted."""
+        return Piece(self.key(index), (Paragraph((Words("—"),)),))
+
+    @property
+    def unshowable(self) -> bool:
+        """An apology stands there instead of the answer, or of one of its pieces."""
+        return any(plainness >= _ONLY_AN_APOLOGY for plainness in self._plainness.values())
+
+    def plainer(self, index: int) -> bool:
+        """The platform refuses the final text of a piece: take its formatting away, then all but an apology. False if
+        nothing is left."""
+        self._plainness[index] = self._plainness.get(index, _AS_IT_IS) + 1
+        return self._plainness[index] <= _ONLY_AN_APOLOGY
 
     def repeated(self, piece: Piece) -> Piece:
         """The same piece, with the note that it may stand there twice."""
@@ -66,10 +87,14 @@ class Draft:
             return piece
         return replace(piece, notes=(*self._marks(True), *piece.notes))
 
-    def _last(self, index: int, blocks: tuple[Block, ...], answer: Answer | None, repeated: bool) -> Piece:
+    def _last(
+        self, index: int, blocks: tuple[Block, ...], answer: Answer | None, marks: tuple[Note, ...], *, surplus: bool
+    ) -> Piece:
         if answer is None:
-            return self._piece(index, blocks, True, self._marks(repeated), self._phrases.stop)
-        return self._piece(index, blocks, False, self._marks(repeated) + answer.notes, answer.menu)
+            return self._piece(index, blocks, True, marks, self._phrases.stop)
+        if surplus:
+            return self._piece(index, blocks, True, marks)
+        return self._piece(index, blocks, False, marks + answer.notes, answer.menu)
 
     def _marks(self, repeated: bool) -> tuple[Note, ...]:
         return (Note(NoteKind.REPEAT, self._phrases.repeat),) if repeated else ()
@@ -78,12 +103,17 @@ class Draft:
         self, index: int, blocks: tuple[Block, ...], growing: bool, notes: tuple[Note, ...], menu: Menu | None = None
     ) -> Piece:
         reply_to = self._reply_to if index == 0 else None
-        return Piece(f"{self._turn}.{index}", blocks, growing, menu, reply_to=reply_to, notes=notes)
+        return Piece(self.key(index), blocks, growing, menu, reply_to=reply_to, notes=notes)
 
     def _cut(self, text: str, whole: bool) -> list[tuple[Block, ...]]:
-        if whole and self._plainness == _ONLY_AN_APOLOGY:
-            return [(Paragraph((Words(self._phrases.unshowable),)),)]
         documents = list(self._segmenter.update(text, whole=whole)) if text else []
-        if whole and self._plainness == _WITHOUT_FORMATTING:
-            return [(Paragraph((Words(plain(blocks)),)),) for blocks in documents] or [()]
-        return documents or ([()] if whole else [])
+        if not whole:
+            return documents
+        return [self._form(index, blocks) for index, blocks in enumerate(documents or [()])]
+
+    def _form(self, index: int, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+        plainness = self._plainness.get(index, _AS_IT_IS)
+        if plainness == _AS_IT_IS or (not blocks and plainness == _WITHOUT_FORMATTING):
+            return blocks
+        words = plain(blocks) if plainness == _WITHOUT_FORMATTING else self._phrases.unshowable
+        return (Paragraph((Words(words),)),)

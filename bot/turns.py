@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bot.errors import StoreError, Superseded
-from bot.types import Chat, Clock, Outcome, Store, Turn
+from bot.errors import MagpieError, StoreError, Superseded
+from bot.locales import say
+from bot.types import Chat, Clock, Outcome, Store, Turn, TurnKind
 
 __all__ = ["Turns"]
 
@@ -40,10 +41,16 @@ class Turns:
         self._news = asyncio.Event()
         self._running: dict[asyncio.Task[None], _Running] = {}
         self._draining = False
+        self._called = False  # by another process
 
     def wake(self) -> None:
         """There may be something to do."""
         self._news.set()
+
+    def _call(self) -> None:
+        """Another process has stored something: work, or that one of our turns is to stop."""
+        self._called = True
+        self.wake()
 
     def interrupt(self, chat: Chat, turn: int | None = None) -> None:
         """End the answer that runs in this chat (or the one named) where it is."""
@@ -58,7 +65,7 @@ class Turns:
 
     async def run(self) -> None:
         """Start turns as they become due, until `drain`. First frees what a dead process left."""
-        async with self._store.watch(self.wake):
+        async with self._store.watch(self._call):
             freed = await self._store.recover()
             if freed:
                 log.info("taking up %d turns that an earlier process left", freed)
@@ -83,13 +90,25 @@ class Turns:
     async def _start_due(self) -> float:
         """Start all that is due. Returns the seconds until something else may be."""
         try:
+            if self._called:
+                self._called = False
+                await self._look_for_stops()
             while not self._draining and (turn := await self._store.claim(self._clock.now())) is not None:
+                if self._draining:  # it began meanwhile, and waits for nobody new
+                    await self._give_back(turn)
+                    break
                 self._start(turn)
             due = await self._store.next_due(self._clock.now())
         except StoreError as error:
             log.error("the store can't be asked for work: %s (%s)", error, error.detail)
             return _TROUBLE
         return _POLL if due is None else min(_POLL, max(0.0, (due - self._clock.now()) / 1000))
+
+    async def _look_for_stops(self) -> None:
+        for running in list(self._running.values()):
+            turn = await self._store.turn(running.turn.id)
+            if turn is not None and turn.stop:
+                running.stop.set()
 
     def _start(self, turn: Turn) -> None:
         running = _Running(turn)
@@ -126,7 +145,7 @@ class Turns:
         while True:
             try:
                 if hopeless:
-                    await self._store.end(turn, Outcome.REFUSED)
+                    await self._give_up(turn)
                 else:
                     await self._store.release(turn)
                 return
@@ -137,6 +156,14 @@ class Turns:
                 if self._draining:
                     return  # the next start recovers it
                 await self._clock.sleep(_TROUBLE)
+
+    async def _give_up(self, turn: Turn) -> None:
+        """A question never ends in silence. (A notice's trouble is not told by another notice.)"""
+        if turn.kind is TurnKind.QUESTION:
+            language = turn.asker.language
+            words = say(MagpieError(), language)
+            await self._store.notify(turn.chat, words, key=f"given up/{turn.id}/{turn.attempt}", language=language)
+        await self._store.end(turn, Outcome.REFUSED)
 
     async def _wait(self, seconds: float) -> None:
         sleeping = asyncio.create_task(self._clock.sleep(seconds))

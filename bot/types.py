@@ -684,6 +684,7 @@ class Surroundings:
     clock: Clock
     gateway: str = ""
     defaults: Mapping[str, Json] = field(default_factory=dict)
+    commands: Callable[[str], Sequence[tuple[str, str]]] | None = None  # language -> (name, what it does)
 
 
 class ChatModel(Protocol):
@@ -824,7 +825,9 @@ class Store(Reader, Protocol):
         one, due `wait` seconds after the last message but at most 5 s after its first; `full` beyond `limit` waiting
         messages."""
 
-    async def answer(self, event: IncomingMessage | Press | StopPressed | Edited, reply: Reply) -> int | None:
+    async def answer(
+        self, event: IncomingMessage | Press | StopPressed | Edited | Membership, reply: Reply
+    ) -> int | None:
         """Dedupe, apply `reply.effects`, save the exchange out of context, and queue `reply.text` as a notice (none if
         ''). For a Press with `post` the notice replaces that message. Returns the notice's turn; None if seen before or
         ''."""

@@ -65,7 +65,9 @@ async def accept(tx: Tx, message: IncomingMessage, *, wait: float, limit: int) -
     return Accepted(turn)
 
 
-async def answer(tx: Tx, event: IncomingMessage | Press | StopPressed | Edited, reply: Reply) -> int | None:
+async def answer(
+    tx: Tx, event: IncomingMessage | Press | StopPressed | Edited | Membership, reply: Reply
+) -> int | None:
     if not await enter(tx, event.key):
         return None
     typed = isinstance(event, IncomingMessage | Edited)
@@ -82,7 +84,7 @@ async def answer(tx: Tx, event: IncomingMessage | Press | StopPressed | Edited, 
             created=tx.now,
             group=getattr(event, "group", False),
             title=getattr(event, "title", ""),
-            reply_to=event.post if typed else None,
+            reply_to=event.post if isinstance(event, IncomingMessage | Edited) else None,
             text=reply.text,
             menu=reply.menu,
             outcome=Outcome.REFUSED if reply.error else Outcome.WHOLE,
@@ -90,6 +92,8 @@ async def answer(tx: Tx, event: IncomingMessage | Press | StopPressed | Edited, 
         turn = await _insert(tx, turns, notice)
     if isinstance(event, IncomingMessage | Edited):
         await _save_user_message(tx, event, turn, in_context=False)
+    if isinstance(event, Membership):
+        await _note_presence(tx, event)
     if turn is not None:
         await _save_own_words(tx, event.chat, turn, reply.text)
         if isinstance(event, Press) and event.post is not None:
@@ -140,7 +144,7 @@ async def membership(tx: Tx, event: Membership) -> bool:
     if not await enter(tx, event.key):
         return False
     await touch(tx, event.chat, title=event.title)
-    await tx.conn.execute(sa.update(chats).where(chats.c.key == event.chat.key).values(present=event.present))
+    await _note_presence(tx, event)
     return True
 
 
@@ -204,6 +208,10 @@ async def _save_user_message(tx: Tx, event: IncomingMessage | Edited, turn: int 
 async def _save_own_words(tx: Tx, chat: Chat, turn: int, text: str) -> None:
     row = message_values(chat=chat.key, turn=turn, role=Role.ASSISTANT, author=Person(""), text=text, at=tx.now)
     await _insert(tx, messages, row)
+
+
+async def _note_presence(tx: Tx, event: Membership) -> None:
+    await tx.conn.execute(sa.update(chats).where(chats.c.key == event.chat.key).values(present=event.present))
 
 
 async def _insert(tx: Tx, table: sa.Table, row: dict[str, Any]) -> int:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from bot.types import Effect, Forget, Outcome, Reopen, Set, Stop, TurnKind, TurnState
 from storage.engine import Tx
-from storage.tables import ANSWER, OPEN, chats, messages, settings, turns
+from storage.tables import ANSWER, OPEN, WAITING_FIRST, chats, messages, posts, settings, turns
 
 __all__ = ["apply"]
 
@@ -38,14 +38,15 @@ async def _forget(tx: Tx, effect: Forget) -> None:
 
 
 async def _stop(tx: Tx, effect: Stop) -> None:
-    """What nobody works on yet ends at once; the others learn it from their turn."""
+    """What nobody has worked on yet ends at once. The others learn it from their turn; one that is asked again has
+    messages, which must say so."""
     t = turns.c
     meant = [t.chat == effect.chat.key, t.kind == TurnKind.QUESTION, OPEN]
     if effect.turn is not None:
         meant.append(t.id == effect.turn)
     await tx.conn.execute(sa.select(t.id).where(*meant).order_by(t.id).with_for_update())
     await tx.conn.execute(sa.update(turns).where(*meant).values(stop=True))
-    idle = [*meant, t.state == TurnState.WAITING]
+    idle = [*meant, WAITING_FIRST]
     await tx.conn.execute(sa.update(turns).where(*idle).values(state=TurnState.ENDED, outcome=Outcome.STOPPED))
 
 
@@ -71,3 +72,5 @@ async def _reopen(tx: Tx, effect: Reopen) -> None:
     if reopened.first() is not None:
         hide = sa.update(messages).where(messages.c.turn == effect.turn, ANSWER).values(hidden=True)
         await tx.conn.execute(hide)
+        never_answered = [posts.c.turn == effect.turn, posts.c.post.is_(None)]
+        await tx.conn.execute(sa.update(posts).where(*never_answered).values(repeats=0))  # it may be sent again, anew

@@ -128,7 +128,9 @@ class SqlStore(Store):
     async def accept(self, message: IncomingMessage, *, wait: float = 0.0, limit: int = 5) -> Accepted:
         return await self._db.write(arrivals.accept, message, wait=wait, limit=limit)
 
-    async def answer(self, event: IncomingMessage | Press | StopPressed | Edited, reply: Reply) -> int | None:
+    async def answer(
+        self, event: IncomingMessage | Press | StopPressed | Edited | Membership, reply: Reply
+    ) -> int | None:
         return await self._db.write(arrivals.answer, event, reply)
 
     async def edit(self, event: Edited) -> bool:

@@ -29,6 +29,11 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
         ("CHAT_API_PROFILE", "somebody"),
+        ("ACCESS", "everyone"),
+        ("ADMINS", "123"),
+        ("ADMINS", "platform:123 platform:456"),
+        ("ADMINS", "platform:123,:456"),
+        ("ADMINS", "platform: 123"),
     ],
 )
 def test_a_wrong_value_names_its_variable_and_shows_an_example(
@@ -50,6 +55,11 @@ def test_a_wrong_value_names_its_variable_and_shows_an_example(
 def test_durations_as_people_write_them(monkeypatch: pytest.MonkeyPatch, value: str, seconds: float) -> None:
     monkeypatch.setenv("STALE_AFTER", value)
     assert load_settings().stale_after == seconds
+
+
+def test_admins_are_platforms_and_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADMINS", " one:123, Two:U0456 ,three:@ann:example.org,")
+    assert load_settings().admin_ids == {("one", "123"), ("two", "U0456"), ("three", "@ann:example.org")}
 
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:

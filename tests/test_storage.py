@@ -161,8 +161,9 @@ class TestTrouble:
 
     @pytest.mark.usefixtures("store")
     async def test_may_not_be_written(self, path: Path, clock: SimClock) -> None:
-        with pytest.raises(StoreError, match="can't be written"):
+        with pytest.raises(StoreError, match="can't be written") as caught:
             await open_store(f"sqlite:///file:{path}?mode=ro&uri=true", owner="test", clock=clock)
+        assert "readonly" in caught.value.detail
 
     @pytest.fixture
     def picture(self, path: Path) -> Path:

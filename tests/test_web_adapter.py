@@ -197,7 +197,7 @@ async def test_what_the_adapter_says_of_itself(house: House) -> None:
 async def test_the_table_of_platforms_leads_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert load("web") is WebAdapter
-    assert set(ADAPTERS) == {"web"}
+    assert "web" in ADAPTERS
     monkeypatch.setenv("WEB", "off")
     assert switched_on() == {}
     monkeypatch.setenv("WEB", "on")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, tzinfo
 
+from bot.access import Access, is_access
+from bot.commands.access import allow, claim, deny
 from bot.commands.base import Call, Command, Context, GatewayFacts, ModelBook
 from bot.commands.help import by_name, help_, start, unknown
 from bot.commands.models import model
@@ -16,10 +18,11 @@ from bot.commands.parameters import search, set_, system, unset
 from bot.commands.talk import language, new, retry, stop
 from bot.commands.translation import translate
 from bot.errors import RequestRefused
+from bot.locales import say
 from bot.settings import effective
 from bot.types import ChatSettings, Reader, Reply, Set, Text
 
-__all__ = ["TABLE", "Command", "Commands", "Context", "GatewayFacts", "ModelBook", "parse"]
+__all__ = ["TABLE", "Command", "Commands", "Context", "GatewayFacts", "ModelBook", "listing", "parse"]
 
 
 async def _help(call: Call) -> Reply:
@@ -108,9 +111,35 @@ TABLE: tuple[Command, ...] = (
     ),
     Command("status", status, Text("The model, what waits, the balance"), aliases=("状态",)),
     Command("usage", usage, Text("Tokens and cost of this chat"), aliases=("用量",)),
+    Command(
+        "allow",
+        allow,
+        Text("For admins: let a person in, or this group; or list who is in"),
+        Text("[id | list]"),
+        ("/allow 12345", "/allow", "/allow list"),
+        ("允许",),
+    ),
+    Command(
+        "deny",
+        deny,
+        Text("For admins: keep a person out, or this group"),
+        Text("[id | list]"),
+        ("/deny 12345", "/deny"),
+        ("禁止",),
+    ),
+    Command(
+        "claim",
+        claim,
+        Text("Become admin, with the code that Magpie shows at its first start"),
+        Text("code"),
+        ("/claim K7QX-M2PD",),
+        ("认领",),
+        strangers=True,
+    ),
 )
 
 _BY_NAME = by_name(TABLE)
+_FOR_ADMINS = ("allow", "deny", "claim")
 _COMMAND = re.compile(r"[/／](\w{1,32})(?:\s+(.*))?", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HERE = re.compile(r"(?:here|这里|此处)(?:\s+|$)", re.IGNORECASE)
@@ -127,17 +156,35 @@ def parse(text: str) -> tuple[str, str] | None:
     return name, (found[2] or "").strip()
 
 
+def listing(language: str) -> list[tuple[str, str]]:
+    """(name, what it does) of what everybody may say, for platforms that offer a list."""
+    return [(each.name, say(each.line, language)) for each in TABLE if each.name not in _FOR_ADMINS]
+
+
 class Commands:
     """`zone` is where a day begins and ends."""
 
     def __init__(
-        self, reader: Reader, models: ModelBook, defaults: ChatSettings, gateway: GatewayFacts, zone: tzinfo = UTC
+        self,
+        reader: Reader,
+        models: ModelBook,
+        defaults: ChatSettings,
+        gateway: GatewayFacts,
+        zone: tzinfo = UTC,
+        access: Access | None = None,
     ) -> None:
         self._reader = reader
         self._models = models
         self._defaults = defaults
         self._gateway = gateway
         self._zone = zone
+        self._access = access or Access(reader)
+
+    def for_strangers(self, text: str) -> bool:
+        """Is it a command that people may give who have not been let in?"""
+        parsed = parse(text)
+        command = _BY_NAME.get(parsed[0]) if parsed else None
+        return command is not None and command.strangers
 
     async def run(self, context: Context, text: str) -> Reply | None:
         """The answer to a command. None: it is no command, or an unknown one that may be meant for somebody else."""
@@ -156,11 +203,11 @@ class Commands:
         except RequestRefused as error:
             return call.refuse(error)
         if command.admin_only and not _may_change(context) and any(isinstance(each, Set) for each in reply.effects):
-            return call.refuse(RequestRefused("Only this group's admins can change its settings."))
+            return call.refuse(RequestRefused("Only admins of this bot can change a group's settings."))
         return reply
 
     async def _call(self, context: Context, command: Command | None, words: str) -> Call:
-        rows = await self._reader.settings(context.chat)
+        rows = [row for row in await self._reader.settings(context.chat) if not is_access(row)]
         threaded = context.chat.thread is not None
         settings = effective(self._defaults, rows)
         found = _HERE.match(words) if command is not None and command.here and (threaded or not command.free) else None
@@ -175,6 +222,7 @@ class Commands:
             rows=rows,
             settings=settings,
             language=settings.language or context.author.language,
+            access=self._access,
             zone=self._zone,
         )
 

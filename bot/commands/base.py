@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Protocol
 
+from bot.access import Access
 from bot.commands.wording import Markdown, code, harmless
 from bot.errors import MagpieError
 from bot.locales import say
@@ -45,7 +46,7 @@ class GatewayFacts:
 class Context:
     """Where and by whom a command is given. `now` is in UTC ms. `is_press`: by a button. `addressed`: surely to us.
 
-    `may_change` is whether the author may change a group's settings; its admins may anyhow.
+    `may_change` is whether the author may change a group's settings; our admins may anyhow.
     """
 
     chat: Chat
@@ -56,10 +57,16 @@ class Context:
     addressed: bool = True
     may_change: bool = True
 
+    @property
+    def who(self) -> str:
+        """The author, among all people of all accounts."""
+        return f"{self.chat.scopes[1]}/{self.author.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a command. `words` is what follows its name and the word `here`; `settings` is what holds now."""
+    """One call of a command. `words` is what follows its name and the word `here`; `settings` is what holds now.
+    `rows` are those of settings proper: who may use the bot is `access`'s."""
 
     context: Context
     words: str
@@ -71,6 +78,7 @@ class Call:
     rows: Sequence[SettingRow]
     settings: ChatSettings
     language: str
+    access: Access
     zone: tzinfo = UTC
 
     @property
@@ -166,4 +174,5 @@ class Command:
     aliases: tuple[str, ...] = ()
     admin_only: bool = False  # in groups its changes of settings need an admin
     here: bool = False  # the word `here` makes it write to the thread
+    strangers: bool = False  # also for people who have not been let in, in private
     free: bool = False  # what follows is free text: `here` is a word like any other where there are no threads

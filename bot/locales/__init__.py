@@ -21,11 +21,11 @@ from bot.errors import MagpieError, SettingError
 from bot.money import price
 from bot.types import Money, Text
 
-__all__ = ["LANGUAGES", "available", "say", "terminal_language"]
+__all__ = ["LANGUAGES", "available", "learn", "say", "terminal_language"]
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}  # code -> its name for itself
 
-_FOLDER = Path(__file__).parent
+_FOLDERS = [Path(__file__).parent]
 _FIELD = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 
 
@@ -45,6 +45,13 @@ def available(language: str) -> str:
     return primary if primary in LANGUAGES else "en"
 
 
+def learn(folder: Path) -> None:
+    """Sentences of an adapter's own: `folder` holds <language>/LC_MESSAGES/magpie.po, as this one does."""
+    if folder not in _FOLDERS:
+        _FOLDERS.append(folder)
+        _catalogue.cache_clear()
+
+
 def terminal_language() -> str:
     """The language of the terminal that we were started from."""
     return next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "en")
@@ -57,13 +64,22 @@ def _sentence(id: str, language: str) -> str:
 
 @cache
 def _catalogue(language: str) -> NullTranslations:
-    if language == "en":
-        return NullTranslations()
+    found = NullTranslations()
+    for folder in _FOLDERS:
+        path = folder / language / "LC_MESSAGES" / "magpie.po"
+        if language != "en" and path.exists():
+            found = _compiled(path, language, found)
+    return found
+
+
+def _compiled(path: Path, language: str, fallback: NullTranslations) -> GNUTranslations:
     compiled = BytesIO()
-    with (_FOLDER / language / "LC_MESSAGES" / "magpie.po").open("rb") as file:
+    with path.open("rb") as file:
         write_mo(compiled, read_po(file, locale=language))
     compiled.seek(0)
-    return GNUTranslations(compiled)
+    translations = GNUTranslations(compiled)
+    translations.add_fallback(fallback)
+    return translations
 
 
 def _fill(sentence: str, data: Mapping[str, object], language: str) -> str:

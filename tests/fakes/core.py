@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+from bot.access import Access
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.tokens import Calibration
 from bot.commands import Commands, GatewayFacts
@@ -18,7 +19,7 @@ from bot.intake import CoreIntake
 from bot.media import MediaStore
 from bot.planning import Options, Planner
 from bot.turns import Turns
-from bot.types import Ack, Adapter, Chat, ChatSettings, Inbound, Store
+from bot.types import Ack, Adapter, Chat, ChatSettings, Inbound, Reader, Store
 from storage import open_store
 from tests.fakes.clock import SimClock
 from tests.fakes.model import FakeModel
@@ -55,7 +56,13 @@ class Core:
     done."""
 
     def __init__(
-        self, store: Store, clock: SimClock, platform: FakePlatform, model: FakeModel, directory: Path
+        self,
+        store: Store,
+        clock: SimClock,
+        platform: FakePlatform,
+        model: FakeModel,
+        directory: Path,
+        access: Callable[[Reader], Access],
     ) -> None:
         self.clock, self.platform, self.model = clock, platform, model
         self.lives = [Mortal(store), Mortal(platform)]
@@ -66,8 +73,9 @@ class Core:
         planner = Planner(self.store, model, MediaStore(directory / "media", clock), clock, options, calibration)
         dispatcher = Dispatcher(self.store, model, {"fake": adapter}, planner, Gate(clock), clock, calibration)
         self.turns = Turns(self.store, dispatcher.run, clock)
-        commands = Commands(self.store, Catalogue(), options.defaults, GatewayFacts("fake"))
-        self.intake = CoreIntake(self.store, commands, self.turns, clock)
+        self.access = access(self.store)
+        commands = Commands(self.store, Catalogue(), options.defaults, GatewayFacts("fake"), access=self.access)
+        self.intake = CoreIntake(self.store, commands, self.turns, clock, self.access)
         self._working = asyncio.create_task(self.turns.run())
         self._chats: set[Chat] = set()
 
@@ -101,14 +109,23 @@ class Core:
         await asyncio.gather(self._working, return_exceptions=True)
 
 
+def _everyone(reader: Reader) -> Access:
+    return Access(reader, everyone=True)
+
+
 @contextlib.asynccontextmanager
 async def running_core(
-    clock: SimClock, directory: Path, platform: FakePlatform, model: FakeModel
+    clock: SimClock,
+    directory: Path,
+    platform: FakePlatform,
+    model: FakeModel,
+    access: Callable[[Reader], Access] = _everyone,
 ) -> AsyncIterator[Core]:
-    """A core on the database in `directory`: a second one, later, is the same service started again."""
+    """A core on the database in `directory`: a second one, later, is the same service started again. Everybody is let
+    in unless `access` says otherwise."""
     store = await open_store(f"sqlite:///{directory / 'magpie.db'}", owner="test", clock=clock)
     clock.busy = [store.busy]
-    core = Core(store, clock, platform, model, directory)
+    core = Core(store, clock, platform, model, directory, access)
     try:
         yield core
     finally:

@@ -18,7 +18,9 @@ _PATIENCE = 40.0  # seconds to come up, on a slow machine
 
 def clean_environment(directory: Path, **more: str) -> dict[str, str]:
     """The environment without anything that configures Magpie, with its data in `directory`."""
-    ours = re.compile("CHAT_|HTTP_|WEB|DATA|VISION|VIDEO|TRANSLATION|DRAIN|STALE|TIMEZONE|LOG_|PUBLIC_URL|LANG|LC_")
+    ours = re.compile(
+        "ACCESS|ADMINS|TELEGRAM_|CHAT_|HTTP_|WEB|DATA|VISION|VIDEO|TRANSLATION|DRAIN|STALE|TIMEZONE|LOG_|PUBLIC_URL|LANG|LC_"
+    )
     kept = {name: value for name, value in os.environ.items() if not ours.match(name)}
     return kept | {"DATA_DIR": str(directory / "data"), "HTTP_PORT": "0", "PYTHONUNBUFFERED": "1"} | more
 
@@ -66,6 +68,11 @@ class Service:
     @property
     def log(self) -> str:
         return "".join(self.lines)
+
+    def wait(self, seconds: float = 30) -> int:
+        """Until it ends by itself; returns the exit code."""
+        assert self._process is not None
+        return self._process.wait(seconds)
 
     def kill(self) -> None:
         """kill -9."""

@@ -1,0 +1,208 @@
+"""Telegram as a platform: what the core posts becomes messages, what people do there is brought to the core."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aiogram.enums import ChatAction
+from aiogram.exceptions import AiogramError, TelegramBadRequest
+from aiogram.methods import (
+    AnswerCallbackQuery,
+    GetChatAdministrators,
+    GetMe,
+    SendChatAction,
+    SetWebhook,
+    TelegramMethod,
+)
+
+from adapters.telegram.commands import register
+from adapters.telegram.errors import hide, is_rejected_token, translate
+from adapters.telegram.files import Files
+from adapters.telegram.inbound import PLATFORM, Me
+from adapters.telegram.limits import LIMITS
+from adapters.telegram.polling import ALLOWED, Backoff, Polling, rejected
+from adapters.telegram.posting import Poster
+from adapters.telegram.receiving import Receiver, Unread
+from adapters.telegram.settings import WEBHOOK_PATH, TelegramSettings
+from adapters.telegram.webhook import Webhook
+from adapters.telegram.wire import Wire
+from bot.errors import Refused, SettingError
+from bot.types import (
+    Account,
+    Ack,
+    Admins,
+    AsgiApp,
+    Chat,
+    Features,
+    FindPost,
+    Intake,
+    Limits,
+    Piece,
+    PostId,
+    Query,
+    Status,
+    Surroundings,
+)
+
+__all__ = ["TelegramAdapter"]
+
+log = logging.getLogger(__name__)
+
+_ADMINS_KEPT = 300.0  # seconds
+_TOAST = 200  # characters (Bot API: answerCallbackQuery, text)
+
+
+class TelegramAdapter:
+    """SettingError if the settings can't work together."""
+
+    def __init__(self, settings: TelegramSettings, surroundings: Surroundings) -> None:
+        settings.check()
+        self._settings = settings
+        self._around = surroundings
+        self._wire = Wire(settings)
+        self._me = Me(self._wire.bot_id)
+        self._poster = Poster(self._wire, self._me, surroundings.clock)
+        self._files = Files(self._wire, local=not settings.official)
+        self._webhook = Webhook(settings.webhook_secret)
+        self._admins: dict[str, tuple[float, tuple[str, ...]]] = {}
+
+    @property
+    def account(self) -> Account:
+        """The name is known once `run` has asked for it."""
+        return Account(PLATFORM, self._me.id, self._me.username)
+
+    @property
+    def features(self) -> Features:
+        return Features(find=False, growing=True)
+
+    @property
+    def limits(self) -> Limits:
+        return LIMITS
+
+    @property
+    def http(self) -> Mapping[str, AsgiApp]:
+        return {WEBHOOK_PATH: self._webhook} if self._settings.telegram_mode == "webhook" else {}
+
+    # ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self, intake: Intake) -> None:
+        """Updates come in while this runs. SettingError if the token is rejected, or the address of the webhook."""
+        async with self._wire.kept():
+            self._me = await self._introduce()
+            self._poster.intake = intake
+            receiver = Receiver(
+                me=self._me,
+                intake=intake,
+                reader=self._around.reader,
+                clock=self._around.clock,
+                unread=Unread(self._settings.data_dir / "unread" / f"{PLATFORM}.jsonl"),
+                answer=self._answer,
+                heard=self._poster.heard,
+            )
+            registering = asyncio.create_task(self._register())
+            try:
+                if self._settings.telegram_mode == "webhook":
+                    await self._listen(receiver)
+                else:
+                    await Polling(self._wire, self._settings, self._around.clock, receiver.take).run()
+            finally:
+                self._webhook.take = None
+                registering.cancel()
+                await asyncio.gather(registering, return_exceptions=True)
+                await receiver.close()
+
+    async def _introduce(self) -> Me:
+        """Our own name, without which no mention can be known. Asked for until there is an answer."""
+        me = await self._until_answered(GetMe())
+        username = str(me.get("username") or "")
+        log.info("%s: @%s, by %s", PLATFORM, username, self._settings.telegram_mode)
+        return Me(self._me.id, username, str(me.get("first_name") or ""))
+
+    async def _listen(self, receiver: Receiver) -> None:
+        self._webhook.take = receiver.take
+        call = SetWebhook(
+            url=self._settings.webhook_url,
+            secret_token=self._settings.webhook_secret,
+            allowed_updates=ALLOWED,
+            drop_pending_updates=False,
+        )
+        try:
+            await self._until_answered(call)
+        except TelegramBadRequest as error:
+            raise SettingError(
+                "PUBLIC_URL", "is not taken by the platform: {reason}", reason=hide(error.message, self._wire.token)
+            ) from None
+        await asyncio.Event().wait()
+
+    async def _until_answered(self, call: TelegramMethod[Any]) -> Any:
+        """A call that everything else needs. SettingError if the token is rejected, TelegramBadRequest."""
+        backoff = Backoff(self._around.clock)
+        while True:
+            try:
+                return await self._wire.call(call)
+            except TelegramBadRequest:
+                raise
+            except AiogramError as error:
+                if is_rejected_token(error):
+                    raise rejected() from None
+                wait = translate(error, self._wire.token)
+                backoff.say(f"no answer from {self._settings.telegram_api_url}: {wait.detail[:200]}")
+                await backoff.pause(getattr(wait, "after", 0.0))
+
+    async def _register(self) -> None:
+        if self._around.commands is not None:
+            await register(self._wire, self._around.commands)
+
+    async def _answer(self, query: str, ack: Ack) -> None:
+        """A pressed button shows that it waits until it is answered."""
+        text = ack.toast if len(ack.toast) <= _TOAST else ack.toast[: _TOAST - 1] + "…"
+        call = AnswerCallbackQuery(callback_query_id=query, text=text or None, show_alert=ack.error and bool(text))
+        try:
+            await self._wire.call(call)
+        except AiogramError as error:
+            log.info("a button is not answered: %s", translate(error, self._wire.token).detail[:200])
+
+    # ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def put(self, chat: Chat, piece: Piece | None, at: PostId | None = None) -> PostId:
+        return await self._poster.put(chat, piece, at)
+
+    async def status(self, chat: Chat, what: Status) -> None:  # noqa: ARG002
+        place = self._poster.place(chat)
+        try:
+            await self._wire.call(
+                SendChatAction(chat_id=place.chat, message_thread_id=place.thread, action=ChatAction.TYPING)
+            )
+        except AiogramError as error:
+            raise translate(error, self._wire.token) from None
+
+    async def fetch(self, ref: str, to: Path, limit: int) -> None:
+        await self._files.fetch(ref, to, limit)
+
+    async def ask(self, query: Query) -> Any:
+        match query:
+            case FindPost():
+                raise Refused("messages can't be looked up here")
+            case Admins(chat):
+                return await self._admins_of(chat)
+
+    async def _admins_of(self, chat: Chat) -> tuple[str, ...]:
+        """In a private chat, its person. Else as the platform tells, kept for some minutes."""
+        place = self._poster.place(chat)
+        if place.chat > 0:
+            return (chat.id,)
+        now = self._around.clock.monotonic()
+        at, known = self._admins.get(chat.id, (0.0, ()))
+        if known and now - at < _ADMINS_KEPT:
+            return known
+        try:
+            members = await self._wire.call(GetChatAdministrators(chat_id=place.chat))
+        except AiogramError as error:
+            raise translate(error, self._wire.token) from None
+        people = tuple(str(member["user"]["id"]) for member in members)
+        self._admins[chat.id] = (now, people)
+        return people

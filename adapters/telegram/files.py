@@ -1,0 +1,109 @@
+"""What people sent, as bytes (Bot API: getFile).
+
+The public server gives out files of up to 20 MB. A Bot API server of one's own that runs with --local has no limit, and
+names a path on its machine instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import BinaryIO
+
+from aiogram.exceptions import AiogramError, TelegramBadRequest
+from aiogram.methods import GetFile
+from aiohttp import ClientResponse
+
+from adapters.telegram.errors import translate
+from adapters.telegram.wire import Wire
+from bot.errors import AdapterError, Gone, MediaError, Unknown
+
+__all__ = ["Files"]
+
+_MOST = 20 * 1024 * 1024  # bytes that the public server gives out
+_CHUNK = 256 * 1024
+
+
+class Files:
+    """`local`: paths that the server names may be opened here."""
+
+    def __init__(self, wire: Wire, *, local: bool) -> None:
+        self._wire = wire
+        self._local = local
+
+    async def fetch(self, ref: str, to: Path, limit: int) -> None:
+        """Write the file with the file_id `ref` to `to`. MediaError if it has more than `limit` bytes, AdapterError if
+        it is not to be had."""
+        if not ref:
+            raise Gone("no file")
+        try:
+            path, size = await self._locate(ref)
+            if size > limit:
+                raise _too_large(limit)
+            if path.startswith("/"):
+                await self._copy(Path(path), to, limit)
+            else:
+                await self._download(path, to, limit)
+        except AiogramError as error:
+            raise _translated(error, self._wire.token) from None
+
+    async def _locate(self, ref: str) -> tuple[str, int]:
+        file = await self._wire.call(GetFile(file_id=ref))
+        path, size = file.get("file_path"), file.get("file_size")
+        if not isinstance(path, str) or not path:
+            raise Gone("no file")
+        return path, size if isinstance(size, int) else 0
+
+    async def _copy(self, source: Path, to: Path, limit: int) -> None:
+        if not self._local:
+            raise Gone("no file", detail="the server names a path on its machine")
+        try:
+            size = (await asyncio.to_thread(source.stat)).st_size
+            if size > limit:
+                raise _too_large(limit)
+            await asyncio.to_thread(_copy, source, to)
+        except (FileNotFoundError, PermissionError) as error:
+            words = "the Bot API server's files can't be read here: share its directory with magpie"
+            raise Gone(words, detail=str(error)) from error
+
+    async def _download(self, path: str, to: Path, limit: int) -> None:
+        async with self._wire.download(path) as response:
+            if response.status >= 500:
+                raise Unknown(detail=f"HTTP {response.status} for a file")
+            if response.status != 200:
+                raise Gone("no file", detail=f"HTTP {response.status} for a file")
+            file = await asyncio.to_thread(to.open, "wb")
+            try:
+                await _receive(response, file, limit)
+            finally:
+                await asyncio.to_thread(file.close)
+
+
+async def _receive(response: ClientResponse, file: BinaryIO, limit: int) -> None:
+    size = 0
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        await asyncio.to_thread(file.write, chunk)
+
+
+def _copy(source: Path, to: Path) -> None:
+    with source.open("rb") as reader, to.open("wb") as writer:
+        while chunk := reader.read(_CHUNK):
+            writer.write(chunk)
+
+
+def _translated(error: AiogramError, token: str) -> AdapterError | MediaError:
+    if isinstance(error, TelegramBadRequest):
+        if "too big" in error.message.lower():
+            return _too_large(_MOST)
+        return Gone("no file", detail=error.message)
+    return translate(error, token)
+
+
+def _too_large(limit: int) -> MediaError:
+    return MediaError(
+        "The file is larger than {limit} MB. Please send a smaller one, or a photo as a photo and not as a file.",
+        limit=max(1, limit // (1024 * 1024)),
+    )

@@ -1,0 +1,356 @@
+"""An update -> `Inbound`. Pure: what has to be looked up or remembered is done in `receiving`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from adapters.telegram import rich, shapes
+from bot.markdown import utf16
+from bot.types import (
+    Attachment,
+    Chat,
+    Edited,
+    Inbound,
+    IncomingMessage,
+    Kind,
+    Membership,
+    Moved,
+    Person,
+    Press,
+    StopPressed,
+)
+
+__all__ = ["LONG", "PLATFORM", "Me", "UnknownShape", "chat_of", "moved", "parse", "read"]
+
+PLATFORM = "telegram"
+LONG = 4_000  # UTF-16 units; clients cut what is pasted into messages of at most 4,096
+
+_FILES = (  # an animation sets `document` too, so it comes first
+    ("animation", Kind.VIDEO),
+    ("video", Kind.VIDEO),
+    ("video_note", Kind.VIDEO),
+    ("voice", Kind.AUDIO),
+    ("audio", Kind.AUDIO),
+    ("sticker", Kind.FILE),
+    ("document", Kind.FILE),
+)
+_OTHERS = ("paid_media", "poll", "contact", "venue", "location", "dice", "game", "story", "checklist")
+_KINDS = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.AUDIO}
+_OWN_QUOTE = 500  # characters: our own answers are in the conversation already
+
+
+class UnknownShape(ValueError):
+    """An update that can't be read; says where, never what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """Whom people talk to: the bot."""
+
+    id: str
+    username: str = ""
+    name: str = ""
+
+
+def parse(raw: Mapping[str, Any]) -> shapes.Update:
+    try:
+        return shapes.Update.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UnknownShape(f"{where}: {first['msg']}") from None  # the cause quotes what people wrote
+
+
+def read(update: shapes.Update, me: Me, now: int) -> Inbound | None:
+    """What an update means to us; None if nothing. Its key is the bot and update_id (Bot API: Update), except that
+    both sides of one move have one key. `now` in UTC ms, for updates that don't tell their time."""
+    key = f"{PLATFORM}:{me.id}:{update.update_id}"
+    if update.message is not None:
+        return _moved(update.message, me) or _message(update.message, key, me)
+    if update.edited_message is not None:
+        return _edited(update.edited_message, key, me)
+    if update.callback_query is not None:
+        return _press(update.callback_query, key, me, now)
+    if update.my_chat_member is not None:
+        return _membership(update.my_chat_member, key, me)
+    if update.stopped_message_generation is not None:
+        stopped = update.stopped_message_generation
+        return StopPressed(key, chat_of(me, stopped.chat.id, stopped.message_thread_id), now)
+    return None
+
+
+def chat_of(me: Me, id: int, thread: int | None = None) -> Chat:
+    return Chat(PLATFORM, me.id, str(id), None if thread is None else str(thread))
+
+
+def moved(me: Me, old: int, new: int, at: int) -> Moved:
+    """A group became a supergroup. Told in both chats, and by a refused call: all of them have one key."""
+    return Moved(f"{PLATFORM}:{me.id}:moved:{old}:{new}", chat_of(me, old), chat_of(me, new), at)
+
+
+# ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _message(message: shapes.Message, key: str, me: Me) -> IncomingMessage | None:
+    author = _author(message)
+    if author is None:
+        return None
+    words = _words(message, me)
+    attachments = tuple(_attachments(message))
+    if not words.text and not attachments and not words.named:
+        return None
+    group = _is_group(message.chat)
+    reply = _replied_to(message)
+    quoted = _quoted(message, reply, me)
+    is_command = words.text.startswith("/")
+    if not is_command:
+        attachments += tuple(_quoted_pictures(message, reply))
+    text = words.text
+    if not text and not attachments:
+        # nothing but the bot's name: said to a message it is about that, else it is a greeting
+        text, quoted = (quoted, "") if quoted else ("/start", "")
+    is_reply = reply is not None and _is_me(reply.from_user, me)
+    return IncomingMessage(
+        key=key,
+        chat=_place(message, me),
+        author=author,
+        text=_forwarded(message, text),
+        at=message.date * 1000,
+        attachments=attachments,
+        post=str(message.message_id),
+        quoted=quoted,
+        title=message.chat.title or "",
+        group=group,
+        addressed=not group or (not words.others and (words.named or is_reply or is_command)),
+        more=message.media_group_id is not None or message.forward_origin is not None or utf16(text) >= LONG,
+    )
+
+
+def _edited(message: shapes.Message, key: str, me: Me) -> Edited | None:
+    author = _author(message)
+    words = _words(message, me)
+    if author is None or not words.text:
+        return None
+    at = (message.edit_date or message.date) * 1000
+    text = _forwarded(message, words.text)
+    return Edited(key, _place(message, me), author, str(message.message_id), text, at)
+
+
+def _author(message: shapes.Message) -> Person | None:
+    """Who says it; None for ourselves and other bots. Anonymous admins and channels speak as their chat."""
+    chat, user = message.sender_chat, message.from_user
+    if chat is not None:
+        return Person(str(chat.id), chat.title or "", _language(user))
+    if user is None or user.is_bot:
+        return None
+    return _person(user)
+
+
+def _person(user: shapes.User) -> Person:
+    return Person(str(user.id), user.name, _language(user))
+
+
+def _language(user: shapes.User | None) -> str:
+    return (user.language_code if user else None) or "en"
+
+
+def _place(message: shapes.Message | shapes.Accessible, me: Me) -> Chat:
+    # replies outside of topics have a message_thread_id too, and nothing can be sent to that
+    return chat_of(me, message.chat.id, message.message_thread_id if message.is_topic_message else None)
+
+
+def _is_group(chat: shapes.Chat) -> bool:
+    return chat.type in ("group", "supergroup")
+
+
+def _is_me(user: shapes.User | None, me: Me) -> bool:
+    return user is not None and str(user.id) == me.id
+
+
+def _moved(message: shapes.Message, me: Me) -> Moved | None:
+    at, here = message.date * 1000, message.chat.id
+    if message.migrate_to_chat_id is not None:
+        return moved(me, here, message.migrate_to_chat_id, at)
+    if message.migrate_from_chat_id is not None:
+        return moved(me, message.migrate_from_chat_id, here, at)
+    return None
+
+
+# ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """`text` without our name; `named`: it was there; `others`: it is a command for another bot."""
+
+    text: str
+    named: bool = False
+    others: bool = False
+
+
+def _words(message: shapes.Message, me: Me) -> _Words:
+    if message.text is not None:
+        return _said(message.text, message.entities or (), me)
+    if message.caption is not None:
+        return _said(message.caption, message.caption_entities or (), me)
+    if message.rich_message is not None:
+        return _said_richly(rich.flatten(message.rich_message), me)
+    return _Words("")
+
+
+def _said(text: str, entities: Sequence[shapes.Entity], me: Me) -> _Words:
+    raw, name = text.encode("utf-16-le", "surrogatepass"), f"@{me.username}".lower()
+    cuts: list[tuple[int, int]] = []
+    named = others = False
+    for entity in sorted(entities, key=lambda entity: entity.offset):
+        start, end = 2 * entity.offset, 2 * (entity.offset + entity.length)
+        piece = raw[start:end].decode("utf-16-le", "replace")
+        if (entity.type == "mention" and piece.lower() == name) or (
+            entity.type == "text_mention" and _is_me(entity.user, me)
+        ):
+            cuts.append((start, end))
+            named = True
+        elif entity.type == "bot_command" and "@" in piece:
+            command, _, whose = piece.partition("@")
+            if f"@{whose}".lower() == name:
+                cuts.append((start + 2 * utf16(command), end))
+                named = True
+            elif not raw[:start].strip(b"\0 \n"):
+                others = True
+    return _Words(_without(raw, cuts), named, others)
+
+
+def _without(raw: bytes, cuts: Sequence[tuple[int, int]]) -> str:
+    at, kept = 0, ""
+    for start, end in cuts:
+        before = raw[at:start].decode("utf-16-le", "replace")
+        kept, at = kept + before, max(at, end)
+        if kept.endswith(" ") and raw[at : at + 2] == b" \0":
+            kept = kept[:-1]
+    kept += raw[at:].decode("utf-16-le", "replace")
+    return kept.replace("\0", "").strip()
+
+
+def _said_richly(text: str, me: Me) -> _Words:
+    if not me.username:
+        return _Words(text.strip())
+    rest, count = re.subn(rf"(?<!\w)@{re.escape(me.username)}\b ?", "", text, flags=re.IGNORECASE)
+    return _Words(rest.replace("\0", "").strip(), count > 0)
+
+
+def _forwarded(message: shapes.Message, text: str) -> str:
+    """Forwarded words with whose they are, so that they are not taken for the sender's own (nor for a command)."""
+    origin = message.forward_origin
+    if origin is None:
+        return text
+    head = f"Forwarded from {origin.name}:" if origin.name else "Forwarded:"
+    return f"{head}\n{text}".strip()
+
+
+def _replied_to(message: shapes.Message) -> shapes.Message | None:
+    """The message this one replies to. In a topic, everything replies to the topic's first message: that is no
+    reply."""
+    reply = message.reply_to_message
+    if reply is None or reply.forum_topic_created is not None:
+        return None
+    if message.is_topic_message and reply.message_id == message.message_thread_id:
+        return None
+    return reply
+
+
+def _quoted(message: shapes.Message, reply: shapes.Message | None, me: Me) -> str:
+    if message.quote is not None:
+        return message.quote.text.strip()
+    if reply is None:
+        return ""
+    text = _forwarded(reply, _words(reply, me).text)
+    if _is_me(reply.from_user, me) and len(text) > _OWN_QUOTE:
+        return text[:_OWN_QUOTE] + "…"
+    return text
+
+
+# ── attachments ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _attachments(message: shapes.Message) -> Iterator[Attachment]:
+    yield from _pictures(message)
+    if message.rich_message is not None:
+        for sizes in rich.photos(message.rich_message):
+            yield from _largest(_sizes(sizes))
+    for name, kind in _FILES:
+        file = getattr(message, name)
+        if file is None:
+            continue
+        found = _KINDS.get((file.mime_type or "").partition("/")[0], kind) if name == "document" else kind
+        if found is not Kind.IMAGE:
+            yield Attachment(found, file.file_id, file.mime_type or "", file.file_size, file.file_name or name)
+        return
+    for name in _OTHERS:
+        if getattr(message, name) is not None:
+            yield Attachment(Kind.FILE, "", name=name)
+            return
+
+
+def _pictures(message: shapes.Message | shapes.ExternalReply) -> Iterator[Attachment]:
+    """A photo, or a picture that was sent as a file."""
+    yield from _largest(message.photo)
+    if isinstance(message, shapes.Message):
+        if message.live_photo is not None and not message.photo:
+            yield from _largest(message.live_photo.photo)
+        if message.animation is not None:
+            return
+    file = message.document
+    if file is not None and (file.mime_type or "").startswith("image/"):
+        yield Attachment(Kind.IMAGE, file.file_id, file.mime_type or "", file.file_size, file.file_name or "")
+
+
+def _largest(sizes: Sequence[shapes.Photo] | None) -> Iterator[Attachment]:
+    if sizes:
+        best = max(sizes, key=lambda size: size.width * size.height)
+        yield Attachment(Kind.IMAGE, best.file_id, "image/jpeg", best.file_size)
+
+
+def _sizes(raw: Sequence[object]) -> list[shapes.Photo]:
+    try:
+        return [shapes.Photo.model_validate(size) for size in raw]
+    except ValidationError:
+        return []  # its words are worth more than a picture of unknown shape
+
+
+def _quoted_pictures(message: shapes.Message, reply: shapes.Message | None) -> Iterator[Attachment]:
+    for source in (reply, message.external_reply):
+        if source is not None:
+            yield from _pictures(source)
+
+
+# ── other events ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _press(query: shapes.CallbackQuery, key: str, me: Me, now: int) -> Press | None:
+    if query.message is None:
+        return None
+    chat = query.message.chat
+    return Press(
+        key=key,
+        chat=_place(query.message, me),
+        author=_person(query.from_user),
+        action=query.data or "",
+        at=now,
+        post=str(query.message.message_id),
+        group=chat.id < 0,
+    )
+
+
+def _membership(change: shapes.MemberUpdate, key: str, me: Me) -> Membership | None:
+    """Only what changes whether we are there: a promotion lets us into nothing."""
+    present = change.new_chat_member.present
+    if present == change.old_chat_member.present:
+        return None
+    chat = chat_of(me, change.chat.id)
+    author = _person(change.from_user)
+    return Membership(key, chat, present, change.date * 1000, author, change.chat.title or "")

@@ -1,0 +1,26 @@
+"""What a chat and the whole bot may take, as data (Bots FAQ: "My bot is hitting limits"; tdlib/td#2592: sends and edits
+share one budget)."""
+
+from __future__ import annotations
+
+from adapters.telegram.render import SIZE, measure
+from bot.types import Bucket, Call, Chat, Limits
+
+__all__ = ["LIMITS"]
+
+STATUS_EVERY = 4.0  # seconds; a chat action lasts five (Bot API: sendChatAction)
+
+
+def _buckets(chat: Chat, call: Call) -> tuple[Bucket, ...]:
+    """A chat's topics share its budget; a status doesn't count as a message."""
+    prefix = f"{chat.platform}:{chat.account}"
+    everything = Bucket(f"{prefix}:all", 1 / 30, burst=2, count=30, window=1.0, reserve=2)
+    if call is Call.STATUS:
+        return (everything,)
+    name = f"{prefix}:room:{chat.id}"
+    if chat.id.startswith("-"):  # groups have negative ids
+        return Bucket(name, 3.1, count=20, window=60.0, reserve=2), everything
+    return Bucket(name, 1.1, burst=3), everything
+
+
+LIMITS = Limits(size=SIZE, measure=measure, buckets=_buckets, frame=0.0, status_every=STATUS_EVERY)

@@ -1,0 +1,136 @@
+"""Updates by getUpdates: a batch is stored before the next call tells the platform so (Bot API: getUpdates, offset)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from aiogram.exceptions import AiogramError, TelegramConflictError, TelegramRetryAfter
+from aiogram.methods import DeleteWebhook, GetUpdates
+
+from adapters.telegram.errors import hide, is_rejected_token
+from adapters.telegram.settings import TelegramSettings
+from adapters.telegram.wire import Wire
+from bot.errors import SettingError, StoreError
+from bot.types import Clock
+
+__all__ = ["ALLOWED", "Backoff", "Polling", "rejected"]
+
+log = logging.getLogger(__name__)
+
+ALLOWED = ["message", "edited_message", "callback_query", "my_chat_member", "stopped_message_generation"]
+HOLD = 30  # seconds that the platform keeps a call open while there is nothing to tell
+PROGRESS = 75.0  # seconds after which a call that brings nothing is given up, whatever the connection says
+_SLOWEST = 60.0  # seconds between two tries
+_SAY_AGAIN = 300.0  # seconds
+
+T = TypeVar("T")
+Take = Callable[[Sequence[object]], Awaitable[None]]
+
+
+def rejected() -> SettingError:
+    return SettingError(
+        "TELEGRAM_BOT_TOKEN", "is rejected by the platform. Copy it again from @BotFather (/mybots, API Token)."
+    )
+
+
+class Backoff:
+    """Longer and longer pauses, never the same for two bots; and words for the log that don't repeat themselves."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tries = 0
+        self._said: dict[str, float] = {}
+
+    async def pause(self, least: float = 0.0) -> None:
+        longest = min(_SLOWEST, 2.0**self._tries)
+        self._tries += 1
+        await self._clock.sleep(max(least, longest * random.uniform(0.5, 1.0)))
+
+    def worked(self) -> None:
+        if self._tries:
+            log.info("updates come in again")
+        self._tries = 0
+        self._said.clear()
+
+    def say(self, what: str) -> None:
+        now = self._clock.monotonic()
+        if now - self._said.get(what, -_SAY_AGAIN) >= _SAY_AGAIN:
+            self._said[what] = now
+            log.warning("%s", what)
+
+
+class Polling:
+    def __init__(self, wire: Wire, settings: TelegramSettings, clock: Clock, take: Take) -> None:
+        self._wire = wire
+        self._settings = settings
+        self._clock = clock
+        self._take = take
+        self._backoff = Backoff(clock)
+        self._offset: int | None = None
+        self._webhook = True  # may be set; while it is, nothing is to be had here
+
+    async def run(self) -> None:
+        """For ever. SettingError if the token is rejected."""
+        while True:
+            try:
+                batch = await self._fetch()
+                await self._take(batch)
+            except AiogramError as error:
+                await self._failed(error)
+            except TimeoutError:
+                self._backoff.say(f"no answer to getUpdates in {PROGRESS:.0f} s; the connection is made anew")
+                await self._backoff.pause()
+            except StoreError as error:
+                # the offset stays: the same updates come again
+                self._backoff.say(f"updates can't be stored and will be fetched again: {error.detail or error}")
+                await self._backoff.pause()
+            else:
+                self._offset = _after(batch)
+                self._backoff.worked()
+
+    async def _fetch(self) -> list[Any]:
+        if self._webhook:
+            await self._wire.call(DeleteWebhook(drop_pending_updates=False))
+            self._webhook = False
+        call = GetUpdates(offset=self._offset, limit=100, timeout=HOLD, allowed_updates=ALLOWED)
+        batch = await _within(self._clock, PROGRESS, self._wire.call(call, seconds=PROGRESS))
+        return batch if isinstance(batch, list) else []
+
+    async def _failed(self, error: AiogramError) -> None:
+        least = 0.0
+        if is_rejected_token(error):
+            raise rejected() from None
+        if isinstance(error, TelegramConflictError):
+            self._webhook = "webhook" in error.message.lower()
+            words = "another program fetches this bot's updates too. Stop it, or give it a bot of its own"
+            self._backoff.say("a webhook is set, and is removed" if self._webhook else words)
+        else:
+            least = float(error.retry_after) if isinstance(error, TelegramRetryAfter) else 0.0
+            words = hide(str(getattr(error, "message", error)), self._wire.token)
+            self._backoff.say(f"no updates from {self._settings.telegram_api_url}: {words[:200]}")
+        await self._backoff.pause(least)
+
+
+def _after(batch: Sequence[Any]) -> int | None:
+    """What to ask for next. After an empty answer everything is confirmed, and nothing needs to be said: ids may start
+    anew, lower, after a quiet week (Bot API: Update, update_id)."""
+    ids = [raw["update_id"] for raw in batch if isinstance(raw, dict) and isinstance(raw.get("update_id"), int)]
+    return max(ids) + 1 if ids else None
+
+
+async def _within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """TimeoutError if the work is not done in time; it is given up then."""
+    task, alarm = asyncio.create_task(work), asyncio.create_task(clock.sleep(seconds))
+    try:
+        await asyncio.wait((task, alarm), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise TimeoutError
+    finally:
+        for each in (task, alarm):
+            each.cancel()
+        await asyncio.gather(task, alarm, return_exceptions=True)

@@ -1,0 +1,209 @@
+"""Updates to the core: read, put together with what belongs to them, stored, acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+from adapters.telegram import menus
+from adapters.telegram.inbound import LONG, Me, UnknownShape, parse, read
+from bot.errors import StoreError
+from bot.markdown import utf16
+from bot.types import Ack, Clock, Inbound, IncomingMessage, Intake, Moved, Press, Reader
+
+__all__ = ["Parts", "Receiver", "Unread"]
+
+log = logging.getLogger(__name__)
+
+TOGETHER = 3_000  # ms between what one person sends in one go; the platform tells whole seconds
+MOST_UNREAD = 5_000_000  # bytes
+_REMEMBERED = 1_000
+_AT_ONCE = 8  # chats whose events are being stored
+
+Answer = Callable[[str, Ack], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    raw: Mapping[str, Any]
+    inbound: Inbound
+    album: str = ""
+    forwarded: bool = False
+    query: str = ""  # a button's, to be answered
+
+
+@dataclass(slots=True)
+class Parts:
+    """Groups only name the bot once: the other pictures of an album, forwards, and the rest of a text that was cut are
+    meant for it too. What comes before its album's caption is held back until that tells."""
+
+    _last: OrderedDict[tuple[str, str], tuple[IncomingMessage, str]] = field(default_factory=OrderedDict)
+    _held: OrderedDict[tuple[str, str], dict[str, IncomingMessage]] = field(default_factory=OrderedDict)
+
+    def join(self, message: IncomingMessage, album: str, forwarded: bool) -> Iterator[IncomingMessage]:
+        """The message as it is meant, after those that it makes meant for us."""
+        if not message.group:
+            yield message
+            return
+        speaker, place = (message.chat.key, message.author.id), (message.chat.key, album)
+        if not message.addressed and self._belongs(message, album, forwarded):
+            message = replace(message, addressed=True)
+        if message.addressed:
+            _remember(self._last, speaker, (message, album))
+            if album:
+                yield from (replace(held, addressed=True) for held in self._held.pop(place, {}).values())
+        elif album:
+            held = self._held.get(place, {})
+            _remember(self._held, place, {**held, message.key: message})
+        yield message
+
+    def _belongs(self, message: IncomingMessage, album: str, forwarded: bool) -> bool:
+        before, its_album = self._last.get((message.chat.key, message.author.id), (None, ""))
+        if before is None:
+            return False
+        if album and album == its_album:
+            return True
+        return message.at - before.at <= TOGETHER and (forwarded or utf16(before.text) >= LONG)
+
+
+def _remember(memory: OrderedDict[Any, Any], key: object, value: object) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    while len(memory) > _REMEMBERED:
+        memory.popitem(last=False)
+
+
+class Unread:
+    """Updates that can't be read, kept as they came, one JSON per line, for somebody to look at."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def keep(self, raw: object) -> None:
+        try:
+            await asyncio.to_thread(self._write, json.dumps(raw, ensure_ascii=False))
+        except OSError as error:
+            log.warning("an unread update can't be kept: %s", error.strerror)
+
+    def _write(self, line: str) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists() and self.path.stat().st_size > MOST_UNREAD:
+            self.path.replace(self.path.with_suffix(".old"))
+        with self.path.open("a", encoding="utf-8", errors="replace") as file:
+            file.write(line + "\n")
+
+
+@dataclass(slots=True)
+class Receiver:
+    """`answer` tells the platform what came of a pressed button; it is not waited for. `heard` is told of moves."""
+
+    me: Me
+    intake: Intake
+    reader: Reader
+    clock: Clock
+    unread: Unread
+    answer: Answer
+    heard: Callable[[Moved], None]
+    _parts: Parts = field(default_factory=Parts)
+    _lines: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    _answering: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def take(self, batch: Sequence[object]) -> None:
+        """Store a batch: what happened in one chat in order, chats side by side. StoreError: not all of it is stored,
+        and it must come again."""
+        events = [event for raw in batch if (event := await self._read(raw)) is not None]
+        lines: dict[str, list[_Event]] = {}
+        moves = any(isinstance(event.inbound, Moved) for event in events)  # from one chat to another
+        for event in events:
+            lines.setdefault("" if moves else event.inbound.chat.room.key, []).append(event)
+        done = await asyncio.gather(*(self._line(key, line) for key, line in lines.items()), return_exceptions=True)
+        for error in done:
+            if error is not None:
+                raise error
+
+    async def _line(self, key: str, events: Sequence[_Event]) -> None:
+        lock = self._lines.setdefault(key, asyncio.Lock())
+        async with lock, self._room:
+            for event, following in zip_longest(events, events[1:]):
+                await self._accept(event, following)
+
+    async def close(self) -> None:
+        """Give up what is not answered yet."""
+        for task in self._answering:
+            task.cancel()
+        await asyncio.gather(*self._answering, return_exceptions=True)
+
+    async def _read(self, raw: object) -> _Event | None:
+        """None for what is not for us, or can't be read: that is kept and skipped, so that it holds nothing up."""
+        try:
+            if not isinstance(raw, Mapping):
+                raise UnknownShape("not an object")
+            update = parse(raw)
+            inbound = read(update, self.me, self.clock.now())
+        except UnknownShape as error:
+            log.error("an update of unknown shape is skipped (%s), and kept in %s", error, self.unread.path)
+            await self.unread.keep(raw)
+            return None
+        if inbound is None:
+            if update.callback_query is not None:
+                self._tell(update.callback_query.id, Ack())
+            return None
+        message, query = update.message, update.callback_query
+        album = (message.media_group_id if message else None) or ""
+        forwarded = message is not None and message.forward_origin is not None
+        return _Event(raw, inbound, album, forwarded, query.id if query else "")
+
+    async def _accept(self, event: _Event, following: _Event | None) -> None:
+        ack = Ack()
+        try:
+            for inbound in await self._prepared(event, following):
+                ack = await self.intake.accept(inbound)
+        except StoreError:
+            raise
+        except Exception:
+            # whatever it is, it would be the same again, and everything behind it would wait for ever
+            log.exception("an update is skipped, and kept in %s", self.unread.path)
+            await self.unread.keep(event.raw)
+        if event.query:
+            self._tell(event.query, ack)
+
+    async def _prepared(self, event: _Event, following: _Event | None) -> Sequence[Inbound]:
+        inbound = event.inbound
+        match inbound:
+            case IncomingMessage():
+                if following is not None and _comments_on(inbound, following):
+                    inbound = replace(inbound, more=True)
+                return list(self._parts.join(inbound, event.album, event.forwarded))
+            case Press():
+                return [replace(inbound, action=await menus.action(inbound.action, self.reader))]
+            case Moved():
+                self.heard(inbound)
+        return [inbound]
+
+    def _tell(self, query: str, ack: Ack) -> None:
+        async def tell() -> None:
+            await self.answer(query, ack)
+
+        task = asyncio.create_task(tell())
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+
+def _comments_on(message: IncomingMessage, following: _Event) -> bool:
+    """Who forwards with a comment sends the comment first, and nothing in it tells that there is more."""
+    other = following.inbound
+    return (
+        following.forwarded
+        and isinstance(other, IncomingMessage)
+        and (other.chat, other.author.id) == (message.chat, message.author.id)
+        and other.at - message.at <= TOGETHER
+    )

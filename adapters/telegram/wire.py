@@ -1,0 +1,111 @@
+"""Calls of the Bot API, over aiogram's session: results stay raw JSON, and a connection is let go when nobody needs it
+any more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import Any
+
+from aiogram import Bot
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.exceptions import TelegramNetworkError
+from aiogram.methods import GetFile, Response, TelegramMethod
+from aiohttp import ClientError, ClientResponse, ClientTimeout
+
+from adapters.telegram.errors import hide
+from adapters.telegram.settings import TelegramSettings
+from bot.errors import SettingError
+
+__all__ = ["Wire"]
+
+_CALL = 30.0  # seconds
+_CONNECT = 10.0
+_SILENT = 30.0  # seconds without a byte, while a file comes
+
+
+class _Session(AiohttpSession):
+    """aiogram checks a result's whole shape, and that of a list as one: a new kind of block would make a call that was
+    made look failed, and one update hold up all others. So results are handed out as they came."""
+
+    def check_response(self, bot: Bot, method: TelegramMethod[Any], status_code: int, content: str) -> Response[Any]:
+        try:
+            answer = json.loads(content)
+            result = answer.pop("result", None)
+        except (ValueError, AttributeError, TypeError):
+            return super().check_response(bot, method, status_code, content)  # raises its own error
+        response: Response[Any] = super().check_response(bot, method, status_code, json.dumps(answer))
+        response.result = result
+        return response
+
+    async def close(self) -> None:
+        if self._session is not None and not self._session.closed:
+            await self._session.close()  # aiogram's own then waits for another quarter of a second
+
+
+class Wire:
+    """`kept` keeps connections open while its block runs; outside of it, each is closed after its call: nobody tells
+    an adapter that there will be no more."""
+
+    def __init__(self, settings: TelegramSettings, seconds: float = _CALL) -> None:
+        self.token = settings.token
+        self._seconds = seconds
+        server = TelegramAPIServer.from_base(settings.telegram_api_url)
+        self._session, self._proxy_errors = _session(server, settings.proxy)
+        self._bot = Bot(self.token, session=self._session)
+        self._errors: tuple[type[Exception], ...] = (ClientError, TimeoutError, *self._proxy_errors)
+        self._users = 0
+
+    @property
+    def bot_id(self) -> str:
+        return str(self._bot.id)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                await self._session.close()
+
+    async def call(self, method: TelegramMethod[Any], seconds: float | None = None) -> Any:
+        """The result, as JSON. AiogramError, see `errors.translate`. Given up after `seconds`."""
+        limit: Any = ClientTimeout(total=seconds or self._seconds, sock_connect=_CONNECT)
+        async with self.kept():
+            try:
+                return await self._session(self._bot, method, timeout=limit)
+            except self._proxy_errors as error:
+                raise self._failed(method, error) from None
+
+    @asynccontextmanager
+    async def download(self, path: str) -> AsyncIterator[ClientResponse]:
+        """A file on its way. TelegramNetworkError, also while it is read."""
+        url = self._session.api.file_url(self.token, path)
+        timeout = ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_SILENT)
+        async with self.kept():
+            session = await self._session.create_session()
+            try:
+                async with session.get(url, timeout=timeout) as response:
+                    yield response
+            except self._errors as error:
+                raise self._failed(GetFile(file_id=""), error) from None  # the cause has the address
+
+    def _failed(self, method: TelegramMethod[Any], error: Exception) -> TelegramNetworkError:
+        return TelegramNetworkError(method, hide(f"{type(error).__name__}: {error}", self.token))
+
+
+def _session(server: TelegramAPIServer, proxy: str) -> tuple[_Session, tuple[type[Exception], ...]]:
+    """The session, and what it may raise beside aiogram's errors."""
+    if not proxy:
+        return _Session(api=server), ()
+    try:
+        library = import_module("aiohttp_socks")
+    except ImportError as error:
+        raise SettingError("TELEGRAM_PROXY", "needs a library: pip install aiohttp-socks") from error
+    errors = (library.ProxyError, library.ProxyConnectionError, library.ProxyTimeoutError)
+    return _Session(api=server, proxy=proxy), errors

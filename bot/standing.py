@@ -1,0 +1,140 @@
+"""What stands in a chat of one turn's pieces, as far as anybody knows; kept in the store for the next process."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bot.errors import StoreError, Superseded
+from bot.types import Clock, Piece, PostId, Store, Turn
+
+__all__ = ["Shown", "Standing", "insist"]
+
+log = logging.getLogger(__name__)
+
+STORE_PAUSE = 2.0  # seconds before a store in trouble is asked again
+
+
+@dataclass(slots=True)
+class Shown:
+    """What stands (or may stand) in the chat for one piece."""
+
+    post: PostId | None = None
+    piece: Piece | None = None  # the last version put in this process
+    digest: str = ""  # of its finished version, as stored; '' while it looks unfinished
+    unsure: bool = False  # intended, outcome unknown
+    repeats: int = 0
+    kept: bool = False  # the platform would not delete it
+
+
+class Standing:
+    """The pieces by index. What is written must be known, or it would be posted once more: a store in trouble is asked
+    again until it takes it."""
+
+    def __init__(self, turn: Turn, store: Store, clock: Clock) -> None:
+        self._turn = turn
+        self._store = store
+        self._clock = clock
+        self._shown = {
+            posted.index: Shown(posted.post, None, posted.digest, unsure=posted.post is None, repeats=posted.repeats)
+            for posted in turn.posts
+        }
+
+    def get(self, index: int) -> Shown | None:
+        return self._shown.get(index)
+
+    @property
+    def highest(self) -> int:
+        """-1 if there is nothing."""
+        return max(self._shown, default=-1)
+
+    @property
+    def repeated(self) -> set[int]:
+        return {index for index, shown in self._shown.items() if shown.repeats}
+
+    def is_last(self, index: int) -> bool:
+        """Does no message stand below this one?"""
+        return not any(other > index and shown.post is not None for other, shown in self._shown.items())
+
+    def shows(self, index: int, piece: Piece) -> bool:
+        """Does the piece stand there just so?"""
+        shown = self._shown.get(index)
+        if shown is None or shown.post is None:
+            return False
+        if shown.piece is None:
+            return not piece.growing and shown.digest == _digest(piece)
+        return _looks(shown.piece) == _looks(piece)
+
+    def reads_on(self, index: int, piece: Piece) -> bool:
+        """Does a message stand there that is this answer's, or at least unfinished? One that an older answer has left
+        finished would be read as this one's rest."""
+        shown = self._shown.get(index)
+        if shown is None or shown.post is None:
+            return False
+        return shown.piece is not None or shown.digest in ("", _digest(piece))
+
+    async def intend(self, index: int) -> Shown:
+        """Before a new message is sent."""
+        shown = self._shown.setdefault(index, Shown())
+        await self._write(lambda: self._store.intend(self._turn, index))
+        shown.unsure = True
+        return shown
+
+    async def repeat(self, index: int, shown: Shown) -> None:
+        """A message of unknown outcome was sent again."""
+        shown.repeats += 1
+        await self._write(lambda: self._store.intend(self._turn, index, repeat=True))
+
+    async def outdate(self, index: int, shown: Shown) -> None:
+        """Before a message is changed: from now on nobody may take it for granted that it shows its final version."""
+        if shown.digest and shown.post is not None:
+            await self._write_post(index, shown, shown.post, "")
+
+    async def found(self, index: int, shown: Shown, post: PostId) -> None:
+        """A message that was intended is there."""
+        shown.unsure = False
+        await self._write_post(index, shown, post, shown.digest)
+
+    async def stands(self, index: int, shown: Shown, post: PostId, piece: Piece) -> None:
+        """The platform has taken it."""
+        new = shown.post != post
+        digest = "" if piece.growing else _digest(piece)
+        shown.piece, shown.unsure = piece, False
+        if new or digest != shown.digest:
+            await self._write_post(index, shown, post, digest)
+
+    async def forget(self, index: int) -> None:
+        """It is deleted."""
+        await self._write(lambda: self._store.dropped(self._turn, index))
+        self._shown.pop(index, None)
+
+    async def _write_post(self, index: int, shown: Shown, post: PostId, digest: str) -> None:
+        shown.post, shown.digest = post, digest
+        await self._write(lambda: self._store.posted(self._turn, index, post, digest))
+
+    async def _write(self, write: Callable[[], Awaitable[None]]) -> None:
+        await insist(write, self._clock)
+
+
+async def insist(write: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    """Write what must not be lost: while the store is in trouble, again and again. Raises Superseded."""
+    while True:
+        try:
+            await write()
+            return
+        except Superseded:
+            raise
+        except StoreError as error:
+            log.error("this can't be recorded, and will be tried again: %s (%s)", error, error.detail)
+            await clock.sleep(STORE_PAUSE)
+
+
+def _looks(piece: Piece) -> tuple[object, ...]:
+    """Equal for pieces that look the same."""
+    return (piece.blocks, piece.menu, piece.files, piece.notes, piece.growing)
+
+
+def _digest(piece: Piece) -> str:
+    return hashlib.sha256(repr(_looks(piece)).encode()).hexdigest()[:32]

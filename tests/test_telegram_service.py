@@ -1,0 +1,211 @@
+"""A real `magpie run` process in Telegram, over the wire: whole, once, in the right place, in both transport modes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from bot.chat_api.sandbox import sandbox
+from bot.serving import serving
+from tests.fakes.service import Service
+from tests.fakes.telegram import FakeTelegram, Room
+from tests.fakes.telegram.server import TOKEN
+
+LIMIT = 4096
+SECONDS = 40.0
+
+
+@dataclass
+class Bot:
+    tg: FakeTelegram
+    service: Service
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self.service.start)
+
+    def texts(self, room: Room) -> list[str]:
+        return [shown.text for shown in self.tg.shown(room)]
+
+    def settled(self, room: Room) -> bool:
+        """Something stands there, and no Stop button any more."""
+        shown = self.tg.shown(room)
+        return bool(shown) and not any("Stop" in str(each.keyboard) for each in shown)
+
+    async def answered(self, room: Room, count: int = 1) -> list[str]:
+        """Until `count` messages stand in the room, all of them finished."""
+        await self.tg.until(lambda: len(self.tg.shown(room)) >= count and self.settled(room), SECONDS)
+        await asyncio.sleep(0.3)  # a second answer to the same question would come now
+        return self.texts(room)
+
+
+def environment(tg: FakeTelegram, gateway: str, **more: str) -> dict[str, str]:
+    return {
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "TELEGRAM_API_URL": tg.url,
+        "CHAT_API_URL": f"{gateway}/v1",
+        "CHAT_API_KEY": "sk-sandbox",
+        "ACCESS": "open",
+    } | more
+
+
+@contextlib.asynccontextmanager
+async def running(directory: Path, rate: float = 400.0, **more: str) -> AsyncIterator[Bot]:
+    async with FakeTelegram() as tg, serving(sandbox(key="sk-sandbox", rate=rate)) as gateway:
+        service = Service(directory, "run", environment=environment(tg, gateway, **more))
+        bot = Bot(tg, service)
+        try:
+            await bot.start()
+            yield bot
+        finally:
+            await asyncio.to_thread(service.close)
+        assert TOKEN.partition(":")[2] not in service.log
+        assert "Traceback" not in service.log
+
+
+def colour(name: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (320, 200), name).save(out, "JPEG")
+    return out.getvalue()
+
+
+async def test_private_chat_from_the_first_word_to_the_settings(tmp_path: Path) -> None:
+    async with running(tmp_path) as bot:
+        room = bot.tg.private("Ann")
+        room.write("你好")
+        (text,) = await bot.answered(room)
+        assert "沙箱" in text
+        room.write("/set temperature 0.7")
+        assert "0.7" in (await bot.answered(room, 2))[1]
+        room.write("/translate English")
+        await bot.answered(room, 3)
+        room.write("早上好")
+        assert "Good morning" in (await bot.answered(room, 4))[3]
+        room.write("/translate off")
+        await bot.answered(room, 5)
+        room.photo(colour("red"), "What is this?")
+        assert "red" in (await bot.answered(room, 6))[5]
+        assert bot.tg.floods == 0
+        assert await asyncio.to_thread(bot.service.stop) == 0
+
+
+async def test_a_long_answer_with_fences_is_whole_and_fits(tmp_path: Path) -> None:
+    async with running(tmp_path, rate=2000) as bot:
+        room = bot.tg.private("Ann")
+        room.write("Write a long answer with 9000 characters")
+        await bot.tg.until(lambda: any("That was all" in text for text in bot.texts(room)), SECONDS)
+        texts = await bot.answered(room)
+        assert len(texts) >= 3
+        assert all(len(text.encode("utf-16-le")) // 2 <= LIMIT for text in texts)
+        numbers = [int(word[:-1]) for word in " ".join(texts).split() if word[:-1].isdigit() and word.endswith(".")]
+        assert numbers == list(range(1, len(numbers) + 1)), "a paragraph is missing, doubled or out of order"
+        assert bot.tg.floods == 0
+
+
+async def test_groups_topics_replies_and_albums(tmp_path: Path) -> None:
+    async with running(tmp_path) as bot:
+        ann, ben = bot.tg.person("Ann"), bot.tg.person("Ben")
+        group = bot.tg.group(ann, ben)
+        group.write("just between us", ann)
+        asked = group.write(f"@{bot.tg.bot.username} hello", ann)
+        (text,) = await bot.answered(group)
+        shown = bot.tg.shown(group)[0]
+        assert shown.reply_to == asked.id
+        group.write("and now?", ben, reply_to=bot.tg.shown(group)[0].id)
+        assert len(await bot.answered(group, 2)) == 2
+        forum = bot.tg.supergroup(ann, ben, forum=True)
+        topic = forum.topic("Travel", ann)
+        forum.write(f"@{bot.tg.bot.username} hello from here", ann, thread=topic)
+        await bot.tg.until(lambda: bot.tg.shown(forum, topic) and bot.settled(forum), SECONDS)
+        room = bot.tg.private("Cid")
+        room.album([colour("red"), colour("blue")], "What are these?")
+        texts = await bot.answered(room)
+        assert len(texts) == 1, "an album is one question"
+        assert "between us" not in " ".join(texts) + text
+
+
+async def test_stop_ends_the_answer_where_it_is(tmp_path: Path) -> None:
+    async with running(tmp_path, rate=20) as bot:
+        room = bot.tg.private("Ann")
+        room.write("Write a long answer with 3000 characters")
+        await bot.tg.until(lambda: "Stop" in str([each.keyboard for each in bot.tg.shown(room)]), SECONDS)
+        room.press(bot.tg.shown(room)[0].id, "Stop")
+        (text,) = await bot.answered(room)
+        assert "Stopped." in text
+        assert "Retry" in str(bot.tg.shown(room)[0].keyboard)
+
+
+async def test_a_kill_in_mid_answer_leaves_one_whole_answer(tmp_path: Path) -> None:
+    async with running(tmp_path, rate=60) as bot:
+        room = bot.tg.private("Ann")
+        room.write("Show me a table and some code in Markdown")
+        await bot.tg.until(lambda: bot.texts(room), SECONDS)
+        await asyncio.to_thread(bot.service.kill)
+        await bot.start()
+        await bot.tg.until(lambda: bot.settled(room), SECONDS)
+        (text,) = await bot.answered(room)
+        assert text.endswith("not from a real model.")
+
+
+async def test_a_question_asked_while_it_was_down_is_answered(tmp_path: Path) -> None:
+    async with running(tmp_path) as bot:
+        await asyncio.to_thread(bot.service.kill)
+        room = bot.tg.private("Ann")
+        room.write("hello?")
+        await bot.start()
+        assert len(await bot.answered(room)) == 1
+
+
+async def test_webhook_mode_and_back_to_polling_lose_nothing(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    pushed = {"TELEGRAM_MODE": "webhook", "TELEGRAM_WEBHOOK_SECRET": "a-long-random-word", "HTTP_PORT": str(port)}
+    async with running(tmp_path, **pushed, PUBLIC_URL=f"http://127.0.0.1:{port}") as bot:
+        room = bot.tg.private("Ann")
+        await bot.tg.until(lambda: bot.tg.webhook.url, SECONDS)
+        room.write("hello")
+        assert len(await bot.answered(room)) == 1
+        assert await asyncio.to_thread(bot.service.stop) == 0
+        room.write("and while it was down?")
+        bot.service.environment["TELEGRAM_MODE"] = "polling"
+        await bot.start()
+        assert len(await bot.answered(room, 2)) == 2
+
+
+async def test_the_first_start_makes_its_owner_admin_by_a_code(tmp_path: Path) -> None:
+    async with running(tmp_path, ACCESS="allowlist") as bot:
+        (line,) = [line for line in bot.service.lines if "/claim" in line]
+        code = line.split("/claim ")[1].split()[0]
+        stranger = bot.tg.private("Mallory")
+        stranger.write("hello")
+        (told,) = await bot.answered(stranger)
+        assert str(stranger.id) in told
+        room = bot.tg.private("Ann")
+        room.write(f"/claim {code}")
+        await bot.answered(room)
+        room.write("hello")
+        assert "sandbox" in (await bot.answered(room, 2))[1]
+        stranger.write("hello again")
+        room.write(f"/allow {stranger.id}")
+        await bot.answered(room, 3)
+        stranger.write("hello at last")
+        assert len(await bot.answered(stranger, 2)) == 2
+
+
+async def test_a_wrong_token_is_one_line(tmp_path: Path) -> None:
+    async with FakeTelegram() as tg:
+        wrong = "999999:" + "x" * 30
+        service = Service(tmp_path, "run", environment=environment(tg, "http://127.0.0.1:9", TELEGRAM_BOT_TOKEN=wrong))
+        with contextlib.suppress(AssertionError):  # it may end before it is ready
+            await asyncio.to_thread(service.start)
+        assert await asyncio.to_thread(service.wait) == 2
+        assert "TELEGRAM_BOT_TOKEN" in service.lines[-1]
+        assert "Traceback" not in service.log
+        assert wrong not in service.log
