@@ -45,6 +45,7 @@ LONG = 4_000  # characters: a message this long may be one of several that a cli
 QUIET = 1.0  # seconds without a further part before such a message is answered
 DAY = 86_400_000  # ms
 WAITING = 5  # messages of one person in one chat that may wait
+PARTS = 20  # and as many if they come as parts of something: an album has up to ten
 
 
 class CoreIntake:
@@ -90,7 +91,7 @@ class CoreIntake:
 
     async def _question(self, message: IncomingMessage) -> Ack:
         wait = QUIET if message.more or len(message.text) >= LONG else 0.0
-        accepted = await self._store.accept(message, wait=wait, limit=WAITING)
+        accepted = await self._store.accept(message, wait=wait, limit=PARTS if message.more else WAITING)
         if not accepted.full:
             return Ack(accepted.turn)
         words = Text("{count} of your messages are waiting for an answer already. Please wait for it first.")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from bot.types import Chat, Edited, Membership, Moved, Press
+import io
+
+from PIL import Image
+
+from bot.types import Chat, Edited, ImagePart, Membership, Moved, Press
 from tests.fakes.core import Core
 from tests.fakes.model import FakeModel, words
 from tests.fakes.platform import ANN, CHAT, FakePlatform
@@ -76,6 +80,17 @@ async def test_a_sixth_waiting_message_is_told_so(core: Core, platform: FakePlat
     await core.quiet()
     assert "more 5" not in str(model.asked[-1].messages[-1].content)
     assert "more 4" in str(model.asked[-1].messages[-1].content)
+
+
+async def test_an_album_of_ten_is_one_question(core: Core, platform: FakePlatform, model: FakeModel) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30), "teal").save(out, "PNG")
+    for number in range(10):
+        platform.files[f"photo{number}"] = out.getvalue()
+        await core.say(platform.says("" if number else "what are these?", files=[f"photo{number}"], more=True))
+    await core.quiet()
+    assert len(model.asked) == 1
+    assert len([part for part in model.asked[0].messages[-1].content if isinstance(part, ImagePart)]) == 10
 
 
 async def test_a_press_on_a_menu_changes_that_message(core: Core, platform: FakePlatform) -> None:

@@ -6,14 +6,18 @@ import asyncio
 import contextlib
 import io
 import socket
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from bot.chat_api.sandbox import sandbox
 from bot.serving import serving
+from bot.types import AsgiApp
+from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
 from tests.fakes.service import Service
 from tests.fakes.telegram import FakeTelegram, Room
 from tests.fakes.telegram.server import TOKEN
@@ -106,6 +110,75 @@ async def test_a_long_answer_with_fences_is_whole_and_fits(tmp_path: Path) -> No
         numbers = [int(word[:-1]) for word in " ".join(texts).split() if word[:-1].isdigit() and word.endswith(".")]
         assert numbers == list(range(1, len(numbers) + 1)), "a paragraph is missing, doubled or out of order"
         assert bot.tg.floods == 0
+
+
+async def test_fences_across_the_cuts_stay_code(tmp_path: Path) -> None:
+    lines = [f"value_{number:03} = compute({number})  # a comment of some length" for number in range(200)]
+    text = "\n".join(["Here it is:", "", "```python", *lines, "```", "", "**That** was it."])
+    assert len(text) > 9000
+    chunks = [chunk(text[at : at + 40]) for at in range(0, len(text), 40)]
+    async with FakeGateway(Reply([sse(*chunks, chunk("", "stop"))])) as gateway, FakeTelegram() as tg:
+        service = Service(tmp_path, "run", environment=environment(tg, gateway.url.removesuffix("/v1")))
+        bot = Bot(tg, service)
+        try:
+            await bot.start()
+            room = tg.private("Ann")
+            room.write("Show me the values")
+            await tg.until(lambda: any("That was it." in shown for shown in bot.texts(room)), SECONDS)
+            texts = await bot.answered(room)
+        finally:
+            await asyncio.to_thread(service.close)
+    seen = [line for shown in texts for line in shown.splitlines() if line.startswith("value_")]
+    assert seen == lines
+    assert len(texts) >= 3
+    fences = [[each for each in shown.entities if each["type"] == "pre"] for shown in tg.shown(room)]
+    assert all(any(fence["language"] == "python" for fence in found) for found in fences)
+    assert len([request for request in gateway.requests if request.method == "POST"]) == 1
+
+
+async def test_fifty_private_chats_at_once(tmp_path: Path) -> None:
+    """300 tokens at 50 a second each: every answer whole, no flood limit provoked, none later than the pace allows."""
+    text = " ".join(f"word{number:03}" for number in range(300))
+    async with FakeTelegram() as tg, serving(_speaking(text, 50.0)) as gateway:
+        service = Service(tmp_path, "run", environment=environment(tg, gateway))
+        bot = Bot(tg, service)
+        try:
+            await bot.start()
+            rooms = [tg.private(f"Person{number}") for number in range(50)]
+            began = time.monotonic()
+            for room in rooms:
+                room.write("Say the words")
+            await tg.until(lambda: all(bot.texts(room) == [text] and bot.settled(room) for room in rooms), 60)
+            took = time.monotonic() - began
+        finally:
+            await asyncio.to_thread(service.close)
+    sends = [call for call in tg.calls if call.method in ("sendMessage", "editMessageText")]
+    least = max(6.0, len(rooms) * 2 / 30)  # the answers' own time; a first and a last call each at 30 a second
+    print(f"50 chats: {took:.1f} s, the pace allows {least:.1f} s; {len(sends)} calls, {tg.floods} floods")
+    assert tg.floods == 0
+    assert all(len(tg.shown(room)) == 1 for room in rooms)
+    assert took < least + 15, "a busy machine may take a while, but not so long"
+
+
+def _speaking(text: str, rate: float) -> AsgiApp:
+    """A gateway that says `text`, word by word, `rate` words a second."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        kind = b"text/event-stream" if scope["method"] == "POST" else b"application/json"
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+        if scope["method"] != "POST":
+            await send({"type": "http.response.body", "body": b'{"data":[]}'})
+            return
+        began, words = time.monotonic(), text.split(" ")
+        for number, word in enumerate(words):
+            await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+            piece = sse(chunk(word if number == 0 else f" {word}"), done=False)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": sse(chunk("", "stop"))})
+
+    return app
 
 
 async def test_groups_topics_replies_and_albums(tmp_path: Path) -> None:
