@@ -119,7 +119,7 @@ $(RUN): $(DEV)
 endif
 
 $(RUN): $(MADE) pyproject.toml requirements.lock
-	@if [ $(DEV) -nt pyproject.toml ] && [ $(DEV) -nt requirements.lock ] && [ $(DEV) -nt $(MADE) ]; then :; else \
+	@if [ -e $(DEV) ] && ! [ pyproject.toml -nt $(DEV) ] && ! [ requirements.lock -nt $(DEV) ] && ! [ $(MADE) -nt $(DEV) ]; then :; else \
 	  $(call install,.,magpie); fi
 	@touch $@
 

@@ -218,7 +218,7 @@ async def test_a_kill_in_mid_answer_leaves_one_whole_answer(tmp_path: Path) -> N
     async with running(tmp_path, rate=60) as bot:
         room = bot.tg.private("Ann")
         room.write("Show me a table and some code in Markdown")
-        await bot.tg.until(lambda: bot.texts(room), SECONDS)
+        await bot.tg.until(lambda: bot.tg.called("editMessageText"), SECONDS)  # its id is stored by then
         await asyncio.to_thread(bot.service.kill)
         await bot.start()
         await bot.tg.until(lambda: bot.settled(room), SECONDS)
