@@ -20,10 +20,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.errors import AdapterError, Gone, Refused, RetryLater, Superseded, Unknown
+from bot.errors import AdapterError, Gone, Refused, RetryLater, StoreError, Superseded, Unknown
 from bot.gate import Gate
 from bot.pieces import Draft, Phrases
-from bot.standing import Shown, Standing
+from bot.standing import STORE_PAUSE, Shown, Standing
 from bot.types import (
     Adapter,
     Answer,
@@ -225,10 +225,15 @@ class Delivery:
         except Unknown as unknown:
             await self._outcome_unknown(step, unknown)
         except Gone:
-            if not self._taken_away(step):
+            if step.piece is None or not self._standing.taken_away(step.index):
                 raise
         except Refused as refused:
             await self._refused(step, refused)
+        except Superseded:
+            raise
+        except StoreError as error:
+            log.error("turn %d can't go on: %s (%s)", self.turn.id, error, error.detail)
+            await self.clock.sleep(STORE_PAUSE)
         else:
             self._troubles = 0
 
@@ -240,7 +245,7 @@ class Delivery:
                 await self._delete(step.index, shown)
             await self._standing.forget(step.index)
         elif shown is not None and shown.post is not None:
-            await self._standing.outdate(step.index, shown)
+            await self._standing.doubt(step.index, shown, step.piece)
             post = await self.adapter.put(self.turn.chat, step.piece, shown.post)
             await self._stands(step.index, shown, post, step.piece)
         else:
@@ -285,6 +290,7 @@ class Delivery:
         if post is None and shown.unsure and self.adapter.features.find:
             post = await self._find(index)
         if post is not None:
+            await self._standing.doubt(index, shown, None)
             await self.adapter.put(self.turn.chat, self._draft.emptied(index) if shown.kept else None, post)
 
     async def _find(self, index: int) -> PostId | None:
@@ -318,31 +324,12 @@ class Delivery:
         so."""
         log.warning("turn %d: refused by the platform: %s", self.turn.id, refused.detail or refused)
         if step.piece is None:
-            await self._undeletable(step.index)
+            await self._standing.undeletable(step.index)
         elif step.call is not Call.FINAL:
             self._troubles += 1
             await self._pause(step, min(60.0, FIRST_SECONDS * 2 ** (self._troubles - 1)))
         elif not self._draft.plainer(step.index):
             raise refused
-
-    async def _undeletable(self, index: int) -> None:
-        """Some platforms delete no old messages: what is left of an older answer is emptied instead, if it can be."""
-        shown = self._standing.get(index)
-        if shown is None or shown.kept:
-            await self._standing.forget(index)
-        else:
-            shown.kept = True
-
-    def _taken_away(self, step: _Step) -> bool:
-        """Is only a message from earlier gone, the lowest? Then it can stand anew; if the chat is gone, posting will
-        tell."""
-        shown = self._standing.get(step.index)
-        if step.piece is None or shown is None or shown.post is None or shown.piece is not None:
-            return False
-        if not self._standing.is_last(step.index):
-            return False
-        shown.post, shown.digest = None, ""
-        return True
 
     async def _pause(self, step: _Step, seconds: float) -> None:
         """Before the same is tried again. The end of the answer cuts a pause in its growth short."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from bot.errors import StoreError, Superseded
 from bot.types import Clock, Piece, PostId, Store, Turn
 
-__all__ = ["Shown", "Standing", "insist"]
+__all__ = ["STORE_PAUSE", "Shown", "Standing", "insist"]
 
 log = logging.getLogger(__name__)
 
+UNKNOWN = "?"  # a digest: nobody knows what it shows
 STORE_PAUSE = 2.0  # seconds before a store in trouble is asked again
 
 
@@ -23,20 +24,22 @@ class Shown:
 
     post: PostId | None = None
     piece: Piece | None = None  # the last version put in this process
-    digest: str = ""  # of its finished version, as stored; '' while it looks unfinished
+    digest: str = ""  # of its finished version, as stored; '' only while it surely looks unfinished
     unsure: bool = False  # intended, outcome unknown
     repeats: int = 0
     kept: bool = False  # the platform would not delete it
 
 
 class Standing:
-    """The pieces by index. What is written must be known, or it would be posted once more: a store in trouble is asked
-    again until it takes it."""
+    """The pieces by index. What a call did must be known, or it would be done once more: a store in trouble is asked
+    again until it takes that. What is written before a call raises StoreError: a call that was let through must not go
+    out late."""
 
     def __init__(self, turn: Turn, store: Store, clock: Clock) -> None:
         self._turn = turn
         self._store = store
         self._clock = clock
+        self._twice: set[int] = set()  # deleted ones that may have left a copy
         self._shown = {
             posted.index: Shown(posted.post, None, posted.digest, unsure=posted.post is None, repeats=posted.repeats)
             for posted in turn.posts
@@ -52,11 +55,7 @@ class Standing:
 
     @property
     def repeated(self) -> set[int]:
-        return {index for index, shown in self._shown.items() if shown.repeats}
-
-    def is_last(self, index: int) -> bool:
-        """Does no message stand below this one?"""
-        return not any(other > index and shown.post is not None for other, shown in self._shown.items())
+        return self._twice | {index for index, shown in self._shown.items() if shown.repeats}
 
     def shows(self, index: int, piece: Piece) -> bool:
         """Does the piece stand there just so?"""
@@ -78,7 +77,7 @@ class Standing:
     async def intend(self, index: int) -> Shown:
         """Before a new message is sent."""
         shown = self._shown.setdefault(index, Shown())
-        await self._write(lambda: self._store.intend(self._turn, index))
+        await self._store.intend(self._turn, index)
         shown.unsure = True
         return shown
 
@@ -87,15 +86,17 @@ class Standing:
         shown.repeats += 1
         await self._write(lambda: self._store.intend(self._turn, index, repeat=True))
 
-    async def outdate(self, index: int, shown: Shown) -> None:
-        """Before a message is changed: from now on nobody may take it for granted that it shows its final version."""
-        if shown.digest and shown.post is not None:
-            await self._write_post(index, shown, shown.post, "")
+    async def doubt(self, index: int, shown: Shown, piece: Piece | None) -> None:
+        """Before a message is changed (or deleted): until that is known to be done, it may look finished or not."""
+        unfinished = piece is not None and piece.growing and not shown.digest
+        if shown.post is not None and shown.digest != UNKNOWN and not unfinished:
+            await self._store.posted(self._turn, index, shown.post, UNKNOWN)
+            shown.digest = UNKNOWN
 
     async def found(self, index: int, shown: Shown, post: PostId) -> None:
         """A message that was intended is there."""
         shown.unsure = False
-        await self._write_post(index, shown, post, shown.digest)
+        await self._write_post(index, shown, post, UNKNOWN)
 
     async def stands(self, index: int, shown: Shown, post: PostId, piece: Piece) -> None:
         """The platform has taken it."""
@@ -107,8 +108,28 @@ class Standing:
 
     async def forget(self, index: int) -> None:
         """It is deleted."""
+        self._twice |= {index} & self.repeated
         await self._write(lambda: self._store.dropped(self._turn, index))
         self._shown.pop(index, None)
+
+    async def undeletable(self, index: int) -> None:
+        """Some platforms delete no old messages: what is left of an older answer is emptied instead, if it can be."""
+        shown = self._shown.get(index)
+        if shown is None or shown.kept:
+            await self.forget(index)
+        else:
+            shown.kept = True
+
+    def taken_away(self, index: int) -> bool:
+        """Is only a message from earlier gone, with none below it? Then it can stand anew; if the chat is gone, posting
+        will tell."""
+        shown = self._shown.get(index)
+        if shown is None or shown.post is None or shown.piece is not None:
+            return False
+        if any(other > index and below.post is not None for other, below in self._shown.items()):
+            return False
+        shown.post, shown.digest = None, ""
+        return True
 
     async def _write_post(self, index: int, shown: Shown, post: PostId, digest: str) -> None:
         shown.post, shown.digest = post, digest
