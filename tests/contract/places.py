@@ -1,0 +1,147 @@
+"""Each adapter between the real core and its platform, for the suite that runs over all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import html
+import re
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+
+from adapters.telegram.adapter import TelegramAdapter
+from adapters.telegram.settings import TelegramSettings
+from adapters.web.adapter import WebAdapter
+from adapters.web.settings import WebSettings
+from bot.access import Access
+from bot.chat_api.catalogue import Catalogue
+from bot.chat_api.tokens import Calibration
+from bot.clock import SystemClock
+from bot.commands import Commands, GatewayFacts, listing
+from bot.dispatcher import Dispatcher
+from bot.gate import Gate
+from bot.intake import CoreIntake
+from bot.media import MediaStore
+from bot.planning import Options, Planner
+from bot.turns import Turns
+from bot.types import Adapter, Chat, ChatSettings, Reader, Surroundings
+from storage import open_store
+from tests.fakes.model import FakeModel
+from tests.fakes.telegram import FakeTelegram, Limits
+
+BASE = "http://127.0.0.1:8080"
+ID = "contract-chat-0001"
+
+
+class Place(Protocol):
+    """What an adapter's entry in the suite must be able to do: a person who writes, presses, and sees."""
+
+    adapter: Adapter
+    chat: Chat
+
+    async def says(self, text: str) -> None: ...
+    async def presses(self, label: str) -> None: ...
+    async def sees(self) -> list[str]:
+        """The bot's messages, as text, in order; what looks unfinished ends in "…"."""
+
+
+class WebPlace:
+    def __init__(self, folder: Path, around: Surroundings) -> None:
+        self.adapter = WebAdapter(WebSettings(data_dir=folder), around)
+        self.chat = Chat("web", "local", ID)
+        transport = httpx.ASGITransport(self.adapter.http["/"])  # type: ignore[arg-type]  # our own name for an app
+        self._http = httpx.AsyncClient(transport=transport, base_url=BASE, headers={"Origin": BASE})
+        self._number = 0
+
+    async def says(self, text: str) -> None:
+        self._number += 1
+        body = {"id": f"message-{self._number:04}", "text": text}
+        (await self._http.post(f"/api/chats/{ID}/messages", json=body)).raise_for_status()
+
+    async def presses(self, label: str) -> None:
+        buttons = [(turn, piece) for turn in await self._turns() for piece in turn["pieces"]]
+        for _, piece in buttons:
+            for choice in (choice for row in piece["menu"] for choice in row):
+                if choice["label"] == label:
+                    self._number += 1
+                    body = {"id": f"press-{self._number:04}", "action": choice["action"], "post": piece["key"]}
+                    (await self._http.post(f"/api/chats/{ID}/press", json=body)).raise_for_status()
+                    return
+        raise AssertionError(f"no button {label!r} on {buttons}")
+
+    async def sees(self) -> list[str]:
+        return [self._text(piece) for turn in await self._turns() for piece in turn["pieces"]]
+
+    async def _turns(self) -> list[dict[str, Any]]:
+        return list((await self._http.get(f"/api/chats/{ID}")).json().get("turns", []))
+
+    def _text(self, piece: dict[str, Any]) -> str:
+        lines = [html.unescape(re.sub(r"<[^>]+>", " ", block)) for block in piece["blocks"]]
+        notes = [note["text"] for note in piece["notes"] if note["kind"] != "cost"]
+        return " ".join([*lines, *notes, *(["…"] if piece["growing"] else [])]).strip()
+
+
+class TelegramPlace:
+    def __init__(self, tg: FakeTelegram, folder: Path, around: Surroundings) -> None:
+        values: dict[str, Any] = {"telegram_bot_token": tg.token, "telegram_api_url": tg.url, "data_dir": folder}
+        self.adapter = TelegramAdapter(TelegramSettings(**values), around)
+        self._tg, self._room = tg, tg.private("Ann")
+        self.chat = Chat("telegram", self.adapter.account.id, str(self._room.id))
+
+    async def says(self, text: str) -> None:
+        self._room.write(text)
+
+    async def presses(self, label: str) -> None:
+        post = next(shown for shown in self._tg.shown(self._room) if label in str(shown.keyboard))
+        self._room.press(post.id, label)
+
+    async def sees(self) -> list[str]:
+        return [shown.text for shown in self._tg.shown(self._room)]
+
+
+@contextlib.asynccontextmanager
+async def house(folder: Path, model: FakeModel, make: Callable[[Surroundings], Place]) -> AsyncIterator[Place]:
+    """The real core on a store in memory, with the adapter that `make` builds."""
+    clock = SystemClock()
+    store = await open_store("sqlite://", owner="contract", clock=clock)
+    reader: Reader = store
+    place = make(Surroundings(reader, Catalogue().all, clock, "fake", {"model": "qwen-plus"}, listing))
+    options = Options(ChatSettings("qwen-plus"), "qwen-vl-plus", "qwen-vl-max", "qwen-mt-turbo")
+    calibration, access = Calibration(), Access(store, everyone=True)
+    planner = Planner(store, model, MediaStore(folder / "media", clock), clock, options, calibration)
+    adapters = {place.adapter.account.platform: place.adapter}
+    dispatcher = Dispatcher(store, model, adapters, planner, Gate(clock), clock, calibration)
+    turns = Turns(store, dispatcher.run, clock)
+    commands = Commands(store, Catalogue(), options.defaults, GatewayFacts("fake"), access=access)
+    intake = CoreIntake(store, commands, turns, clock, access)
+    tasks = [asyncio.create_task(turns.run()), asyncio.create_task(place.adapter.run(intake))]
+    await asyncio.sleep(0)
+    try:
+        yield place
+    finally:
+        await turns.drain(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def web(folder: Path, model: FakeModel) -> AsyncIterator[Place]:
+    async with house(folder, model, lambda around: WebPlace(folder, around)) as place:
+        yield place
+
+
+@contextlib.asynccontextmanager
+async def telegram(folder: Path, model: FakeModel) -> AsyncIterator[Place]:
+    async with (
+        FakeTelegram(limits=Limits(on=False)) as tg,
+        house(folder, model, lambda around: TelegramPlace(tg, folder, around)) as place,
+    ):
+        yield place
+
+
+PLACES = {"web": web, "telegram": telegram}

@@ -1,0 +1,118 @@
+"""What every adapter promises, tried on each of them with the real core behind it: one suite, one descriptor each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from adapters import ADAPTERS
+from bot.clock import SystemClock
+from bot.errors import Broken
+from bot.markdown import parse
+from bot.types import Account, Features, Piece
+from tests.contract.places import PLACES, Place
+from tests.fakes.model import FakeModel, Script
+
+TEXT = "This is an answer of some words, whole and in order."
+
+
+@pytest.fixture
+def model() -> FakeModel:
+    return FakeModel(SystemClock(), [Script([f"{word} " for word in TEXT.split()[:-1]] + ["order."], 0.02)])
+
+
+@pytest.fixture(params=sorted(PLACES))
+async def place(request: pytest.FixtureRequest, tmp_path: Path, model: FakeModel) -> AsyncIterator[Place]:
+    async with PLACES[request.param](tmp_path, model) as opened:
+        yield opened
+
+
+async def until(place: Place, wanted: Callable[[list[str]], object], seconds: float = 20.0) -> list[str]:
+    end = time.monotonic() + seconds
+    while not wanted(seen := await place.sees()):
+        assert time.monotonic() < end, f"still seen: {seen}"
+        await asyncio.sleep(0.02)
+    return seen
+
+
+def words(seen: list[str]) -> list[str]:
+    return " ".join(seen).split()
+
+
+def test_every_adapter_is_in_this_suite() -> None:
+    assert set(PLACES) == set(ADAPTERS)
+
+
+async def test_what_is_data_is_there(place: Place) -> None:
+    assert isinstance(place.adapter.account, Account)
+    assert isinstance(place.adapter.features, Features)
+    assert place.adapter.account.platform == place.chat.platform
+    assert place.adapter.limits.size > 1000
+
+
+async def test_a_question_gets_its_answer_whole_and_once(place: Place, model: FakeModel) -> None:
+    await place.says("hi")
+    await until(place, lambda seen: words(seen) == TEXT.split())
+    await asyncio.sleep(0.3)  # a second answer would come now
+    assert words(await place.sees()) == TEXT.split()
+    assert len(model.asked) == 1
+
+
+async def test_an_answer_that_grows_looks_unfinished(place: Place, model: FakeModel) -> None:
+    model.scripts = [Script([f"{word} " for word in (TEXT * 3).split()], 0.1)]
+    await place.says("hi")
+    seen = await until(place, lambda seen: any("answer" in text for text in seen))
+    assert "…" in seen[-1]
+    await until(place, lambda seen: seen and "…" not in seen[-1])
+
+
+async def test_a_part_says_so_and_retry_puts_the_whole_in_its_place(place: Place, model: FakeModel) -> None:
+    model.scripts = [Script(["Half of an answer, then"], error=Broken()), *model.scripts]
+    await place.says("hi")
+    (part,) = await until(place, lambda seen: "This is a part" in " ".join(seen))
+    assert part.startswith("Half of an answer, then")
+    await place.presses("Retry")
+    await until(place, lambda seen: words(seen) == TEXT.split())
+
+
+async def test_a_long_answer_is_whole_and_in_order(place: Place, model: FakeModel) -> None:
+    long = [f"word{number}" for number in range(1500)]
+    model.scripts = [Script([" ".join(long)])]
+    await place.says("hi")
+    seen = await until(place, lambda seen: long[-1] in " ".join(seen) and "…" not in " ".join(seen))
+    assert words(seen) == long
+
+
+async def test_a_command_is_answered(place: Place, model: FakeModel) -> None:
+    await place.says("/set temperature 0.7")
+    await until(place, lambda seen: "0.7" in " ".join(seen))
+    assert model.asked == []
+
+
+async def test_posting_changing_and_deleting_can_be_done_twice(place: Place) -> None:
+    piece = Piece("900.0", parse("first"))
+    post = await place.adapter.put(place.chat, piece)
+    assert await place.adapter.put(place.chat, piece, post) == post
+    post = await place.adapter.put(place.chat, Piece("900.0", parse("second")), post)
+    await place.adapter.put(place.chat, None, post)
+    await place.adapter.put(place.chat, None, post)
+
+
+async def test_a_message_of_the_greatest_size_fits(place: Place) -> None:
+    limits = place.adapter.limits
+    blocks = parse("汉" * min(limits.size, 20_000))
+    assert limits.measure(blocks) <= limits.size
+    await place.adapter.put(place.chat, Piece("901.0", blocks))
+
+
+async def test_what_a_model_writes_stays_text(place: Place, model: FakeModel) -> None:
+    hostile = '<script>alert(1)</script> <b onclick="x">bold</b> [press](javascript:alert(2)) @everyone'
+    model.scripts = [Script([hostile])]
+    await place.says("hi")
+    (seen,) = await until(place, lambda seen: "everyone" in " ".join(seen))
+    for sign in ("<script>alert(1)</script>", '<b onclick="x">bold</b>', "press"):
+        assert sign in seen
