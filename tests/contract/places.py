@@ -67,7 +67,7 @@ class WebPlace:
             for choice in (choice for row in piece["menu"] for choice in row):
                 if choice["label"] == label:
                     self._number += 1
-                    body = {"id": f"press-{self._number:04}", "action": choice["action"], "post": piece["key"]}
+                    body = {"id": f"press-{self._number:04}", "action": choice["action"], "post": piece["post"]}
                     (await self._http.post(f"/api/chats/{ID}/press", json=body)).raise_for_status()
                     return
         raise AssertionError(f"no button {label!r} on {buttons}")
