@@ -282,12 +282,12 @@ def test_a_reader_who_scrolled_up_is_left_alone(page: Page) -> None:
     until(page, "document.getElementById('scroll').scrollTop > 60")
     assert page.evaluate("document.querySelector('.growing') !== null")
     page.mouse.move(600, 200)
-    page.mouse.wheel(0, -2000)
+    page.mouse.wheel(0, -200_000)
     until(page, "document.getElementById('scroll').scrollTop === 0")
     length = len(page.inner_text(".prose"))
     until(page, f"document.querySelector('.prose').textContent.length > {length + 60}")
     assert page.evaluate("document.getElementById('scroll').scrollTop") == 0
-    page.mouse.wheel(0, 20000)
+    page.mouse.wheel(0, 200_000)
     at_end = """() => {
         const { scrollHeight, clientHeight, scrollTop } = document.getElementById("scroll");
         return scrollHeight - clientHeight - scrollTop < 3;

@@ -376,8 +376,12 @@ def labelled(pieces: Sequence[Piece]) -> bool:
     return any(note.kind in LABELS for note in pieces[-1].notes) if pieces else False
 
 
-def unheard(schedule: Schedule) -> bool:
-    return any(fault.kind == "lost" for fault in schedule.faults)
+def may_stray(play: Play) -> bool:
+    """A copy whose arrival nobody heard of stays as it is, on a platform that can't be read; and so does what can
+    neither be deleted nor changed, on any."""
+    kinds = [fault.kind for fault in play.schedule.faults]
+    unheard = len(play.births) > 1 or "lost" in kinds
+    return (unheard and not play.schedule.readable) or kinds.count("refused") > 1
 
 
 def keys(turn: Turn) -> list[str]:
@@ -408,8 +412,7 @@ def check_end(play: Play, turn: Turn) -> None:
     mine = {post: piece for post, (_, piece) in standing.items() if piece.key in keys(turn)}
     strays = [post for post, piece in mine.items() if post not in known and condensed([piece]) != EMPTIED]
     kinds = {fault.kind for fault in play.schedule.faults}
-    cut_off = len(play.births) > 1 or unheard(play.schedule)
-    assert not strays or (cut_off and not play.schedule.readable), "it stands there twice"
+    assert not strays or may_stray(play), "it stands there twice"
     pieces = of_turn([piece for post, (_, piece) in standing.items() if post in known], turn.id)
     unknown = sum(fault.kind in ("unknown", "lost") for fault in play.schedule.faults)
     if turn.outcome is Outcome.GONE:
@@ -453,8 +456,7 @@ def check(play: Play) -> None:
     questions = [turn for turn in play.turns if turn.kind is TurnKind.QUESTION]
     once = len(play.births) == 1 and not any(fault.kind == "later" for fault in play.schedule.faults)
     strict = once or play.schedule.retries == 0  # what may stand twice is forgotten with a message that is deleted
-    # a copy whose arrival was never told to us stays as it is, also when the answer is asked again
-    strays = not play.schedule.readable and play.schedule.retries and (len(play.births) > 1 or unheard(play.schedule))
+    strays = play.schedule.retries > 0 and may_stray(play)
     for turn in questions:
         for frame in [] if strays else play.platform.frames:
             check_frame(list(frame.values()), turn.id, play.texts, strict=strict)
