@@ -218,7 +218,7 @@ def _open(kind: str, data: bytes) -> ImageFile:
     if kind == "HEIC":
         from pillow_heif.as_plugin import HeifImageFile  # large, and rarely needed
 
-        heic: ImageFile = HeifImageFile(file)  # type: ignore[no-untyped-call]
+        heic: ImageFile = HeifImageFile(file)  # type: ignore[no-untyped-call]  # it brings no types
         return heic
     return _FORMATS[kind](file)
 
@@ -262,7 +262,7 @@ def _grey(image: Image.Image) -> Image.Image:
     """Values of more than 8 bits, which Pillow would cut off at 255: 16 bits as such, others from least to most."""
     if image.mode not in ("I", "F"):
         image = image.convert("I")
-    low, high = (float(end) for end in image.getextrema()[:2])  # type: ignore[arg-type]
+    low, high = (float(end) for end in image.getextrema()[:2])  # type: ignore[arg-type]  # of one band, they are numbers
     if low >= 0 and high <= 65535:
         low, high = 0.0, 255.0 if high <= 255 else 65535.0
     scale = 255.0 / ((high - low) or 1.0)

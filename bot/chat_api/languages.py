@@ -136,7 +136,7 @@ def _weights(text: str) -> dict[str, float]:
         point = ord(char)
         for first, last, script, weight in _SCRIPTS:
             if first <= point <= last and unicodedata.category(char)[0] in "LM":
-                weights[script] += count * weight  # type: ignore[assignment]
+                weights[script] += count * weight  # type: ignore[assignment]  # a Counter adds floats just as well
     if kana := weights.pop(_KANA, 0):
         japanese = kana >= 0.08 * (kana + weights[_HAN])
         weights["Japanese" if japanese else "Chinese"] += kana + weights.pop(_HAN, 0)
