@@ -25,7 +25,7 @@ demo: $(RUN)
 	@$(VENV)/bin/magpie demo $(ARGS)
 
 test: $(DEV)
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(DEV)
 	$(PY) -m ruff check .

@@ -42,6 +42,7 @@ class Turns:
         self._running: dict[asyncio.Task[None], _Running] = {}
         self._draining = False
         self._called = False  # by another process
+        self._recovery = 0.0  # when to look again for turns of processes that are gone (monotonic seconds)
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -64,11 +65,10 @@ class Turns:
         return len(self._running)
 
     async def run(self) -> None:
-        """Start turns as they become due, until `drain`. First frees what a dead process left."""
+        """Start turns as they become due, until `drain`. Frees what a dead process left, first and every now and
+        then."""
         async with self._store.watch(self._call):
-            freed = await self._store.recover()
-            if freed:
-                log.info("taking up %d turns that an earlier process left", freed)
+            await self._recover()
             while not self._draining:
                 self._news.clear()
                 await self._wait(await self._start_due())
@@ -90,6 +90,8 @@ class Turns:
     async def _start_due(self) -> float:
         """Start all that is due. Returns the seconds until something else may be."""
         try:
+            if self._clock.monotonic() >= self._recovery:
+                await self._recover()
             if self._called:
                 self._called = False
                 await self._look_for_stops()
@@ -103,6 +105,12 @@ class Turns:
             log.error("the store can't be asked for work: %s (%s)", error, error.detail)
             return _TROUBLE
         return _POLL if due is None else min(_POLL, max(0.0, (due - self._clock.now()) / 1000))
+
+    async def _recover(self) -> None:
+        self._recovery = self._clock.monotonic() + _POLL
+        freed = await self._store.recover()
+        if freed:
+            log.info("taking up %d turns that an earlier process left", freed)
 
     async def _look_for_stops(self) -> None:
         for running in list(self._running.values()):

@@ -837,7 +837,12 @@ class TestTogether:
         await shared_ground.clock.advance(3)
 
         assert await heir.claim(START) is None
-        assert await heir.recover() == 1
+        for _ in range(200):
+            if await heir.recover() == 1:
+                break
+            await asyncio.sleep(0.05)  # a server may notice a moment late that a session is over
+        else:
+            raise AssertionError("it is still believed to live")
         assert await heir.recover() == 0
         again = await claimed(heir)
         assert (again.id, again.attempt, again.state) == (lost.id, 2, TurnState.RUNNING)
