@@ -45,7 +45,7 @@ from tests.fakes.core import Core, running_core
 from tests.fakes.model import FakeModel, Script, words
 from tests.fakes.platform import ANN, CHAT, FakePlatform, Made, Trouble
 
-EXAMPLES = int(os.environ.get("SCHEDULES", "30"))
+EXAMPLES = int(os.environ.get("SCHEDULES", "20"))
 LABELS = {NoteKind.PART, NoteKind.STOPPED, NoteKind.ERROR}
 WRITES = (
     "begin",
