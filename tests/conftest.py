@@ -9,11 +9,15 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Core, running_core
 from tests.fakes.model import FakeModel
 from tests.fakes.platform import FakePlatform
+
+settings.register_profile("everyday", max_examples=40, deadline=None)  # a busy machine meets no deadline
+settings.load_profile("everyday")
 
 LOOPBACK = ("", "::1", "localhost", "0.0.0.0", "::")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
