@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bot.chat_api.alternation import merged
 from bot.chat_api.parameters import PARAMETERS
+from bot.chat_api.tokens import PER_MESSAGE
 from bot.errors import RequestRefused
 from bot.types import (
     ChatSettings,
@@ -31,7 +32,6 @@ __all__ = ["CEILING", "Scene", "about_video", "budget", "build", "fitting", "tra
 CEILING = 32_000  # tokens of context at most, so that a long conversation doesn't cost more with every question
 _UNKNOWN_CONTEXT = 8_192
 _USUAL_ANSWER = 2_048  # tokens kept free for an answer whose length nobody limits
-_PER_MESSAGE = 5  # tokens a message costs beside its content (facts of the chat format)
 _VIDEO = re.compile(
     r"https?://[^\s<>\"'()，。！？]+\.(?:mp4|mov|mkv|avi|flv|wmv)\b[^\s<>\"'()，。！？]*", re.IGNORECASE
 )
@@ -176,9 +176,9 @@ def _entry(message: Message, scene: Scene, images: Mapping[str, ImagePart]) -> P
 
 def _cost(entry: PromptMessage, estimate: Callable[[str], int]) -> int:
     if isinstance(entry.content, str):
-        return estimate(entry.content) + _PER_MESSAGE
+        return estimate(entry.content) + PER_MESSAGE
     words = sum(estimate(part.text) for part in entry.content if isinstance(part, TextPart))
-    return words + sum(part.tokens for part in entry.content if isinstance(part, ImagePart)) + _PER_MESSAGE
+    return words + sum(part.tokens for part in entry.content if isinstance(part, ImagePart)) + PER_MESSAGE
 
 
 # ── the system prompt ───────────────────────────────────────────────────────────────────────────────────────────────
