@@ -292,6 +292,7 @@ class Turn:
     title: str = ""
     reply_to: PostId | None = None
     stop: bool = False  # somebody asked to stop it
+    base: str = ""  # the part that this answer goes on with
     text: str = ""
     reasoning: str = ""
     notes: tuple[Note, ...] = ()
@@ -736,10 +737,12 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Reopen:
-    """Effect: ask an ended turn's question again; its new answer replaces the old in the same messages."""
+    """Effect: ask an ended turn's question again; its new answer replaces the old in the same messages. `go_on`: the new
+    answer begins with the old one's text."""
 
     chat: Chat
     turn: int
+    go_on: bool = False
 
 
 Effect = Set | Forget | Stop | Reopen

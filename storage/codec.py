@@ -143,6 +143,7 @@ def turn_from(row: Columns, posts: Iterable[Columns]) -> Turn:
         title=row["title"],
         reply_to=row["reply_to"],
         stop=row["stop"],
+        base=row["base"],
         text=row["text"],
         reasoning=row["reasoning"],
         notes=tuple(Note(NoteKind(note["kind"]), note["text"]) for note in row["notes"]),

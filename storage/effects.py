@@ -61,6 +61,7 @@ async def _reopen(tx: Tx, effect: Reopen) -> None:
         "owner": None,
         "not_before": tx.now,  # asked now: old as it may be, it is not stale
         "stop": False,
+        "base": t.text if effect.go_on else "",
         "text": "",
         "reasoning": "",
         "notes": [],

@@ -164,6 +164,7 @@ class TurnRow(Row, table=True):
     notes: Any = _json()
     menu: Any = _json()
     outcome: str | None = _maybe()
+    base: str = _words()
 
 
 class MessageRow(Row, table=True):

@@ -70,6 +70,7 @@ def _turns() -> None:
         _text("notes"),
         _text("menu"),
         _text("outcome", nullable=True),
+        _text("base"),
         sa.ForeignKeyConstraint(["chat"], ["chats.key"]),
         sqlite_autoincrement=True,
     )
