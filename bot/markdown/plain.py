@@ -46,6 +46,8 @@ def _inline(child: Inline) -> str:
             return text
         case tree.Break():
             return "\n"
+        case tree.Footnote(label, defines):
+            return f"[{label}] " if defines else f"[{label}]"
         case tree.Strong(children) | tree.Emphasis(children) | tree.Strike(children):
             return plain_inline(children)
         case tree.Link(url, children):

@@ -15,6 +15,7 @@ __all__ = [
     "Code",
     "Emphasis",
     "Fence",
+    "Footnote",
     "Heading",
     "Inline",
     "Item",
@@ -79,7 +80,15 @@ class Link:
     children: tuple[Inline, ...]
 
 
-Inline = Words | Code | Math | Break | Strong | Emphasis | Strike | Link
+@dataclass(frozen=True, slots=True)
+class Footnote:
+    """A footnote's number: where it is referred to, or (`defines`) in front of what it says."""
+
+    label: str
+    defines: bool = False
+
+
+Inline = Words | Code | Math | Break | Strong | Emphasis | Strike | Link | Footnote
 
 
 @dataclass(frozen=True, slots=True)
