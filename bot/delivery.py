@@ -80,6 +80,7 @@ class Delivery:
     _last_put: float = -1e9
     _not_before: float = -1e9  # no call before, whatever the gate says
     _troubles: int = 0
+    _anew: bool = False  # what stands there is another answer's
 
     def __post_init__(self) -> None:
         self._draft = Draft(self.turn.id, self.turn.reply_to, self.adapter.limits, self.phrases)
@@ -99,6 +100,11 @@ class Delivery:
         if self._begun is None:
             self._begun = self.clock.monotonic()
         self._wake()
+
+    def restart(self, text: str) -> None:
+        """Another answer, `text` so far, takes the place of what was shown: in the same messages, from the first on."""
+        self._anew = True
+        self.grow(text)
 
     @property
     def failed(self) -> bool:
@@ -181,6 +187,10 @@ class Delivery:
     def _wanted(self) -> list[Piece]:
         """What should stand in the chat now, message by message."""
         standing = self._standing
+        if self._anew:  # between two calls: what a call under way shows is the other answer's too
+            self._anew = False
+            self._draft.restart()
+            standing.age()
         return self._draft.pieces(self._text, self._answer, standing.reads_on, standing.repeated, standing.highest)
 
     # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,11 +12,12 @@ from typing import Any
 from bot.chat_api.tokens import Calibration
 from bot.delivery import Delivery
 from bot.errors import AdapterError, Gone, MagpieError, RequestRefused, RetryLater, StoreError, TooLong
-from bot.exchange import Exchange, conclude, expired, prompt_tokens
+from bot.exchange import Exchange, conclude, expired, passing, prompt_tokens
 from bot.gate import Gate
 from bot.locales import say
 from bot.pieces import Phrases
 from bot.planning import Plan, Planner
+from bot.prompt import resumed
 from bot.standing import insist
 from bot.types import (
     Adapter,
@@ -39,6 +40,9 @@ from bot.types import (
 __all__ = ["Dispatcher"]
 
 log = logging.getLogger(__name__)
+
+BREATH = 1.0  # seconds before an answer that broke off is asked for again
+_TEDIOUS = 300.0  # seconds; an answer that took this long to break off is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class Dispatcher:
             answer = expired(turn.id, run.language)
         else:
             run.delivery.start()
+            run.exchange.text = run.exchange.base = resumed(turn.base)
             await self._generate(run)
             answer = conclude(run.exchange, turn.id, run.language)
         # it is paid for: a store in trouble gets it later, rather than the model asked again
@@ -120,19 +125,19 @@ class Dispatcher:
         for last in (False, True):
             try:
                 plan = await self._planner.plan(run.turn, run.settings, run.adapter, run.language, limit)
-                run.exchange.notes = plan.notes
+                run.exchange.notes, run.exchange.resumable = plan.notes, plan.resumable
                 for separator, request in plan.requests:
                     if run.stop.is_set():
                         run.exchange.stopped = True
                         return
-                    await self._ask(run, plan, separator, request)
+                    await self._obtain(run, plan, separator, request)
                     if run.exchange.finish is not Finish.WHOLE:
                         break
                 return
             except StoreError:
                 raise
             except MagpieError as error:
-                if last or run.exchange.text or not self._taught(error, run.settings):
+                if last or not run.exchange.barren or not self._taught(error, run.settings):
                     log.warning("turn %d: %s: %s", run.turn.id, type(error).__name__, error.detail or error)
                     run.exchange.error = error
                     return
@@ -147,6 +152,31 @@ class Dispatcher:
         if isinstance(error, TooLong):
             return error.limit is not None
         return isinstance(error, RequestRefused) and self._model.info(settings.model).image is False
+
+    async def _obtain(self, run: _Run, plan: Plan, separator: str, request: ModelRequest) -> None:
+        """Ask; and once more where the answer broke off, or was empty. What stands in the chat stays there until the
+        new answer has come as far."""
+        exchange, began = run.exchange, self._clock.monotonic()
+        text, reasoning = exchange.text, exchange.reasoning
+        try:
+            await self._ask(run, plan, separator, request)
+            if run.delivery.failed or not exchange.wanting(text + separator):
+                return
+            reason = "an empty answer, or no end"
+        except MagpieError as error:
+            came = (exchange.text, exchange.reasoning) != (text + separator, reasoning)
+            if not came or not passing(error) or self._clock.monotonic() - began > _TEDIOUS:
+                raise
+            reason = f"{type(error).__name__}: {error.detail or error}"
+        log.warning("turn %d: asking again after %s", run.turn.id, reason)
+        exchange.set_back(text, reasoning)
+        try:
+            await self._unless_stopped(run, self._clock.sleep(BREATH))
+            if not exchange.stopped:
+                await self._ask(run, plan, separator, request)
+        finally:
+            if exchange.settle():
+                run.delivery.restart(exchange.text)
 
     async def _ask(self, run: _Run, plan: Plan, separator: str, request: ModelRequest) -> None:
         """One call: its ledger entry is opened before it is made, and closed whatever becomes of it."""
@@ -191,9 +221,17 @@ class Dispatcher:
             async for delta in stream:
                 run.exchange.take(number, delta, self._clock.now())
                 if delta.text:
-                    run.delivery.grow(run.exchange.text)
+                    self._show(run)
                 if run.delivery.failed:
                     return
+
+    def _show(self, run: _Run) -> None:
+        exchange = run.exchange
+        if not exchange.kept:
+            run.delivery.grow(exchange.text)
+        elif len(exchange.text) > len(exchange.kept):
+            exchange.kept = ""
+            run.delivery.restart(exchange.text)
 
     # ── delivering ──────────────────────────────────────────────────────────────────────────────────────────────────
 

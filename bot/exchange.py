@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.chat_api.tokens import estimate
-from bot.errors import Blocked, MagpieError
+from bot.errors import (
+    BadKey,
+    BadParameter,
+    Blocked,
+    GatewayError,
+    MagpieError,
+    NoMoney,
+    TooLong,
+    UnknownModel,
+)
 from bot.locales import say
 from bot.money.price import cost, show
 from bot.types import (
@@ -28,7 +37,7 @@ from bot.types import (
     Usage,
 )
 
-__all__ = ["Exchange", "conclude", "expired", "prompt_tokens"]
+__all__ = ["Exchange", "conclude", "expired", "passing", "prompt_tokens"]
 
 _BROKE_OFF = Text("This is a part: the connection to the model's service broke off.")
 _WHY_PART: Mapping[Finish | None, Text] = {
@@ -41,10 +50,17 @@ _WHY_PART: Mapping[Finish | None, Text] = {
 
 @dataclass(slots=True)
 class Exchange:
-    """Everything that has come so far, over all requests of a plan. `entries`: ledger id -> entry."""
+    """Everything that has come so far, over all requests of a plan. `entries`: ledger id -> entry.
+
+    `text` begins with `base`, the part that this answer goes on with. `kept` is what an earlier try had brought: it
+    stays in the chat until this one has brought more.
+    """
 
     text: str = ""
+    base: str = ""
+    kept: str = ""
     reasoning: str = ""
+    resumable: bool = False  # a part of this answer can be gone on with
     finish: Finish | None = None
     stopped: bool = False
     error: MagpieError | None = None
@@ -79,10 +95,44 @@ class Exchange:
             finish=entry.finish or end,
         )
 
+    @property
+    def barren(self) -> bool:
+        """Nothing has come that could be shown."""
+        return not self.text[len(self.base) :].strip()
+
+    def wanting(self, before: str) -> bool:
+        """Is what was asked for not there, for a reason that may pass? `before`: the text before it was asked for."""
+        if self.stopped:
+            return False
+        broke_off = self.finish in (None, Finish.CUT)
+        return broke_off or (self.finish is Finish.WHOLE and not self.text[len(before) :].strip())
+
+    def set_back(self, before: str, reasoning: str) -> None:
+        """The same will be asked again: keep what this try has brought."""
+        self.kept, self.text, self.reasoning = self.text, before, reasoning
+
+    def settle(self) -> bool:
+        """After another try: the longer of two parts counts, but a proper end before any. True if this try's text is
+        to replace what was kept."""
+        kept, self.kept = self.kept, ""
+        ended = self.finish in (Finish.WHOLE, Finish.LENGTH, Finish.FILTER) and self.error is None
+        if len(self.text) >= len(kept) or (ended and not self.barren):
+            return bool(kept)
+        self.text = kept
+        if self.finish is Finish.WHOLE:
+            self.finish = Finish.CUT
+        return False
+
 
 def prompt_tokens(request: ModelRequest) -> int:
     """Our estimate of a text prompt."""
     return sum(estimate(message.content) for message in request.messages if isinstance(message.content, str))
+
+
+def passing(error: MagpieError) -> bool:
+    """May the same request go well a moment later?"""
+    lasting = BadKey | BadParameter | Blocked | NoMoney | TooLong | UnknownModel
+    return isinstance(error, GatewayError) and not isinstance(error, lasting)
 
 
 def conclude(exchange: Exchange, turn: int, language: str) -> Answer:
@@ -92,13 +142,14 @@ def conclude(exchange: Exchange, turn: int, language: str) -> Answer:
     notes = [Note(NoteKind.MODEL, say(text, language)) for text in exchange.notes]
     if note is not None:
         notes.append(note)
+    go_on = outcome is Outcome.PART and exchange.resumable and not isinstance(exchange.error, Blocked)
     notes += _about_cost(list(exchange.entries.values()), language)
     return Answer(
         exchange.text,
         outcome,
         exchange.reasoning,
         tuple(notes),
-        None if outcome is Outcome.WHOLE else _retry(turn, language),
+        None if outcome is Outcome.WHOLE else _again(turn, language, go_on=go_on),
         exclude=outcome is Outcome.REFUSED or isinstance(exchange.error, Blocked) or not exchange.text.strip(),
     )
 
@@ -108,7 +159,7 @@ def expired(turn: int, language: str) -> Answer:
         "Sorry, I was not running when you asked this, and it is some time ago. Press Retry if it still matters."
     )
     note = Note(NoteKind.ERROR, say(words, language))
-    return Answer("", Outcome.EXPIRED, notes=(note,), menu=_retry(turn, language), exclude=True)
+    return Answer("", Outcome.EXPIRED, notes=(note,), menu=_again(turn, language), exclude=True)
 
 
 def _verdict(exchange: Exchange, language: str) -> tuple[Outcome, Note | None]:
@@ -120,8 +171,11 @@ def _verdict(exchange: Exchange, language: str) -> tuple[Outcome, Note | None]:
         return Outcome.PART, Note(NoteKind.PART, say(words, language))
     if error is not None:
         return Outcome.REFUSED, Note(NoteKind.ERROR, say(error, language))
-    if not exchange.text.strip():
+    if exchange.barren:
         words = Text("The model gave an empty answer. Please try again.")
+        if exchange.text.strip():
+            words = Text("This is a part. {reason}", {"reason": words})
+            return Outcome.PART, Note(NoteKind.PART, say(words, language))
         return Outcome.REFUSED, Note(NoteKind.ERROR, say(words, language))
     if exchange.finish is not Finish.WHOLE:
         return Outcome.PART, Note(NoteKind.PART, say(_WHY_PART[exchange.finish], language))
@@ -144,5 +198,8 @@ def _about_cost(entries: list[LedgerEntry], language: str) -> list[Note]:
     return [Note(NoteKind.COST, say(Text("≈ {cost} · {tokens} tokens · {model}", data), language))]
 
 
-def _retry(turn: int, language: str) -> Menu:
-    return Menu(((Choice(say(Text("Retry"), language), f"/retry {turn}"),),))
+def _again(turn: int, language: str, *, go_on: bool = False) -> Menu:
+    retry = Choice(say(Text("Retry"), language), f"/retry {turn}")
+    if not go_on:
+        return Menu(((retry,),))
+    return Menu(((retry, Choice(say(Text("Continue"), language), f"/continue {turn}")),))

@@ -30,7 +30,12 @@ class Draft:
         self._turn = turn
         self._reply_to = reply_to
         self._phrases = phrases
-        self._segmenter = Segmenter(limits.size, limits.measure)
+        self._limits = limits
+        self.restart()
+
+    def restart(self) -> None:
+        """What comes now is another answer."""
+        self._segmenter = Segmenter(self._limits.size, self._limits.measure)
         self._plainness: dict[int, int] = {}  # of pieces that were refused
         self._documents: list[tuple[Block, ...]] = []
         self._of = (0, False, 0)  # what `_documents` were made of

@@ -11,7 +11,7 @@ from bot.chat_api.tokens import Calibration, estimate
 from bot.errors import AdapterError, MediaError, RequestRefused, StoreError
 from bot.locales import say
 from bot.media import MediaStore
-from bot.prompt import CEILING, Scene, about_video, build, translations, video_link
+from bot.prompt import CEILING, Scene, about_video, build, translations, unfinished, video_link
 from bot.settings import effective
 from bot.types import (
     Adapter,
@@ -58,6 +58,7 @@ class Plan:
     requests: tuple[tuple[str, ModelRequest], ...]
     notes: tuple[Text, ...] = ()
     calibrating: bool = False  # the prompt's size can be compared with the reported one
+    resumable: bool = False  # a part of the answer can be gone on with
 
 
 class Planner:
@@ -87,6 +88,8 @@ class Planner:
         named."""
         question = await self._store.question(turn.id)
         _only_pictures(question)
+        if turn.base and (settings.translation is not None or video_link(question) is not None):
+            raise RequestRefused("This answer can't be continued, only asked for again.")
         if settings.translation is not None:
             return self._translation(settings, question)
         scene = Scene(
@@ -98,6 +101,8 @@ class Planner:
         )
         if (url := video_link(question)) is not None:
             return self._video(settings, scene, question, url)
+        if turn.base:
+            question = [*question, *unfinished(turn, language)]
         return await self._conversation(turn, settings, adapter, scene, question, limit)
 
     async def _conversation(
@@ -120,7 +125,7 @@ class Planner:
 
         request = build(settings, info, scene, question, context, images, count, limit=limit)
         only_text = not images and not request.parameters.get("enable_search")
-        return Plan((("", request),), notes, calibrating=only_text)
+        return Plan((("", request),), notes, calibrating=only_text, resumable=True)
 
     def _factor(self, model: str) -> float:
         return self._calibration.factor(self._model.gateway, model)

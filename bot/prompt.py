@@ -12,6 +12,7 @@ from bot.chat_api.alternation import merged
 from bot.chat_api.parameters import PARAMETERS
 from bot.chat_api.tokens import PER_MESSAGE
 from bot.errors import RequestRefused
+from bot.locales import say
 from bot.types import (
     ChatSettings,
     ImagePart,
@@ -20,14 +21,28 @@ from bot.types import (
     Message,
     ModelInfo,
     ModelRequest,
+    Person,
     PromptMessage,
     Role,
+    Text,
     TextPart,
     Translation,
+    Turn,
     VideoPart,
 )
 
-__all__ = ["CEILING", "Scene", "about_video", "budget", "build", "fitting", "translations", "video_link"]
+__all__ = [
+    "CEILING",
+    "Scene",
+    "about_video",
+    "budget",
+    "build",
+    "fitting",
+    "resumed",
+    "translations",
+    "unfinished",
+    "video_link",
+]
 
 CEILING = 32_000  # tokens of context at most, so that a long conversation doesn't cost more with every question
 _UNKNOWN_CONTEXT = 8_192
@@ -35,6 +50,10 @@ _USUAL_ANSWER = 2_048  # tokens kept free for an answer whose length nobody limi
 _VIDEO = re.compile(
     r"https?://[^\s<>\"'()，。！？]+\.(?:mp4|mov|mkv|avi|flv|wmv)\b[^\s<>\"'()，。！？]*", re.IGNORECASE
 )
+_LAST_WORD = re.compile(
+    r"(?<=\s)[^\s\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]{1,40}\Z"
+)
+_TAIL = 12_000  # characters of a part that its continuation is asked with
 _PICTURE = "[picture]"
 _ATTACHED = {Kind.IMAGE: _PICTURE, Kind.VIDEO: "[video]", Kind.AUDIO: "[audio]", Kind.FILE: "[file]"}
 
@@ -121,6 +140,22 @@ def about_video(
             PromptMessage("user", (VideoPart(url), TextPart(words))),
         ),
         fitting(settings.parameters, info),
+    )
+
+
+def resumed(part: str) -> str:
+    """The text that the rest of a part follows on: without its last word, which may be a half of one. (A model that
+    goes on can't say whether a space comes first. Scripts without spaces need none.)"""
+    return _LAST_WORD.sub("", part) if part.strip() else ""
+
+
+def unfinished(turn: Turn, language: str) -> tuple[Message, Message]:
+    """What is said after the question so that its answer goes on: the end of what there is, and the wish."""
+    said, nobody = resumed(turn.base)[-_TAIL:], Person("")
+    wish = say(Text("Continue your answer exactly where it ends. Repeat nothing, and do not comment on it."), language)
+    return (
+        Message(0, turn.chat, turn.id, Role.ASSISTANT, nobody, said, turn.created),
+        Message(0, turn.chat, turn.id, Role.USER, nobody, wish, turn.created),
     )
 
 

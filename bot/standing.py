@@ -74,6 +74,11 @@ class Standing:
             return False
         return shown.piece is not None or shown.digest in ("", _digest(piece))
 
+    def age(self) -> None:
+        """What stands there was another answer's, as if an earlier process had posted it."""
+        for shown in self._shown.values():
+            shown.piece = None
+
     async def intend(self, index: int) -> Shown:
         """Before a new message is sent."""
         shown = self._shown.setdefault(index, Shown())

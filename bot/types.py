@@ -426,6 +426,26 @@ class BalanceReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Spender:
+    """What one place has spent; `chat` is without its thread, `title` '' where it has none."""
+
+    chat: Chat
+    title: str
+    cost: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Outlay:
+    """What was spent at a gateway in one currency: since the call at `first` (None: there was none), in all, and by
+    those who spent most. `unknown` counts calls whose cost is not known."""
+
+    total: Money
+    first: int | None = None
+    unknown: int = 0
+    most: tuple[Spender, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """One piece of a streamed answer. `text` is always an increment. The last Delta of a stream has `finish`.
 
@@ -620,7 +640,15 @@ class Admins:
     chat: Chat
 
 
-Query = FindPost | Admins
+@dataclass(frozen=True, slots=True)
+class CanPost:
+    """May we post in the chat? Answer: True, or None where that can't be looked up; raises Gone or Refused with the
+    reason why not."""
+
+    chat: Chat
+
+
+Query = FindPost | Admins | CanPost
 
 
 # ── ports ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -678,7 +706,8 @@ class Adapter(Protocol):
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What every adapter is built with, beside its own settings. `models` is what can be chosen; `gateway` whose
-    balance is ours; `defaults` what holds where no settings row says anything, by the rows' names."""
+    balance is ours; `defaults` what holds where no settings row says anything, by the rows' names; `alerts` the id of
+    the chat that a platform of the owner's own shows alerts in."""
 
     reader: Reader
     models: Callable[[], Sequence[ModelInfo]]
@@ -686,6 +715,7 @@ class Surroundings:
     gateway: str = ""
     defaults: Mapping[str, Json] = field(default_factory=dict)
     commands: Callable[[str], Sequence[tuple[str, str]]] | None = None  # language -> (name, what it does)
+    alerts: str = ""
 
 
 class ChatModel(Protocol):
@@ -737,15 +767,26 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Reopen:
-    """Effect: ask an ended turn's question again; its new answer replaces the old in the same messages. `go_on`: the new
-    answer begins with the old one's text."""
+    """Effect: ask an ended turn's question again; its new answer replaces the old in the same messages. `go_on`: the
+    new answer begins with the old one's text."""
 
     chat: Chat
     turn: int
     go_on: bool = False
 
 
-Effect = Set | Forget | Stop | Reopen
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Words of our own for a chat, as Markdown in its language; `title` is given to a chat that has none. As an effect:
+    they are queued."""
+
+    chat: Chat
+    text: str
+    language: str = "en"
+    title: str = ""
+
+
+Effect = Set | Forget | Stop | Reopen | Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -816,6 +857,12 @@ class Reader(Protocol):
     async def balance(self, gateway: str) -> BalanceReading | None:
         """The reading with the newest start."""
 
+    async def outlay(self, gateway: str, currency: str, *, since: int, most: int = 3) -> Outlay:
+        """What was spent since then, and the `most` places that spent most of it."""
+
+    async def alerts(self, gateway: str) -> Mapping[str, int]:
+        """The alerts that have been raised: name -> since when."""
+
     async def learned(self, gateway: str) -> Mapping[str, Json]:
         """What trying has taught about a gateway (`learn`)."""
 
@@ -883,6 +930,10 @@ class Store(Reader, Protocol):
         """A surplus piece is deleted."""
 
     async def reading(self, reading: BalanceReading) -> None: ...
+
+    async def alert(self, gateway: str, name: str, *, raised: bool, notices: Sequence[Notice] = ()) -> bool:
+        """Raise an alert, or lay it, and queue the notices that tell of it, in one transaction. False, and nothing
+        queued, if it was so already."""
 
     async def learn(self, gateway: str, name: str, value: Json) -> None: ...
 

@@ -136,7 +136,7 @@ async def test_what_is_not_whole_says_so_and_offers_retry(
 async def test_retry_puts_the_new_answer_in_the_place_of_the_part(
     core: Core, platform: FakePlatform, model: FakeModel
 ) -> None:
-    model.scripts = [Script(["Half of an answer, then"], error=Broken()), words("A whole answer at last, here.")]
+    model.scripts = [*[Script(["Half of an answer, then"], error=Broken())] * 2, words("A whole answer at last, here.")]
     await core.say(platform.says("hi"))
     await core.quiet()
     (piece,) = platform.shown()

@@ -15,7 +15,7 @@ from bot.commands.help import by_name, help_, start, unknown
 from bot.commands.models import model
 from bot.commands.overview import settings, status, usage
 from bot.commands.parameters import search, set_, system, unset
-from bot.commands.talk import language, new, retry, stop
+from bot.commands.talk import continue_, language, new, retry, stop
 from bot.commands.translation import translate
 from bot.errors import RequestRefused
 from bot.locales import say
@@ -47,6 +47,13 @@ TABLE: tuple[Command, ...] = (
     ),
     Command("stop", stop, Text("Stop the answer that is growing"), Text("[question]"), aliases=("停止",)),
     Command("retry", retry, Text("Ask the last question again"), Text("[question]"), aliases=("重试",)),
+    Command(
+        "continue",
+        continue_,
+        Text("Go on with an answer that is only a part"),
+        Text("[question]"),
+        aliases=("继续",),
+    ),
     Command(
         "translate",
         translate,

@@ -8,9 +8,9 @@ from bot.commands.base import Call
 from bot.commands.wording import code, count
 from bot.errors import RequestRefused
 from bot.locales import LANGUAGES, say
-from bot.types import Choice, Forget, Menu, Reopen, Reply, Stop, Turn, TurnKind, TurnState
+from bot.types import Choice, Forget, Menu, Outcome, Reopen, Reply, Stop, Turn, TurnKind, TurnState
 
-__all__ = ["language", "new", "retry", "stop"]
+__all__ = ["continue_", "language", "new", "retry", "stop"]
 
 _COUNTED = 200  # messages, beyond which they are not counted for a sentence
 _LARGEST = 2**63 - 1  # id that a store can hold
@@ -51,15 +51,27 @@ async def stop(call: Call) -> Reply:
 
 
 async def retry(call: Call) -> Reply:
-    chat = call.context.chat
+    turn = await _answered(call)
+    said = call.say("Asking again. The new answer takes the place of the old one.")
+    return Reply(said, effects=(Reopen(turn.chat, turn.id),))
+
+
+async def continue_(call: Call) -> Reply:
+    turn = await _answered(call)
+    if turn.outcome not in (Outcome.PART, Outcome.STOPPED) or not turn.text.strip():
+        raise RequestRefused("This answer is not a part, so there is nothing to continue. /retry asks again.")
+    return Reply(call.say("Going on where the answer ends."), effects=(Reopen(turn.chat, turn.id, go_on=True),))
+
+
+async def _answered(call: Call) -> Turn:
+    """The question that is meant, which has ended."""
     number = _turn_number(call.words)
-    turn = await _turn(call, number) if number is not None else await call.reader.last_turn(chat)
+    turn = await _turn(call, number) if number is not None else await call.reader.last_turn(call.context.chat)
     if turn is None:
         raise RequestRefused("There is no question yet, so there is nothing to ask again.")
     if turn.state is not TurnState.ENDED:
         raise RequestRefused("This question is still being answered. /stop ends that.")
-    said = call.say("Asking again. The new answer takes the place of the old one.")
-    return Reply(said, effects=(Reopen(chat, turn.id),))
+    return turn
 
 
 def _turn_number(words: str) -> int | None:
