@@ -31,14 +31,18 @@ _Key = tuple[Chat, Call, tuple[str, ...]]
 class _Parking(Level):
     """A bucket's level, and the lines that take from it; some of them are parked here."""
 
-    __slots__ = ("due", "lines", "parked", "urgent")
+    __slots__ = ("due", "lines", "parked", "spared", "urgent")
 
     def __init__(self, bucket: Bucket) -> None:
         super().__init__(bucket)
+        self.spared = ("", -math.inf)  # the narrower bucket that a refusal was put down to, and how long it is silent
         self.parked: list[tuple[_Rank, _Line]] = []  # heap; ranks may be out of date, and then too low
         self.due = math.inf  # the timer in force
         self.lines = 0  # that take from here, parked anywhere
         self.urgent: dict[_Line, None] = {}  # those of them with finals and stops
+
+    def idle(self, now: float) -> bool:
+        return self.spared[1] <= now and super().idle(now)
 
     def admits(self, call: Call, now: float) -> float:
         """When there is room for such a call. Where no token is kept for them, finals and stops that wait elsewhere
@@ -130,10 +134,21 @@ class Gate:
 
     def refused(self, buckets: tuple[Bucket, ...], after: float) -> None:
         """The platform said "not now, again in `after` seconds" (429) to a call that was let through: silence. It had
-        no reason to if the buckets were right, so they also fill more slowly for a while."""
+        no reason to if the buckets were right, so they also fill more slowly for a while.
+
+        Which of them ran out, it doesn't say. The first is the narrowest, and one chat's flood must not silence all
+        chats; but if another one's calls are refused in the meantime, it is what they share."""
         now = self._clock.monotonic()
+        narrow = None
         for level in self._find(buckets):
-            level.refuse(now, after)
+            if narrow is None:
+                narrow = level
+                narrow.refuse(now, after)
+                continue
+            name, until = level.spared
+            if name != narrow.bucket.name and now < until:
+                level.refuse(now, after)
+            level.spared = (narrow.bucket.name, narrow.silent)
 
     def silent(self, buckets: tuple[Bucket, ...]) -> float:
         """Seconds until none of the buckets is silent any more; 0.0 if none is."""

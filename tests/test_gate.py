@@ -160,6 +160,21 @@ async def test_silence_is_kept_and_the_longest_announcement_wins() -> None:
     assert bench.gate.silent((ONE,)) == 0.0
 
 
+async def test_one_chats_flood_silences_that_chat_and_two_at_once_what_they_share() -> None:
+    bench, shared = Bench(), Bucket("bot", interval=0.1, burst=5)
+    bench.gate.refused((room("a"), shared), 100.0)
+    bench.gate.refused((room("a"), shared), 100.0)
+    bench.send("b", Call.CHANGE, room("b"), shared)
+    await bench.clock.advance(1)
+    assert bench.came == [("b", 0.0)]
+    bench.gate.refused((room("b"), shared), 50.0)
+    bench.send("c", Call.FINAL, room("c"), shared)
+    await bench.clock.advance(200)
+    assert bench.came[1:] == [("c", 51.0)]
+    bench.gate.refused((room("c"), shared), 50.0)  # a's and b's silence is over by now
+    assert bench.gate.silent((shared,)) == 0.0
+
+
 async def test_silence_that_begins_while_somebody_waits() -> None:
     bench = Bench()
     bench.send("a", Call.NEW, ONE)
@@ -534,8 +549,8 @@ def test_in_any_schedule_silence_is_kept_and_everybody_gets_through(schedule: tu
     through = set()
     for seen in log:
         if seen.refusal:
-            for bucket in seen.refusal.buckets:
-                silent[bucket.name] = max(silent.get(bucket.name, 0.0), seen.at + seen.refusal.after)
+            narrow = seen.refusal.buckets[0].name  # the wider ones are silent only if another one is refused too
+            silent[narrow] = max(silent.get(narrow, 0.0), seen.at + seen.refusal.after)
         elif seen.what == "through" and seen.ask:
             through.add(seen.number)
             assert all(silent.get(bucket.name, 0.0) <= seen.at + TINY for bucket in seen.ask.buckets)
