@@ -104,9 +104,9 @@ async def conversations(tx: Tx, platform: str, account: str, *, limit: int) -> S
     ]
 
 
-async def turns_of(tx: Tx, query: sa.Executable) -> list[Turn]:
+async def turns_of(tx: Tx, query: sa.Executable, parameters: Mapping[str, Any] | None = None) -> list[Turn]:
     """The turns whose rows `query` gives, with their posts."""
-    rows = (await tx.conn.execute(query)).mappings().all()
+    rows = (await tx.conn.execute(query, parameters)).mappings().all()
     ids = [row["id"] for row in rows]
     standing: dict[int, list[Mapping[str, Any]]] = {id: [] for id in ids}
     if ids:

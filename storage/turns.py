@@ -31,29 +31,8 @@ __all__ = [
 LOST = "lost"  # how a call ended whose process is gone
 
 
-async def claim(tx: Tx, now: int) -> Turn | None:
-    """Looks, locks, and looks again: between a statement's look and its lock, a turn asked again may have come first.
-
-    Other processes' candidates are skipped, not waited for.
-    """
-    t = turns.c
-    free = _free(now)
-    # "+ 0", or SQLite walks through all turns from the first on to have them in order
-    look = sa.select(t.id).where(free).order_by(t.id + 0).limit(1).with_for_update(skip_locked=True, of=turns)
-    while (found := (await tx.conn.execute(look)).first()) is not None:
-        taken = {
-            "owner": tx.owner,
-            "attempt": t.attempt + 1,
-            "state": sa.case((t.state == TurnState.WAITING, TurnState.RUNNING.value), else_=t.state),
-        }
-        take = sa.update(turns).where(t.id == found.id, free).values(taken).returning(turns)
-        if claimed := await turns_of(tx, take):
-            return claimed[0]
-    return None
-
-
-def _free(now: int) -> sa.ColumnElement[bool]:
-    """Due, nobody's, and the first of its chat with nobody at work there; a notice waits for no one."""
+def _free() -> sa.ColumnElement[bool]:
+    """Due at `:now`, nobody's, and the first of its chat with nobody at work there; a notice waits for no one."""
     t, other = turns.c, turns.alias("other")
     o = other.c
     ahead = sa.exists().where(
@@ -63,7 +42,38 @@ def _free(now: int) -> sa.ColumnElement[bool]:
         o.id != t.id,
         sa.or_(o.owner.is_not(None), o.id < t.id),
     )
-    return sa.and_(FREE, t.not_before <= now, sa.or_(t.kind == TurnKind.NOTICE, ~ahead))
+    due = t.not_before <= sa.bindparam("now", type_=t.not_before.type)
+    return sa.and_(FREE, due, sa.or_(t.kind == TurnKind.NOTICE, ~ahead))
+
+
+# built once: it takes longer to build than to run. "+ 0", or SQLite walks through all turns from the first on to have
+# them in order
+_FREE_NOW = _free()
+_LOOK = (
+    sa.select(turns.c.id)
+    .where(_FREE_NOW)
+    .order_by(turns.c.id + 0)
+    .limit(1)
+    .with_for_update(skip_locked=True, of=turns)
+)
+
+
+async def claim(tx: Tx, now: int) -> Turn | None:
+    """Looks, locks, and looks again: between a statement's look and its lock, a turn asked again may have come first.
+
+    Other processes' candidates are skipped, not waited for.
+    """
+    t = turns.c
+    while (found := (await tx.conn.execute(_LOOK, {"now": now})).first()) is not None:
+        taken = {
+            "owner": tx.owner,
+            "attempt": t.attempt + 1,
+            "state": sa.case((t.state == TurnState.WAITING, TurnState.RUNNING.value), else_=t.state),
+        }
+        take = sa.update(turns).where(t.id == found.id, _FREE_NOW).values(taken).returning(turns)
+        if claimed := await turns_of(tx, take, {"now": now}):
+            return claimed[0]
+    return None
 
 
 async def next_due(tx: Tx, now: int) -> int | None:
