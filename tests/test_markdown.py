@@ -15,6 +15,7 @@ from bot.markdown import (
     Code,
     Emphasis,
     Fence,
+    Footnote,
     Heading,
     Item,
     Link,
@@ -79,6 +80,14 @@ def visible(text: str) -> str:
         ("[x](javascript:alert(1))", (Words("x (javascript:alert(1))"),)),
         ("<tg://resolve?domain=x>", (Words("<tg://resolve?domain=x>"),)),
         ("see [1][2]", (Words("see [1][2]"),)),
+        (
+            "a pattern: [^a-z] and [^12](https://b.c)",
+            (Words("a pattern: [^a-z] and "), Link("https://b.c", (Words("^12"),))),
+        ),
+        ("one<br>two", (Words("one<br>two"),)),
+        ("a\u202ecba\u202c \u2066b\u2069", (Words("acba b"),)),
+        ("`a\u202eb`", (Code("ab"),)),
+        ("\u200fعربي\u200e", (Words("\u200fعربي\u200e"),)),
     ],
 )
 def test_inline(source: str, children: tuple[object, ...]) -> None:
@@ -105,7 +114,15 @@ def test_inline(source: str, children: tuple[object, ...]) -> None:
         ("3. a\n4. b", (List((Item((words("a"),)), Item((words("b"),))), start=3),)),
         ("- [ ] a\n- [x] b", (List((Item((words("a"),), False), Item((words("b"),), True))),)),
         ("[1]: https://b.c 'title'", (words("[1]: https://b.c 'title'"),)),
-        ("[^1]: a footnote", (words("[^1]: a footnote"),)),
+        (
+            "so[^1].\n\n[^1]: a note\n[^2]: another",
+            (
+                Paragraph((Words("so"), Footnote("1"), Words("."))),
+                Paragraph(
+                    (Footnote("1", True), Words("a note"), Break(), Footnote("2", True), Words("another")),
+                ),
+            ),
+        ),
     ],
 )
 def test_blocks(source: str, blocks: tuple[Block, ...]) -> None:
@@ -113,6 +130,49 @@ def test_blocks(source: str, blocks: tuple[Block, ...]) -> None:
         assert visible(plain(parse(source))) == "ab"  # unclosed: text, nothing lost
     else:
         assert parse(source) == blocks
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("[bank.com](http://evil.example)", "bank.com (evil.example)"),
+        ("[https://bank.com/login](http://evil.example)", "https://bank.com/login (evil.example)"),
+        (
+            "[log in at www.bank.com now](https://bank.com.evil.example)",
+            "log in at www.bank.com now (bank.com.evil.example)",
+        ),
+        ("<https://bank.com@evil.example/>", "https://bank.com@evil.example/ (evil.example)"),
+        ("[bаnk.com](https://bаnk.com.evil.example)", "bаnk.com (xn--bnk-6cd.com.evil.example)"),
+        ("[bank．com](http://evil.example)", "bank．com (evil.example)"),
+        ("[help@bank.com](mailto:me@evil.example)", "help@bank.com (me@evil.example)"),
+        ("[**bank**.com](http://evil.example)", "bank.com (evil.example)"),
+        ("[bank.com](https://www.bank.com/a)", "bank.com"),
+        ("[docs.bank.com](https://bank.com)", "docs.bank.com"),
+        ("[os.path and main.py](https://docs.example)", "os.path and main.py"),
+        ("[here](https://evil.example)", "here"),
+        ("<https://bank.com/a?b=evil.com>", "https://bank.com/a?b=evil.com"),
+        ("[a@b.com](mailto:a@b.com)", "a@b.com"),
+        ("<https://bаnk.com>", "https://bаnk.com (xn--bnk-6cd.com)"),
+        ("<https://例子.com>", "https://例子.com"),
+    ],
+)
+def test_a_link_that_names_another_host_shows_its_own(source: str, text: str) -> None:
+    (paragraph,) = parse(source)
+    assert isinstance(paragraph, Paragraph)
+    assert _said(paragraph.children) == text
+
+
+def _said(children: tuple[object, ...]) -> str:
+    return "".join(
+        child.text if isinstance(child, Words) else _said(child.children)  # type: ignore[attr-defined]
+        for child in children
+    )
+
+
+def test_a_cell_can_have_lines() -> None:
+    (table,) = parse("| a |\n|---|\n| 1<br>2<BR />3 `<br>` |")
+    assert isinstance(table, Table)
+    assert table.rows == (((Words("1"), Break(), Words("2"), Break(), Words("3 "), Code("<br>")),),)
 
 
 def test_a_table_keeps_surplus_cells() -> None:
@@ -141,6 +201,9 @@ def test_a_table_keeps_surplus_cells() -> None:
         ("a [lab](https://x.y/z", (words("a lab"),)),
         ("a ![lab](ht", (words("a lab"),)),
         ("x[0", (words("x[0"),)),
+        ("x[^", (words("x"),)),
+        ("x[^1", (words("x"),)),
+        ("x[^1]", (Paragraph((Words("x"), Footnote("1"))),)),
         ("a\n```py", (words("a"),)),
         ("```py\nx", (Fence("x", "py"),)),
         ("```py\nx\n``", (Fence("x", "py"),)),

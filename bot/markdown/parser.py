@@ -11,6 +11,8 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
 from bot.markdown import tree
+from bot.markdown.disguise import hidden_target, shown
+from bot.markdown.plain import plain_inline
 from bot.markdown.rules import DEPTH, dialect
 from bot.markdown.tree import Block, Inline, Words
 
@@ -24,6 +26,7 @@ _HELD = re.compile(
     re.VERBOSE,
 )
 _HALF_LINK = re.compile(r"\[([^\[\]\n]*)(?:\](?:\([^()\s]*(?:\([^()\s]*\)?[^()\s]*)?(?:\s[^()\n]*)?)?)?")
+_HALF_FOOTNOTE = re.compile(r"\[\^\d{0,3}")
 _HALF_MARK = re.compile(r"(?:`+|[*_~]+|\\)\Z")
 _RUN = re.compile(r"`+")
 _GROWING = frozenset({"*", "**", "__", "~~", "`", "``"})
@@ -73,10 +76,12 @@ def read(source: str, *, closing: frozenset[str] = frozenset(), growing: bool = 
     tokens = block_tokens(source, closing=bool(closing))
     last = _open_inline(tokens, source) if closing else None
     opened: tuple[str, ...] = ()
+    in_cell = False
     for token in tokens:
         if token.type != "inline":
+            in_cell = token.type in ("th_open", "td_open")
             continue
-        env: dict[str, Any] = {"open": closing} if token is last else {}
+        env: dict[str, Any] = {"open": closing if token is last else (), "cell": in_cell}
         content = _mended(token.content) if token is last and growing else token.content
         token.children = []
         _MD.inline.parse(content, _MD, cast(EnvType, env), token.children)
@@ -126,7 +131,9 @@ def _mended(content: str) -> str:
         start = content.rfind("[")
         half = _HALF_LINK.fullmatch(content, start) if start >= 0 else None
         index = start > 0 and (content[start - 1].isalnum() and content[start - 1].isascii())
-        if half and not index:
+        if start >= 0 and _HALF_FOOTNOTE.fullmatch(content, start):
+            return content[:start]
+        if half and not index and not half[1].startswith("^"):
             picture = start > 0 and content[start - 1] == "!"
             content = content[: start - picture] + half[1]
     return _HALF_MARK.sub("", content)
@@ -171,10 +178,10 @@ def _block(token: Token, tokens: Iterator[Token]) -> Block | None:
                 return None
             return tree.Paragraph(children) if token.type[0] == "p" else tree.Heading(int(token.tag[1:]), children)
         case "fence" | "code_block":
-            text = token.content.removesuffix("\n")
-            return tree.Fence(text, (token.info.split() or [""])[0]) if text else None
+            text = shown(token.content.removesuffix("\n"))
+            return tree.Fence(text, shown((token.info.split() or [""])[0])) if text else None
         case "math_block":
-            return tree.MathBlock(token.content) if token.content else None
+            return tree.MathBlock(shown(token.content)) if token.content else None
         case "blockquote_open":
             inner = tuple(_blocks(tokens))
             return tree.Quote(inner) if inner else None
@@ -258,14 +265,17 @@ def _leaf(token: Token, out: list[Inline]) -> None:
         case "softbreak" | "hardbreak":
             out.append(tree.Break())
         case "code_inline":
-            out.append(tree.Code(token.content))
+            out.append(tree.Code(shown(token.content)))
         case "math_inline":
-            out.append(tree.Math(token.content))
+            out.append(tree.Math(shown(token.content)))
+        case "footnote":
+            out.append(tree.Footnote(token.content, token.meta["defines"]))
         case _:
             _say(out, token.content.replace("\n", " "))
 
 
 def _say(out: list[Inline], text: str) -> None:
+    text = shown(text)
     if not text:
         return
     if out and isinstance(out[-1], Words):
@@ -302,6 +312,9 @@ def _link(opener: Token, children: list[Inline], stack: Sequence[tuple[Token | N
         children = [*children, Words(f" ({url})")]
     if safe and not inside:
         out.append(tree.Link(url, tuple(children)))
+        hidden = hidden_target(url, plain_inline(children))
+        if hidden:
+            _say(out, f" ({hidden})")
         return
     for child in children:
         if isinstance(child, Words):

@@ -1,8 +1,9 @@
 """The dialect: markdown-it-py with the rules that models' answers need.
 
 What differs from CommonMark and its usual extensions: emphasis works beside Chinese punctuation; `$...$`, `$$...$$`,
-`\\(...\\)` and `\\[...\\]` are mathematics, but money is not; an image is a link; a row's surplus cells are kept;
-nesting is bounded; raw HTML and reference definitions stay text. With `env["open"]` what is not closed yet is closed at
+`\\(...\\)` and `\\[...\\]` are mathematics, but money is not; an image is a link; a row's surplus cells are kept, and
+`<br>` in a cell breaks its line; `[^1]` is a footnote's number; nesting is bounded; raw HTML and reference definitions
+stay text. With `env["open"]` what is not closed yet is closed at
 the end.
 """
 
@@ -31,6 +32,8 @@ DEPTH = 16  # levels of nesting; what is deeper stays text
 GUARD = "\ufdd0"  # a noncharacter before the rest of a cut line, so that it can't begin a block; not in the tree
 
 _MATH_END = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}
+_FOOTNOTE = re.compile(r"\[\^(\d{1,3})\](:[ \t]*)?")
+_LINE_BREAK = re.compile(r"<br[ \t]*/?>[ \t]*", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z]{2}")
 _FENCE = make_fence_rule(disallow_marker_in_info=("`", "~"))  # `~~~~so~~~~` is no fence: its text would be lost
 
@@ -112,6 +115,8 @@ def dialect() -> MarkdownIt:
     md.inline.ruler.at("backticks", _backticks)
     md.inline.ruler.at("link", _link)
     md.inline.ruler.before("link", "picture", _picture)
+    md.inline.ruler.before("link", "footnote", _footnote)
+    md.inline.ruler.before("autolink", "line_break", _line_break)
     md.inline.ruler2.after("balance_pairs", "close_open", _close_open)
     return md
 
@@ -272,6 +277,33 @@ def _picture(state: StateInline, silent: bool) -> bool:
         return True
     state.pos -= 1
     return False
+
+
+def _footnote(state: StateInline, silent: bool) -> bool:
+    """`[^1]`, or `[^1]: ` at the start of a line. Other names than numbers stay text: `[^a-z]` is a pattern."""
+    found = _FOOTNOTE.match(state.src, state.pos)
+    if found is None:
+        return False
+    defines = bool(found[2]) and (state.pos == 0 or state.src[state.pos - 1] == "\n")
+    end = found.end() if defines else found.end(1) + 1
+    if state.src.startswith("(", end):
+        return False
+    if not silent:
+        token = state.push("footnote", "sup", 0)
+        token.content, token.meta = found[1], {"defines": defines}
+    state.pos = end
+    return True
+
+
+def _line_break(state: StateInline, silent: bool) -> bool:
+    """`<br>` in a cell of a table, where a line can't be broken otherwise."""
+    found = _LINE_BREAK.match(state.src, state.pos) if state.env.get("cell") else None
+    if found is None:
+        return False
+    if not silent:
+        state.push("hardbreak", "br", 0)
+    state.pos = found.end()
+    return True
 
 
 def _backticks(state: StateInline, silent: bool) -> bool:
