@@ -413,11 +413,19 @@ async def test_some_errors_are_final(kind: Reply) -> None:
         Reply([sse(chunk(""), done=False)], end="cut"),
         Reply([sse(chunk("", "stop"))]),
         Reply([sse({"error": {"message": "x", "code": 500}})]),
+        Reply([b'{"error": {"message": "something odd"}}'], 200, JSON_TYPE),
     ],
 )
 async def test_a_second_try_helps(reply: Reply) -> None:
     async with serving(reply, Reply([ANSWER])) as (client, gateway):
         assert text(await ask(client)) == "你好"
+        assert len(gateway.requests) == 2
+
+
+async def test_an_odd_error_where_all_should_be_well_is_said_after_the_second_time() -> None:
+    async with serving(Reply([b'{"error": {"message": "something odd"}}'], 200, JSON_TYPE)) as (client, gateway):
+        with pytest.raises(GatewayError):
+            await ask(client)
         assert len(gateway.requests) == 2
 
 
