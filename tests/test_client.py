@@ -422,13 +422,6 @@ async def test_a_second_try_helps(reply: Reply) -> None:
         assert len(gateway.requests) == 2
 
 
-async def test_an_odd_error_where_all_should_be_well_is_said_after_the_second_time() -> None:
-    async with serving(Reply([b'{"error": {"message": "something odd"}}'], 200, JSON_TYPE)) as (client, gateway):
-        with pytest.raises(GatewayError):
-            await ask(client)
-        assert len(gateway.requests) == 2
-
-
 async def test_what_is_announced_is_waited() -> None:
     clock = Hurry()
     limited = failing(429, "Rate limit exceeded", **{"Retry-After": "7"})

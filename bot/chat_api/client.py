@@ -148,8 +148,6 @@ class Client:
         if isinstance(error, RateLimited):
             pause = 4 * pause if error.after is None else error.after + self._random()
         again = isinstance(error, RateLimited | Upstream | Unreachable | Broken) and not isinstance(error, Late)
-        odd = type(error) is GatewayError and error.status == 200  # "all is well", and then that it isn't
-        again = again or (odd and tries == 2)
         if not again or tries > _TRIES or pause > _PATIENCE or self._clock.monotonic() + pause >= until:
             raise error
         log.warning("%s: %s (%s); try %d in %.1f s", self.gateway, type(error).__name__, error.detail, tries, pause)
