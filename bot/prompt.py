@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -107,17 +107,18 @@ def build(
     """One request: the system prompt, what of `context` (newest first) fits, and the question, whole, at the end.
 
     `images` holds what was loaded, by attachment ref; a picture that isn't in it becomes a word. `estimate` counts
-    tokens. Context is only read as far as the budget goes.
+    tokens.
     """
-    parameters = fitting(settings.parameters, info)
-    asking = [_entry(message, scene, images) for message in question]
+    parameters, context = fitting(settings.parameters, info), list(context)
+    wordless = _wordless([*question, *context])
+    asking = [_entry(message, scene, images, wordless) for message in question]
     system = _system(settings, scene, [*question])
     room = budget(info, parameters, limit) - estimate(system) - sum(_cost(entry, estimate) for entry in asking)
     past: list[PromptMessage] = []
     for message in context:
-        entry = _entry(message, scene, images)
+        entry = _entry(message, scene, images, wordless)
         if _cost(entry, estimate) > room and message.attachments:
-            entry = _entry(message, scene, {})  # the picture doesn't fit: a word for it may
+            entry = _entry(message, scene, {}, wordless)  # the picture doesn't fit: a word for it may
         room -= _cost(entry, estimate)
         if room < 0:
             break
@@ -194,16 +195,23 @@ def translations(
 # ── one message ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _entry(message: Message, scene: Scene, images: Mapping[str, ImagePart]) -> PromptMessage:
+def _wordless(messages: Sequence[Message]) -> set[int]:
+    """Of each question without any words, the one message that asks what is to be seen: an album is one question."""
+    asked = [message for message in messages if message.role is Role.USER]
+    said = {message.turn for message in asked if message.text.strip() or message.quoted.strip()}
+    return set({message.turn: message.id for message in asked if message.turn not in said}.values())
+
+
+def _entry(message: Message, scene: Scene, images: Mapping[str, ImagePart], wordless: Container[int]) -> PromptMessage:
     if message.role is Role.ASSISTANT:
         return PromptMessage("assistant", message.text)
     seen = [images[a.ref] for a in message.attachments if a.ref in images]
     unseen = " ".join(_ATTACHED[a.kind] for a in message.attachments if a.ref not in images)
     quoted = "\n".join(f"> {line}" for line in message.quoted.splitlines())
     said = "\n".join(part for part in (quoted, unseen, message.text) if part)
-    if seen and not said:
+    if seen and message.id in wordless:
         said = scene.about_picture
-    text = f"{message.author.name}: {said}" if scene.group and message.author.name else said
+    text = f"{message.author.name}: {said}" if said and scene.group and message.author.name else said
     if not seen:
         return PromptMessage("user", text)
     return PromptMessage("user", (TextPart(text), *seen))

@@ -127,6 +127,22 @@ def test_a_picture_without_words_gets_the_question_everybody_means() -> None:
     assert request.messages[-1].content == (TextPart("What is in this picture?"), ImagePart("data:x"))
 
 
+def test_of_an_album_it_is_asked_once_and_only_if_it_has_no_caption() -> None:
+    pictures = {f"{number}.png": ImagePart(f"data:{number}") for number in range(4)}
+    album = [
+        replace(message(id, words, attachments=(Attachment(Kind.IMAGE, f"{id}.png"),)), turn=7)
+        for id, words in ((1, ""), (2, "which one?"), (3, ""))
+    ]
+    (*_, asked) = ask(album, images=pictures).messages
+    assert [part.text for part in asked.content if isinstance(part, TextPart) and part.text] == ["which one?"]
+    album[1] = replace(album[1], text="")
+    (*_, asked) = ask(album, images=pictures).messages
+    assert [part.text for part in asked.content if isinstance(part, TextPart) and part.text] == [SCENE.about_picture]
+    (_, asked) = ask([message(9, "and now?")], album, images=pictures).messages
+    words = [part.text for part in asked.content if isinstance(part, TextPart) and part.text]
+    assert words == [SCENE.about_picture, "and now?"]
+
+
 def test_a_picture_that_does_not_fit_becomes_a_word() -> None:
     small = replace(CATALOGUE.info("qwen-vl-plus"), context=1500, max_output=500)
     past = [message(1, "look", attachments=(PICTURE,))]
