@@ -12,11 +12,11 @@ STATUS_EVERY = 4.0  # seconds; a chat action lasts five (Bot API: sendChatAction
 
 
 def _buckets(chat: Chat, call: Call) -> tuple[Bucket, ...]:
-    """A chat's topics share its budget; a status doesn't count as a message."""
+    """A chat's topics share its budget. A status doesn't count as a message; refused, it silences no others."""
     prefix = f"{chat.platform}:{chat.account}"
     everything = Bucket(f"{prefix}:all", 1 / 30, burst=2, count=30, window=1.0, reserve=2)
     if call is Call.STATUS:
-        return (everything,)
+        return Bucket(f"{prefix}:status:{chat.id}", 1.0, burst=3), everything
     name = f"{prefix}:room:{chat.id}"
     if chat.id.startswith("-"):  # groups have negative ids
         return Bucket(name, 3.1, count=20, window=60.0, reserve=2), everything
