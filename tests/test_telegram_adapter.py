@@ -46,6 +46,7 @@ from bot.types import (
     Surroundings,
 )
 from tests.fakes.clock import SimClock
+from tests.fakes.proxy import FakeProxy
 from tests.fakes.telegram import FakeTelegram, Room, picture
 from tests.fakes.telegram.params import Params
 from tests.fakes.telegram.refusals import bad
@@ -677,6 +678,49 @@ async def test_a_move_that_can_not_be_stored_yet(house: House) -> None:
         house.listener.trouble = [StoreError()]
         with pytest.raises(RetryLater):
             await house.put("one", room)
+
+
+# ── through a proxy ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[FakeProxy]:
+    async with FakeProxy() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+async def test_all_goes_through_the_proxy(house: House, proxy: FakeProxy, scheme: str, tmp_path: Path) -> None:
+    """Updates, messages and files; and the name of the server is not looked up here."""
+    url = house.tg.url.replace("127.0.0.1", "bot-api.invalid")
+    away = House(house.tg, house.clock, tmp_path, telegram_proxy=proxy.url(scheme), telegram_api_url=url)
+    house.ann.write("one")
+    ref = house.ann.document(b"x", "scan.png", "image/png").fields["document"]["file_id"]
+    async with away.running():
+        await away.until(lambda: away.listener.texts[:1] == ["one"])
+        await away.put("two")
+        await away.adapter.fetch(ref, tmp_path / "file", 10)
+    assert [shown.text for shown in house.tg.shown(away.ann)] == ["two"]
+    assert (tmp_path / "file").read_bytes() == b"x"
+    assert {host for host, _ in proxy.targets} == {"bot-api.invalid"}
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+async def test_a_proxy_that_lets_nobody_through(
+    house: House, proxy: FakeProxy, scheme: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "a-wrong-word"
+    away = House(house.tg, house.clock, tmp_path, telegram_proxy=proxy.url(scheme, secret))
+    with pytest.raises(AdapterError) as caught:
+        await away.put("text")
+    async with away.running():
+        await away.soon(lambda: "no answer from" in caplog.text)
+    ((ok, words),) = await told(away)
+    assert not ok
+    assert "gives no answer through TELEGRAM_PROXY" in words
+    for said in (f"{caught.value} {caught.value.detail}", caplog.text, words):
+        assert secret not in said
+    assert not proxy.targets
 
 
 # ── files and questions ─────────────────────────────────────────────────────────────────────────────────────────────
