@@ -326,6 +326,15 @@ async def test_commands_are_registered_per_scope_and_language(house: House) -> N
         assert house.tg.world.commands[scope, "zh"] == [{"command": "model", "description": "选择模型"}]
 
 
+async def test_commands_are_offered_until_they_are_taken(house: House) -> None:
+    house.tg.fail("setMyCommands", 1, "429", seconds=40)
+    house.tg.fail("setMyCommands", 3, "502")
+    async with house.running():
+        await house.soon(lambda: len(house.tg.world.commands) == 6)
+    first, second, *_ = house.tg.called("setMyCommands")
+    assert second.at - first.at >= 40
+
+
 async def test_a_comment_waits_for_what_is_forwarded_with_it(house: House) -> None:
     bob = house.tg.person("Bob")
     house.ann.write("Is this true?")

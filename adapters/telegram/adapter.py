@@ -30,7 +30,7 @@ from adapters.telegram.receiving import Receiver, Unread
 from adapters.telegram.settings import WEBHOOK_PATH, TelegramSettings
 from adapters.telegram.webhook import Webhook
 from adapters.telegram.wire import Wire
-from bot.errors import Refused, SettingError
+from bot.errors import AdapterError, Refused, RetryLater, SettingError
 from bot.types import (
     Account,
     Ack,
@@ -154,8 +154,19 @@ class TelegramAdapter:
                 await backoff.pause(getattr(wait, "after", 0.0))
 
     async def _register(self) -> None:
-        if self._around.commands is not None:
-            await register(self._wire, self._around.commands)
+        """Until the list of commands is taken, or refused for good."""
+        trouble: AdapterError | None = RetryLater(0.0)
+        backoff = Backoff(self._around.clock)
+        while trouble is not None and self._around.commands is not None:
+            try:
+                await register(self._wire, self._around.commands)
+                trouble = None
+            except AiogramError as error:
+                trouble = translate(error, self._wire.token)
+                backoff.say(f"the list of commands is not set: {trouble.detail[:200]}")
+                if isinstance(trouble, Refused):
+                    return
+                await backoff.pause(getattr(trouble, "after", 0.0))
 
     async def _answer(self, query: str, ack: Ack) -> None:
         """A pressed button shows that it waits until it is answered."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Sequence
 
-from aiogram.exceptions import AiogramError
 from aiogram.methods import SetMyCommands
 from aiogram.types import (
     BotCommand,
@@ -15,12 +13,9 @@ from aiogram.types import (
     BotCommandScopeDefault,
 )
 
-from adapters.telegram.errors import hide
 from adapters.telegram.wire import Wire
 
 __all__ = ["register"]
-
-log = logging.getLogger(__name__)
 
 Listed = Callable[[str], Sequence[tuple[str, str]]]
 
@@ -31,15 +26,12 @@ _MOST, _DESCRIPTION = 100, 256
 
 
 async def register(wire: Wire, listed: Listed) -> None:
-    """Tell the platform what can be said. Without it everything works, so a failure is only logged."""
-    try:
-        for language, code in _LANGUAGES:
-            commands = [
-                BotCommand(command=name, description=words.strip()[:_DESCRIPTION])
-                for name, words in listed(language)
-                if _NAME.fullmatch(name) and words.strip()
-            ][:_MOST]
-            for scope in _SCOPES:
-                await wire.call(SetMyCommands(commands=commands, scope=scope(), language_code=code))
-    except AiogramError as error:
-        log.warning("the list of commands is not set: %s", hide(str(error), wire.token)[:200])
+    """Tell the platform what can be said. AiogramError; without it everything else works."""
+    for language, code in _LANGUAGES:
+        commands = [
+            BotCommand(command=name, description=words.strip()[:_DESCRIPTION])
+            for name, words in listed(language)
+            if _NAME.fullmatch(name) and words.strip()
+        ][:_MOST]
+        for scope in _SCOPES:
+            await wire.call(SetMyCommands(commands=commands, scope=scope(), language_code=code))

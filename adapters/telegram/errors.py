@@ -24,7 +24,7 @@ from aiohttp import ClientConnectorError, ConnectionTimeoutError
 
 from bot.errors import AdapterError, Gone, Refused, RetryLater, Unknown
 
-__all__ = ["hide", "is_deleted", "is_not_modified", "is_rejected_token", "remedy", "translate"]
+__all__ = ["NotConnected", "hide", "is_deleted", "is_not_modified", "is_rejected_token", "remedy", "translate"]
 
 _NEVER_LEFT = 5.0  # seconds before another try, if there was no connection
 _TOKEN_WAIT = 60.0  # seconds before another try, if the token is rejected
@@ -58,6 +58,10 @@ _GONE = (  # what the description has in it, and what that means
     ("group chat was deactivated", "the chat is deleted"),
     ("upgraded to a supergroup", "the group has become a supergroup"),
 )
+
+
+class NotConnected(TelegramNetworkError):
+    """There was no way to the platform: the call has surely not arrived."""
 
 
 def hide(text: str, token: str) -> str:
@@ -97,6 +101,8 @@ def translate(error: AiogramError, token: str) -> AdapterError:
             return Gone(_reason(error.message) or detail, detail=detail)
         case TelegramEntityTooLarge():
             return Refused(detail, detail=detail)
+        case NotConnected():
+            return RetryLater(_NEVER_LEFT, detail=detail)
         case TelegramNetworkError() if isinstance(error.__cause__, ClientConnectorError | ConnectionTimeoutError):
             return RetryLater(_NEVER_LEFT, detail=detail)  # it has surely not arrived
         case TelegramNetworkError() | TelegramServerError() | ClientDecodeError():

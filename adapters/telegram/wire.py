@@ -16,7 +16,7 @@ from aiogram.exceptions import TelegramNetworkError
 from aiogram.methods import GetFile, Response, TelegramMethod
 from aiohttp import ClientError, ClientResponse, ClientTimeout
 
-from adapters.telegram.errors import hide
+from adapters.telegram.errors import NotConnected, hide
 from adapters.telegram.settings import TelegramSettings
 from bot.errors import SettingError
 
@@ -80,7 +80,7 @@ class Wire:
             try:
                 return await self._session(self._bot, method, timeout=limit)
             except self._proxy_errors as error:
-                raise self._failed(method, error) from None
+                raise NotConnected(method, self._words(error)) from None
 
     @asynccontextmanager
     async def download(self, path: str) -> AsyncIterator[ClientResponse]:
@@ -93,10 +93,11 @@ class Wire:
                 async with session.get(url, timeout=timeout) as response:
                     yield response
             except self._errors as error:
-                raise self._failed(GetFile(file_id=""), error) from None  # the cause has the address
+                # its cause has the address
+                raise TelegramNetworkError(GetFile(file_id=""), self._words(error)) from None
 
-    def _failed(self, method: TelegramMethod[Any], error: Exception) -> TelegramNetworkError:
-        return TelegramNetworkError(method, hide(f"{type(error).__name__}: {error}", self.token))
+    def _words(self, error: Exception) -> str:
+        return hide(f"{type(error).__name__}: {error}", self.token)
 
 
 def _session(server: TelegramAPIServer, proxy: str) -> tuple[_Session, tuple[type[Exception], ...]]:
