@@ -18,6 +18,7 @@ from bot.types import Adapter, Surroundings, Text
 __all__ = ["ADAPTERS", "checks_of_platforms", "load", "locales", "secrets", "switched_on"]
 
 ADAPTERS: Mapping[str, str] = {
+    "slack": "adapters.slack.adapter:SlackAdapter",
     "telegram": "adapters.telegram.adapter:TelegramAdapter",
     "web": "adapters.web.adapter:WebAdapter",
 }

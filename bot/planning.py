@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -22,12 +23,15 @@ from bot.types import (
     Kind,
     Message,
     ModelRequest,
-    Reader,
+    OlderMessages,
+    Store,
     Text,
     Turn,
 )
 
 __all__ = ["Options", "Plan", "Planner"]
+
+log = logging.getLogger(__name__)
 
 _PAGE = 40  # messages of context read at once
 _FRESH = 4  # newest messages among which a picture still counts as being talked about
@@ -64,7 +68,7 @@ class Plan:
 class Planner:
     def __init__(
         self,
-        store: Reader,
+        store: Store,
         model: ChatModel,
         media: MediaStore,
         clock: Clock,
@@ -114,6 +118,7 @@ class Planner:
         question: Sequence[Message],
         limit: int | None,
     ) -> Plan:
+        await self._look_back(turn, adapter, question)
         context = await self._context(turn, self._factor(settings.model))
         seen = any(map(_pictures, [*question, *context[:_FRESH]]))
         name, notes = self._able(settings.model, "image") if seen else (settings.model, ())
@@ -161,6 +166,18 @@ class Planner:
                 break
             before = (page[-1].turn or 0, page[-1].id)
         return messages
+
+    async def _look_back(self, turn: Turn, adapter: Adapter, question: Sequence[Message]) -> None:
+        """Where we come in late, people have talked already: read once, and then part of the context like all else."""
+        key, first = f"older/{turn.chat.key}", question[0].post if question else None
+        if not adapter.features.older or first is None or await self._store.seen(key):
+            return
+        try:
+            messages = await adapter.ask(OlderMessages(turn.chat, first))
+        except AdapterError as error:
+            log.warning("turn %d: what was said before is not to be had: %s", turn.id, error.detail or error)
+            return
+        await self._store.adopt(turn.chat, messages, key=key)
 
     async def _images(
         self, turn: Turn, adapter: Adapter, question: Sequence[Message], context: Sequence[Message]

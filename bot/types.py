@@ -619,6 +619,7 @@ class Limits:
 class Features:
     find: bool = False  # `ask(FindPost)` tells whether a piece was posted
     growing: bool = True  # messages can be changed
+    older: bool = False  # `ask(OlderMessages)` tells what was said before we came
 
 
 class Status(StrEnum):
@@ -648,7 +649,16 @@ class CanPost:
     chat: Chat
 
 
-Query = FindPost | Admins | CanPost
+@dataclass(frozen=True, slots=True)
+class OlderMessages:
+    """What was said in the chat before the message `before`? Answer: a tuple of Messages, oldest first; their ids mean
+    nothing."""
+
+    chat: Chat
+    before: PostId
+
+
+Query = FindPost | Admins | CanPost | OlderMessages
 
 
 # ── ports ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -685,6 +695,10 @@ class Adapter(Protocol):
     def http(self) -> Mapping[str, AsgiApp]:
         """Path prefix -> ASGI app, mounted on the one HTTP host."""
 
+    @property
+    def trouble(self) -> str:
+        """Why no events come in right now, for operators; '' while all is well."""
+
     async def run(self, intake: Intake) -> None:
         """Bring events to `intake` until cancelled."""
 
@@ -716,6 +730,7 @@ class Surroundings:
     defaults: Mapping[str, Json] = field(default_factory=dict)
     commands: Callable[[str], Sequence[tuple[str, str]]] | None = None  # language -> (name, what it does)
     alerts: str = ""
+    say: Callable[[Text, str], str] = lambda words, language: words.id  # noqa: ARG005 - in a person's language
 
 
 class ChatModel(Protocol):
@@ -828,8 +843,8 @@ class Reader(Protocol):
 
     async def context(self, chat: Chat, *, before: tuple[int, int] | None = None, limit: int = 50) -> Sequence[Message]:
         """What is in context and came after the last Forget, newest turn first, so that an answer stands right above
-        its question even if another question came in between. `before`: (turn, message) of the last one already read,
-        or (turn, 0) for what came before a turn."""
+        its question even if another question came in between; then what was adopted. `before`: (turn, message) of the
+        last one already read, its turn 0 if it has none, or (turn, 0) for what came before a turn."""
 
     async def settings(self, chat: Chat) -> Sequence[SettingRow]:
         """The rows in force in this chat, widest scope first; a narrower scope's row follows, and overrides, a wider
@@ -842,6 +857,9 @@ class Reader(Protocol):
 
     async def open_turns(self, chat: Chat) -> Sequence[Turn]:
         """Turns of the chat that have not ended, oldest first."""
+
+    async def backlog(self) -> Mapping[TurnState, int]:
+        """How many turns have not ended, by state."""
 
     async def last_turn(self, chat: Chat) -> Turn | None:
         """The newest question of the chat, whatever its state."""
@@ -890,6 +908,9 @@ class Store(Reader, Protocol):
     async def move(self, event: Moved) -> bool: ...
 
     async def membership(self, event: Membership) -> bool: ...
+
+    async def adopt(self, chat: Chat, messages: Sequence[Message], *, key: str) -> bool:
+        """Keep what was said in a chat before we came, oldest first, as its oldest context; once per `key`."""
 
     async def notify(self, chat: Chat, text: str, *, key: str, language: str = "en") -> int | None:
         """Queue words of our own for a chat, once per `key`. Returns the notice's turn."""

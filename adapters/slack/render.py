@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.markdown import plain, utf8
+from bot.markdown.linear import linear
 from bot.markdown.tree import (
     Block,
     Break,
@@ -131,7 +132,7 @@ def _block(block: Block, place: _Place, other: bool = False) -> str:
         case Fence(text, language):
             return _fence(text, language)
         case MathBlock(text):
-            return _fence(text, "")
+            return _fence(linear(text), "")
         case Quote(children):
             return _prefixed("\n\n".join(_texts(children, place)), "> ", "> ")
         case List():
@@ -215,8 +216,10 @@ def _inline(node: Inline, place: _Place) -> str:
     match node:
         case Words(text):
             return _words(text, place)
-        case Code(text) | Math(text):
+        case Code(text):
             return _code(text, place)
+        case Math(text):
+            return _code(linear(text).replace("\n", "; "), place)
         case Break():
             return " " if place.in_table else "  \n"
         case Strong(children):
@@ -370,8 +373,10 @@ def _elements(children: Sequence[Inline], style: Json) -> Iterator[Json]:
         match child:
             case Words(text):
                 yield from _element(text, style)
-            case Code(text) | Math(text):
+            case Code(text):
                 yield from _element(text, {**style, "code": True})
+            case Math(text):
+                yield from _element(linear(text), {**style, "code": True})
             case Break():
                 yield from _element("\n", style)
             case Strong(inner):

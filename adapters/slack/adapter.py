@@ -1,0 +1,228 @@
+"""Slack as a platform: what the core posts becomes messages, what people do there is brought to the core."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+
+from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, translate
+from adapters.slack.files import Files
+from adapters.slack.history import can_post, find, older
+from adapters.slack.inbound import PLATFORM, Me
+from adapters.slack.interactions import Interactions
+from adapters.slack.limits import Pace, limits
+from adapters.slack.people import People
+from adapters.slack.posting import Poster
+from adapters.slack.receiving import Receiver, Unread
+from adapters.slack.sessions import Sessions
+from adapters.slack.settings import EVENTS_PATH, SlackSettings
+from adapters.slack.sockets import Backoff, Sockets
+from adapters.slack.streams import Streams
+from adapters.slack.webhook import Webhook
+from adapters.slack.wire import SDK_LOG, Wire
+from bot.errors import SettingError
+from bot.types import (
+    Account,
+    Admins,
+    AsgiApp,
+    CanPost,
+    Chat,
+    Features,
+    FindPost,
+    Intake,
+    Limits,
+    OlderMessages,
+    Piece,
+    PostId,
+    Query,
+    Status,
+    Surroundings,
+    Text,
+)
+
+__all__ = ["SlackAdapter"]
+
+log = logging.getLogger(__name__)
+
+
+class SlackAdapter:
+    """SettingError if the settings can't work together."""
+
+    def __init__(self, settings: SlackSettings, surroundings: Surroundings) -> None:
+        settings.check()
+        self._settings = settings
+        self._around = surroundings
+        clock = surroundings.clock
+        self._wire = Wire(settings)
+        self._identity = settings.data_dir / f"{PLATFORM}.json"
+        self._me = _remembered(self._identity)
+        self._pace = Pace(clock)
+        self._sessions = Sessions(self._wire, self._pace)
+        self._streams = Streams(self._wire, clock, self._pace, self._sessions, surroundings.reader)
+        self._poster = Poster(self._wire, self._pace, self._sessions, self._streams)
+        self._people = People(self._wire, clock)
+        self._files = Files(self._wire, settings)
+        self._webhook = Webhook()
+        self._sockets: Sockets | None = None
+        self._trouble = "" if settings.slack_mode == "http" else "not connected yet"
+
+    @property
+    def account(self) -> Account:
+        """The workspace. Before the first `run` has asked for it, its id is ''."""
+        return Account(PLATFORM, self._me.team, self._me.name)
+
+    @property
+    def features(self) -> Features:
+        return Features(find=True, growing=True, older=True)
+
+    @property
+    def limits(self) -> Limits:
+        return limits(self._pace)
+
+    @property
+    def http(self) -> Mapping[str, AsgiApp]:
+        return {EVENTS_PATH: self._webhook} if self._settings.slack_mode == "http" else {}
+
+    @property
+    def trouble(self) -> str:
+        """Why no events come in right now; '' while all is well."""
+        return self._trouble if self._sockets is None else self._sockets.trouble
+
+    # ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self, intake: Intake) -> None:
+        """Events come in while this runs. SettingError if a token is rejected."""
+        async with self._wire.kept():
+            await self._introduce()
+            interactions = Interactions(self._me, intake, self._around, self._people, self._wire, self._settings)
+            receiver = Receiver(
+                me=self._me,
+                intake=intake,
+                reader=self._around.reader,
+                clock=self._around.clock,
+                people=self._people,
+                files=self._files,
+                unread=Unread(self._settings.data_dir / "unread" / f"{PLATFORM}.jsonl"),
+                interactions=interactions,
+            )
+            app = _bolt(self._wire, self._settings, self._me, receiver)
+            try:
+                if self._settings.slack_mode == "http":
+                    self._webhook.app = app
+                    await asyncio.Event().wait()
+                else:
+                    self._sockets = Sockets(self._wire, self._around.clock, lambda payload: _dispatched(app, payload))
+                    await self._sockets.run()
+            finally:
+                self._webhook.app, self._sockets = None, None
+                await interactions.close()
+                await self._people.close()
+                await self._streams.close()
+
+    async def _introduce(self) -> None:
+        """Who we are, without which no mention can be known. Asked for until there is an answer."""
+        backoff = Backoff(self._around.clock)
+        while True:
+            try:
+                answer = await self._wire.call("auth.test")
+            except FAILURES as error:
+                if code(error) in TOKEN_ERRORS:
+                    raise SettingError(
+                        "SLACK_BOT_TOKEN",
+                        "is rejected by the platform. Copy it again: OAuth & Permissions, Bot User OAuth Token.",
+                    ) from None
+                trouble = translate(error, self._wire.secrets)
+                self._trouble = f"no answer from {self._settings.slack_api_url}: {trouble.detail[:200]}"
+                backoff.say(self._trouble)
+                await backoff.pause(getattr(trouble, "after", 0.0))
+            else:
+                self._trouble = ""
+                break
+        names = (str(answer.get(name) or "") for name in ("team_id", "user_id", "bot_id", "user"))
+        self._me = Me(*names)
+        await asyncio.to_thread(_remember, self._identity, self._me)
+        log.info("%s: %s in %s, by %s", PLATFORM, self._me.name, answer.get("team"), self._settings.slack_mode)
+
+    # ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def put(self, chat: Chat, piece: Piece | None, at: PostId | None = None) -> PostId:
+        return await self._poster.put(chat, piece, at)
+
+    async def status(self, chat: Chat, what: Status) -> None:  # noqa: ARG002
+        await self._sessions.begin(chat, self._around.say(Text("is thinking…"), "en"))
+
+    async def fetch(self, ref: str, to: Path, limit: int) -> None:
+        await self._files.fetch(ref, to, limit)
+
+    async def ask(self, query: Query) -> Any:
+        match query:
+            case FindPost(chat, key):
+                return await find(self._wire, self._around.reader, await self._known(), chat, key)
+            case OlderMessages(chat, before):
+                return await older(self._wire, self._people, await self._known(), chat, before)
+            case Admins():
+                return ()  # whoever administers a workspace need not administer us
+            case CanPost(chat):
+                return await can_post(self._wire, chat)
+
+    async def _known(self) -> Me:
+        if not self._me.user:
+            await self._introduce()
+        return self._me
+
+
+def _bolt(wire: Wire, settings: SlackSettings, me: Me, receiver: Receiver) -> AsyncApp:
+    """bolt checks signatures, answers handshakes, and hands us everything else before it acknowledges."""
+
+    async def authorize(**_: Any) -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=None, team_id=me.team, bot_token=settings.token, bot_id=me.bot, bot_user_id=me.user
+        )
+
+    async def commit(body: dict[str, Any]) -> BoltResponse:
+        is_stored, answer = await receiver.take(body)
+        return BoltResponse(status=200 if is_stored else 503, body=answer if answer is not None else "")
+
+    app = AsyncApp(
+        logger=SDK_LOG,
+        name=PLATFORM,
+        signing_secret=settings.signing_secret or "socket mode needs none",
+        client=wire.client(),
+        authorize=authorize,
+        ignoring_self_events_enabled=False,  # `inbound` knows better which of our own doings matter
+    )
+    app.use(commit)
+    return app
+
+
+async def _dispatched(app: AsyncApp, payload: Any) -> tuple[bool, Any]:
+    """An envelope's payload through bolt: is it stored, and what to say to it."""
+    answer = await app.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=payload))
+    return answer.status == 200, json.loads(answer.body) if answer.body else None
+
+
+def _remembered(path: Path) -> Me:
+    """The token does not tell its workspace, and settings are kept by workspace: whom the last run found."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return Me(**{name: str(kept[name]) for name in ("team", "user", "bot", "name")})
+    except (OSError, ValueError, KeyError, TypeError):
+        return Me("")
+
+
+def _remember(path: Path, me: Me) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = {"team": me.team, "user": me.user, "bot": me.bot, "name": me.name}
+        path.write_text(json.dumps(kept), encoding="utf-8")
+    except OSError as error:
+        log.warning("who we are can't be kept: %s", error.strerror)

@@ -1,0 +1,81 @@
+"""What `magpie doctor` looks at: the tokens, what they may, and how events come in."""
+
+from __future__ import annotations
+
+from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, missing_scope, translate
+from adapters.slack.manifest import SCOPES
+from adapters.slack.settings import SlackSettings
+from adapters.slack.wire import Wire
+from bot.errors import SettingError
+from bot.types import Text
+
+__all__ = ["checks"]
+
+_PATIENCE = 10.0  # seconds
+
+Found = tuple[bool, Text]
+
+
+async def checks(settings: SlackSettings) -> list[Found]:
+    """(is it well, what there is to say), in the order they matter."""
+    try:
+        settings.check()
+        wire = Wire(settings, seconds=_PATIENCE)
+    except SettingError as error:
+        return [(False, Text("{name} {problem}", {"name": error.name, "problem": Text(error.text, error.data)}))]
+    async with wire.kept():
+        try:
+            me, granted = await wire.scopes()
+        except FAILURES as error:
+            return [(False, _unanswered(error, settings, wire))]
+        found: list[Found] = [
+            (
+                True,
+                Text("The bot is {name}, in the workspace {team}.", {"name": me.get("user"), "team": me.get("team")}),
+            )
+        ]
+        return [*found, *_scopes(granted), await _way(settings, wire)]
+
+
+def _unanswered(error: BaseException, settings: SlackSettings, wire: Wire) -> Text:
+    if code(error) in TOKEN_ERRORS:
+        return Text("SLACK_BOT_TOKEN is rejected. Copy it again: OAuth & Permissions, Bot User OAuth Token.")
+    data = {"url": settings.slack_api_url, "reason": translate(error, wire.secrets).detail[:200]}
+    if settings.proxy:
+        return Text("{url} gives no answer through SLACK_PROXY: {reason}", data)
+    return Text("{url} gives no answer: {reason}. Where it can't be reached directly, set SLACK_PROXY.", data)
+
+
+def _scopes(granted: frozenset[str]) -> list[Found]:
+    if not granted:  # not told
+        return []
+    missing = [
+        (
+            False,
+            Text(
+                "The app lacks the scope {scope}. Add it under OAuth & Permissions, Bot Token Scopes (or paste what "
+                "`magpie manifest` prints), then install the app again.",
+                {"scope": scope},
+            ),
+        )
+        for scope in sorted(set(SCOPES) - granted)
+    ]
+    return missing or [(True, Text("The app has all {count} scopes.", {"count": len(SCOPES)}))]
+
+
+async def _way(settings: SlackSettings, wire: Wire) -> Found:
+    """How events come in."""
+    if settings.slack_mode == "http":
+        return True, Text("Events are pushed to {url} (SLACK_MODE=http).", {"url": settings.events_url})
+    try:
+        await wire.call("apps.connections.open", app_token=settings.app_token)
+    except FAILURES as error:
+        if missing_scope(error):
+            return False, Text(
+                "SLACK_APP_TOKEN lacks the scope connections:write. Make a new app-level token that has it."
+            )
+        if code(error) in TOKEN_ERRORS:
+            return False, Text("SLACK_APP_TOKEN is rejected. Copy it again: Basic Information, App-Level Tokens.")
+        reason = translate(error, wire.secrets).detail[:200]
+        return False, Text("No socket can be opened: {reason}", {"reason": reason})
+    return True, Text("Events come in over sockets (SLACK_MODE=socket).")

@@ -1,0 +1,109 @@
+"""What people sent, as bytes (docs.slack.dev: Working with files).
+
+A file's address answers to the bot's token only. So it goes to Slack's own hosts and nowhere else, and redirects are
+followed by hand. To a token that may not read files, the platform answers 200 and the page of its login.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import urljoin, urlsplit
+
+from aiohttp import ClientResponse, ClientTimeout
+
+from adapters.slack.errors import FAILURES, translate
+from adapters.slack.inbound import CHECK_FILE, attachment
+from adapters.slack.settings import SlackSettings
+from adapters.slack.wire import Wire
+from bot.errors import Gone, MediaError, Unknown
+from bot.types import Attachment
+
+__all__ = ["Files"]
+
+_CHUNK = 256 * 1024
+_REDIRECTS = 5
+_HOSTS = ("slack.com", "slack-edge.com", "slack-files.com")
+_SILENT = 30.0  # seconds without a byte
+_LOGIN = "the platform shows its login page instead: the app lacks the scope files:read"
+
+
+class Files:
+    def __init__(self, wire: Wire, settings: SlackSettings) -> None:
+        self._wire = wire
+        self._token = settings.token
+        self._own = urlsplit(settings.slack_api_url).netloc
+
+    async def looked_up(self, found: Attachment) -> Attachment:
+        """A file of another workspace, of which only the id was told. AdapterError."""
+        if found.name != CHECK_FILE or not found.ref:
+            return found
+        answer = await self._wire.do("files.info", file=found.ref.partition(" ")[0])
+        file = answer.get("file")
+        return attachment(file) if isinstance(file, Mapping) else found
+
+    async def fetch(self, ref: str, to: Path, limit: int) -> None:
+        """Write a file to `to`. MediaError if it has more than `limit` bytes, AdapterError if it is not to be had."""
+        id, _, url = ref.partition(" ")
+        if not url and id:
+            answer = await self._wire.do("files.info", file=id)
+            file: Any = answer.get("file") or {}
+            url = str(file.get("url_private_download") or file.get("url_private") or "")
+        if not url:
+            raise Gone("no file")
+        try:
+            await self._follow(url, to, limit)
+        except FAILURES as error:
+            raise translate(error, self._wire.secrets) from None
+        except self._wire.proxy_errors as error:
+            raise Unknown(detail=f"{type(error).__name__} for a file") from None
+
+    async def _follow(self, url: str, to: Path, limit: int) -> None:
+        timeout = ClientTimeout(total=None, sock_connect=10.0, sock_read=_SILENT)
+        headers = {"Authorization": f"Bearer {self._token}"}
+        async with self._wire.kept() as session:
+            for _ in range(_REDIRECTS + 1):
+                if not self._is_ours(url):
+                    raise Gone("no file", detail=f"not an address of the platform: {urlsplit(url).hostname}")
+                async with session.get(url, headers=headers, timeout=timeout, allow_redirects=False) as response:
+                    if response.status in (301, 302, 303, 307, 308):
+                        url = urljoin(url, response.headers.get("Location", ""))
+                        continue
+                    await self._keep(response, to, limit)
+                    return
+        raise Gone("no file", detail="too many redirects")
+
+    def _is_ours(self, url: str) -> bool:
+        parts = urlsplit(url)
+        if parts.netloc == self._own and parts.scheme in ("http", "https"):
+            return True
+        host = (parts.hostname or "").lower()
+        return parts.scheme == "https" and any(host == known or host.endswith(f".{known}") for known in _HOSTS)
+
+    async def _keep(self, response: ClientResponse, to: Path, limit: int) -> None:
+        if response.status >= 500 or response.status == 429:
+            raise Unknown(detail=f"HTTP {response.status} for a file")
+        if response.status != 200:
+            raise Gone("no file", detail=f"HTTP {response.status} for a file")
+        if response.content_type == "text/html":
+            raise Gone("no file", detail=_LOGIN)
+        file = await asyncio.to_thread(to.open, "wb")
+        try:
+            await _receive(response, file, limit)
+        finally:
+            await asyncio.to_thread(file.close)
+
+
+async def _receive(response: ClientResponse, file: BinaryIO, limit: int) -> None:
+    size = 0
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        if size == 0 and chunk.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+            raise Gone("no file", detail=_LOGIN)
+        size += len(chunk)
+        if size > limit:
+            raise MediaError(
+                "The file is larger than {limit} MB. Please send a smaller one.", limit=max(1, limit // (1024 * 1024))
+            )
+        await asyncio.to_thread(file.write, chunk)

@@ -1,0 +1,95 @@
+"""What the core asks about a channel or thread (docs.slack.dev: conversations.replies, conversations.info)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from adapters.slack.errors import reason
+from adapters.slack.inbound import Me, UnknownShape, is_direct, message_of
+from adapters.slack.people import People
+from adapters.slack.streams import EVENT
+from adapters.slack.wire import Wire
+from bot.errors import Gone
+from bot.types import Chat, Message, PostId, Reader
+
+__all__ = ["can_post", "find", "older"]
+
+_PAGE = 200
+_PAGES = 5
+_MOST = 100  # messages of an older thread
+_EARLIER = 60.0  # seconds that our clock may be ahead of the platform's
+
+
+async def find(wire: Wire, reader: Reader, me: Me, chat: Chat, key: str) -> PostId | None:
+    """The message of a piece. A stream that still runs has no metadata yet: it is the message of ours that none of
+    the turn's other pieces is. AdapterError."""
+    number = key.partition(".")[0]
+    turn = await reader.turn(int(number)) if number.isdigit() else None
+    known = {posted.post for posted in turn.posts} if turn is not None else set()
+    oldest = f"{turn.created / 1000 - _EARLIER:.6f}" if turn is not None else "0"
+    if turn is not None and turn.reply_to is not None:
+        oldest = turn.reply_to
+    streaming: PostId | None = None
+    async for message in _messages(wire, chat, oldest=oldest, include_all_metadata=True):
+        post = str(message.get("ts") or "")
+        if not me.wrote(message) or not post or post == chat.thread:
+            continue
+        metadata = message.get("metadata")
+        if isinstance(metadata, Mapping) and metadata.get("event_type") == EVENT:
+            payload = metadata.get("event_payload")
+            if isinstance(payload, Mapping) and payload.get("key") == key:
+                return post
+        elif post not in known:
+            streaming = post
+    return streaming
+
+
+async def older(wire: Wire, people: People, me: Me, chat: Chat, before: PostId) -> tuple[Message, ...]:
+    """What was said in a thread before a message, oldest first. A message that begins its thread has nothing before
+    it. AdapterError."""
+    if chat.thread is None or before == chat.thread:
+        return ()
+    raw = [message async for message in _messages(wire, chat, latest=before) if str(message.get("ts")) < before]
+    for id in dict.fromkeys(str(message.get("user") or "") for message in raw[-_MOST:]):
+        if id and id != me.user:
+            await people.person(id)
+    found: list[Message] = []
+    for message in raw[-_MOST:]:
+        try:
+            read = message_of(message, chat, me, lambda id: people.known(id).name)
+        except UnknownShape:
+            continue
+        if read is not None:
+            found.append(read)
+    return tuple(found)
+
+
+async def can_post(wire: Wire, chat: Chat) -> bool | None:
+    """None for a conversation with one person: that can't be looked up. Gone with the reason why not."""
+    if is_direct(chat.id) or chat.id.startswith(("U", "W")):
+        return None
+    answer = await wire.do("conversations.info", channel=chat.id)
+    channel = answer.get("channel") or {}
+    if channel.get("is_archived"):
+        raise Gone(reason("is_archived"))
+    if channel.get("is_member") is False:
+        raise Gone(reason("not_in_channel"))
+    return True
+
+
+async def _messages(wire: Wire, chat: Chat, **which: Any) -> AsyncIterator[Mapping[str, Any]]:
+    """Oldest first where it is a thread."""
+    cursor = ""
+    for _ in range(_PAGES):
+        where = {"channel": chat.id, "limit": _PAGE, **which, **({"cursor": cursor} if cursor else {})}
+        if chat.thread is None:
+            answer = await wire.do("conversations.history", **where)
+        else:
+            answer = await wire.do("conversations.replies", ts=chat.thread, **where)
+        for message in answer.get("messages") or ():
+            if isinstance(message, Mapping):
+                yield message
+        cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+        if not cursor:
+            return

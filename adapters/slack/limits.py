@@ -1,0 +1,121 @@
+"""What a channel and the workspace take, as data, and what the adapter counts itself.
+
+Tiers hold per method and workspace (docs.slack.dev: Rate limits): chat.update 50 a minute, chat.appendStream 100,
+chat.startStream and chat.stopStream 20 each, users.info 100; posting is one message a second and channel.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from adapters.slack.render import measure
+from bot.types import Bucket, Call, Chat, Clock, Limits, PostId
+
+__all__ = ["SIZE", "Pace", "Window", "limits"]
+
+SIZE = 9_000  # bytes of one message: a stream holds between 10,600 and 11,300 of UTF-8
+FRAME = 0.8  # seconds between two versions of a growing message
+STATUS_EVERY = 90.0  # seconds; a status lasts two minutes (assistant.threads.setStatus)
+STREAMS = 19  # that run, or were stopped in the last minute: so neither starts nor stops reach 20 in a minute
+MINUTE = 60.0
+
+
+class Window:
+    """At most `count` in any minute."""
+
+    def __init__(self, clock: Clock, count: int) -> None:
+        self._clock = clock
+        self._count = count
+        self._taken: deque[float] = deque()
+        self._silent = 0.0
+
+    @property
+    def used(self) -> int:
+        now = self._clock.monotonic()
+        while self._taken and self._taken[0] + MINUTE <= now:
+            self._taken.popleft()
+        return len(self._taken)
+
+    def take(self) -> bool:
+        """False if there is no room now."""
+        if self.used >= self._count or self._clock.monotonic() < self._silent:
+            return False
+        self.note()
+        return True
+
+    def note(self) -> None:
+        self._taken.append(self._clock.monotonic())
+
+    def refused(self, after: float) -> None:
+        self._silent = max(self._silent, self._clock.monotonic() + after)
+
+
+class Pace:
+    """Which streams run, and which messages grow: by that, a call takes from one bucket or another."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._streams: dict[str, set[PostId]] = {}  # chat key -> running streams
+        self._stopped = Window(clock, STREAMS)
+        self._reserved: set[str] = set()  # chats that may still start one
+        self._growing: set[str] = set()  # chats with a message that is changed as it grows
+        self._silent = 0.0
+
+    def reserve(self, chat: Chat) -> bool:
+        """Whether a stream may be started there, so that it can also be stopped whenever that has to be."""
+        if chat.key in self._reserved:
+            return True
+        if self._clock.monotonic() < self._silent:
+            return False
+        if sum(map(len, self._streams.values())) + len(self._reserved) + self._stopped.used >= STREAMS:
+            return False
+        self._reserved.add(chat.key)
+        return True
+
+    def release(self, chat: Chat) -> None:
+        self._reserved.discard(chat.key)
+
+    def streams(self, chat: Chat) -> bool:
+        return chat.key in self._streams
+
+    def started(self, chat: Chat, post: PostId) -> None:
+        self._reserved.discard(chat.key)
+        self._streams.setdefault(chat.key, set()).add(post)
+
+    def stopped(self, chat: Chat, post: PostId) -> None:
+        self._stopped.note()
+        running = self._streams.get(chat.key, set())
+        running.discard(post)
+        if not running:
+            self._streams.pop(chat.key, None)
+
+    def no_starts(self, seconds: float) -> None:
+        self._silent = max(self._silent, self._clock.monotonic() + seconds)
+
+    def posted(self, chat: Chat, *, growing: bool) -> None:
+        """A message of the other kind stands there."""
+        if growing:
+            self._growing.add(chat.key)
+        else:
+            self._growing.discard(chat.key)
+
+    def buckets(self, chat: Chat, call: Call) -> tuple[Bucket, ...]:
+        prefix = f"{chat.platform}:{chat.account}"
+        post = Bucket(f"{prefix}:post:{chat.id}", 1.1)
+        update = Bucket(f"{prefix}:update", 0.0, count=48, window=MINUTE, reserve=24)
+        match call:
+            case Call.STATUS:
+                return (Bucket(f"{prefix}:status", 0.0, count=90, window=MINUTE),)
+            case Call.NEW:
+                return (post,)
+            case Call.CHANGE if self.streams(chat):
+                return (Bucket(f"{prefix}:append", 0.6, burst=30, count=96, window=MINUTE),)
+            case Call.CHANGE:
+                return update, Bucket(f"{prefix}:growth", 2.5, burst=10)
+        if self.streams(chat):
+            return ()  # `may_stream` keeps room for each stop
+        return (update,) if chat.key in self._growing else (post,)
+
+
+def limits(pace: Pace) -> Limits:
+    return Limits(size=SIZE, measure=measure, buckets=pace.buckets, frame=FRAME, status_every=STATUS_EVERY)

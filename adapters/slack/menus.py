@@ -1,0 +1,62 @@
+"""Menus and notes as blocks (Block Kit: actions, context), and the mark of what is unfinished."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from bot.types import Choice, Menu, Note, NoteKind
+
+__all__ = ["ACTION", "UNFINISHED", "buttons", "notes"]
+
+Json = dict[str, Any]
+
+ACTION = "magpie"  # what our buttons' action_id begins with
+
+_LABEL = 75  # characters (Block Kit: button, text)
+_VALUE = 2_000  # characters (Block Kit: button, value)
+_URL = 3_000
+_ROW = 25  # elements (Block Kit: actions)
+_ROWS = 20
+_CONTEXT = 3_000  # characters
+_HIDDEN = frozenset({NoteKind.COST})
+
+UNFINISHED: Json = {"type": "context", "elements": [{"type": "plain_text", "text": "…", "emoji": False}]}
+
+
+def buttons(menu: Menu | None) -> list[Json]:
+    """A row of buttons per row of the menu."""
+    rows: list[Json] = []
+    for number, choices in enumerate(menu.rows if menu else ()):
+        made = (_button(choice, f"{ACTION}:{number}:{column}") for column, choice in enumerate(choices))
+        elements = [button for button in made if button is not None]
+        rows += [{"type": "actions", "elements": elements[at : at + _ROW]} for at in range(0, len(elements), _ROW)]
+    return rows[:_ROWS]
+
+
+def _button(choice: Choice, id: str) -> Json | None:
+    label = choice.label.strip() or "…"
+    if choice.chosen and not label.startswith("✓"):
+        label = f"✓ {label}"
+    text = {"type": "plain_text", "text": label if len(label) <= _LABEL else label[: _LABEL - 1] + "…", "emoji": False}
+    if choice.url:
+        return {"type": "button", "action_id": id, "text": text, "url": choice.url} if _is_url(choice.url) else None
+    if not choice.action or len(choice.action) > _VALUE:
+        return None
+    return {"type": "button", "action_id": id, "text": text, "value": choice.action}
+
+
+def _is_url(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and len(url) <= _URL
+
+
+def notes(said: Sequence[Note]) -> list[Json]:
+    """What is said about an answer, small and below it."""
+    text = "\n".join(note.text.strip() for note in said if note.kind not in _HIDDEN).strip()
+    if not text:
+        return []
+    if len(text) > _CONTEXT:
+        text = text[: _CONTEXT - 1] + "…"
+    return [{"type": "context", "elements": [{"type": "plain_text", "text": text, "emoji": False}]}]

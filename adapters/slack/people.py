@@ -1,0 +1,82 @@
+"""Who people are (docs.slack.dev: users.info): their name and language, asked for once per person and hour."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.slack.errors import FAILURES, retry_after, translate
+from adapters.slack.limits import Window
+from adapters.slack.wire import Wire
+from bot.types import Clock, Person
+
+__all__ = ["People"]
+
+log = logging.getLogger(__name__)
+
+_KEPT = 3_600.0  # seconds
+_AGAIN = 60.0  # seconds, after a look that failed
+_PATIENCE = 1.0  # seconds that an event waits for it; the platform waits three for its acknowledgement
+_MOST = 5_000
+_CALLS = 90  # a minute; the platform allows 100
+
+
+class People:
+    """Nothing waits long for a name: without one, a person is known by their id, and next time by name."""
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        self._wire = wire
+        self._clock = clock
+        self._calls = Window(clock, _CALLS)
+        self._known: OrderedDict[str, tuple[float, Person]] = OrderedDict()  # id -> (kept until, who)
+        self._asking: dict[str, asyncio.Task[Person]] = {}
+
+    def known(self, id: str) -> Person:
+        """Without asking."""
+        return self._known.get(id, (0.0, Person(id)))[1]
+
+    async def person(self, id: str) -> Person:
+        until, person = self._known.get(id, (0.0, Person(id)))
+        if not id or self._clock.monotonic() < until:
+            return person
+        task = self._asking.get(id)
+        if task is None:
+            if not self._calls.take():
+                return person
+            task = self._asking[id] = asyncio.create_task(self._ask(id, person))
+            task.add_done_callback(lambda _done: self._asking.pop(id, None))
+        await asyncio.wait({task}, timeout=_PATIENCE)
+        return task.result() if task.done() and not task.cancelled() else person
+
+    async def close(self) -> None:
+        tasks = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask(self, id: str, before: Person) -> Person:
+        kept = _KEPT
+        try:
+            answer = await self._wire.call("users.info", user=id, include_locale=True)
+            person = _person(id, answer.get("user"))
+        except FAILURES as error:
+            person, kept = before, _AGAIN
+            self._calls.refused(retry_after(error) or 0.0)
+            log.info("a person's name is not to be had: %s", translate(error, self._wire.secrets).detail)
+        self._known[id] = (self._clock.monotonic() + kept, person)
+        self._known.move_to_end(id)
+        if len(self._known) > _MOST:
+            self._known.popitem(last=False)
+        return person
+
+
+def _person(id: str, raw: Any) -> Person:
+    user = raw if isinstance(raw, Mapping) else {}
+    profile = user.get("profile")
+    profile = profile if isinstance(profile, Mapping) else {}
+    names = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"), user.get("name"))
+    name = next((each for each in names if isinstance(each, str) and each), "")
+    return Person(id, name, str(user.get("locale") or "en"))

@@ -1,0 +1,156 @@
+"""What the platform brings, to the core: read, put in order, stored, acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from adapters.slack.files import Files
+from adapters.slack.inbound import Me, UnknownShape, for_others, is_deletion, read
+from adapters.slack.interactions import Interactions
+from adapters.slack.people import People
+from bot.errors import AdapterError, StoreError
+from bot.types import Clock, Inbound, IncomingMessage, Intake, Reader, StopPressed
+
+__all__ = ["Receiver", "Unread"]
+
+log = logging.getLogger(__name__)
+
+TOGETHER = 0.1  # seconds in which two connections may bring a thread's messages in the wrong order
+MOST_UNREAD = 5_000_000  # bytes
+
+Answer = tuple[bool, Any]  # is it stored, and what to say to it
+
+
+class Unread:
+    """Events that can't be read, kept as they came, one JSON per line, for somebody to look at."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def keep(self, raw: object) -> None:
+        try:
+            await asyncio.to_thread(self._write, json.dumps(raw, ensure_ascii=False))
+        except OSError as error:
+            log.warning("an unread event can't be kept: %s", error.strerror)
+
+    def _write(self, line: str) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists() and self.path.stat().st_size > MOST_UNREAD:
+            self.path.replace(self.path.with_suffix(".old"))
+        with self.path.open("a", encoding="utf-8", errors="replace") as file:
+            file.write(line + "\n")
+
+
+@dataclass(slots=True)
+class _Line:
+    """What waits in one thread, by time."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: list[tuple[int, int, Inbound, asyncio.Future[None]]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Receiver:
+    me: Me
+    intake: Intake
+    reader: Reader
+    clock: Clock
+    people: People
+    files: Files
+    unread: Unread
+    interactions: Interactions
+    _lines: dict[str, _Line] = field(default_factory=dict)
+    _numbers: Any = field(default_factory=itertools.count)
+
+    async def take(self, body: object) -> Answer:
+        """Store what came; only then may the platform be told. Never raises."""
+        try:
+            if not isinstance(body, Mapping):
+                raise UnknownShape("not an object")
+            if body.get("type") == "event_callback":
+                await self._event(body)
+                return True, None
+            if body.get("type") == "app_rate_limited":
+                log.warning("the platform brings fewer events: there are more than 30,000 in an hour")
+                return True, None
+            return True, await self.interactions.take(body)
+        except StoreError as error:
+            log.warning("an event can't be stored and will come again: %s", error.detail or error)
+            return False, None
+        except UnknownShape as error:
+            log.error("an event of unknown shape is skipped (%s), and kept in %s", error, self.unread.path)
+        except Exception:
+            # whatever it is, it would be the same again, and the platform gives up on who never acknowledges
+            log.exception("an event is skipped, and kept in %s", self.unread.path)
+        await self.unread.keep(body)
+        return True, None
+
+    async def _event(self, body: Mapping[str, Any]) -> None:
+        event = body.get("event")
+        if not isinstance(event, Mapping):
+            raise UnknownShape("event: not an object")
+        if event.get("type") == "app_home_opened":
+            self.interactions.home_opened(event)
+            return
+        inbound = read(event, self.me, lambda id: self.people.known(id).name)
+        if isinstance(inbound, IncomingMessage):
+            inbound = await self._completed(inbound, event)
+        elif isinstance(inbound, StopPressed) and is_deletion(inbound) and not await self._is_open(inbound):
+            return
+        if inbound is not None:
+            await self._in_order(inbound)
+
+    async def _completed(self, message: IncomingMessage, event: Mapping[str, Any]) -> IncomingMessage | None:
+        """With who it is from and what its files are; None if it is not meant for us. In a thread where we have
+        answered, what is said is meant for us, unless somebody else is named first."""
+        if not message.addressed:
+            if message.chat.thread == message.post or for_others(event, self.me):
+                return None
+            if await self.reader.last_turn(message.chat) is None:
+                return None
+        files = list(message.attachments)
+        for number, found in enumerate(files):
+            try:
+                files[number] = await self.files.looked_up(found)
+            except AdapterError as error:
+                log.info("what a file is can't be asked: %s", error.detail or error)
+        author = await self.people.person(message.author.id)
+        return replace(message, author=author, attachments=tuple(files), addressed=True)
+
+    async def _is_open(self, deletion: StopPressed) -> bool:
+        """Is what was deleted a question that waits for its answer?"""
+        return any(turn.reply_to == deletion.post for turn in await self.reader.open_turns(deletion.chat))
+
+    async def _in_order(self, event: Inbound) -> None:
+        """The oldest first of what came in one thread in the same moment. What begins a thread waits for nothing."""
+        key = event.chat.key
+        line = self._lines.setdefault(key, _Line())
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(line.waiting, (event.at, next(self._numbers), event, done))
+        try:
+            if event.chat.thread != getattr(event, "post", None):
+                await self.clock.sleep(TOGETHER)
+            async with line.lock:
+                while not done.done():
+                    await self._accept(line)
+            await done
+        finally:
+            if not line.waiting and not line.lock.locked():
+                self._lines.pop(key, None)
+
+    async def _accept(self, line: _Line) -> None:
+        _, _, event, done = heapq.heappop(line.waiting)
+        try:
+            await self.intake.accept(event)
+        except Exception as error:  # noqa: BLE001 - whoever brought the event is told
+            done.set_exception(error)
+        else:
+            done.set_result(None)

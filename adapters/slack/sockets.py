@@ -1,0 +1,189 @@
+"""Socket Mode: the platform's events over connections that we open (docs.slack.dev: Using Socket Mode).
+
+There are two, for an event goes to one of those that are open, and a click in a gap between two is lost. When the
+platform is about to close one, its successor is open before we let it go. An envelope is acknowledged when what it
+brought is stored; what is not acknowledged comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
+
+from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, hide, missing_scope, retry_after
+from adapters.slack.wire import Wire
+from bot.errors import SettingError
+from bot.types import Clock
+
+__all__ = ["CONNECTIONS", "Backoff", "Sockets"]
+
+log = logging.getLogger(__name__)
+
+CONNECTIONS = 2
+_BEAT = 20.0  # seconds between pings: a connection that is dead is noticed
+_HELLO = 15.0  # seconds for a new connection's first frame
+_SLOWEST = 60.0  # seconds between two tries
+_SAY_AGAIN = 300.0  # seconds
+
+Json = Mapping[str, Any]
+Take = Callable[[Any], Awaitable[tuple[bool, Any]]]  # payload -> is it stored, and what to say to it
+
+
+class Backoff:
+    """Longer and longer pauses, never the same for two bots; and words for the log that don't repeat themselves."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tries = 0
+        self._said: dict[str, float] = {}
+
+    async def pause(self, least: float = 0.0) -> None:
+        longest = min(_SLOWEST, 2.0**self._tries)
+        self._tries = min(self._tries + 1, 10)
+        await self._clock.sleep(max(least, longest * random.uniform(0.5, 1.0)))
+
+    def worked(self) -> None:
+        self._tries = 0
+        self._said.clear()
+
+    def say(self, what: str) -> None:
+        now = self._clock.monotonic()
+        if now - self._said.get(what, -_SAY_AGAIN) >= _SAY_AGAIN:
+            self._said[what] = now
+            log.warning("%s", what)
+
+
+class Sockets:
+    def __init__(self, wire: Wire, clock: Clock, take: Take) -> None:
+        self._wire = wire
+        self._clock = clock
+        self._take = take
+        self._failures: tuple[type[BaseException], ...] = (*FAILURES, *wire.proxy_errors, KeyError)
+        self._answering: set[asyncio.Task[None]] = set()
+        self._open_now = 0
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing comes in; '' while a connection is open."""
+        return "" if self._open_now else self._trouble
+
+    async def run(self) -> None:
+        """For ever. SettingError if the token is rejected."""
+        keeping = [asyncio.create_task(self._keep(), name=f"socket {number + 1}") for number in range(CONNECTIONS)]
+        try:
+            await asyncio.gather(*keeping)
+        finally:
+            for task in (*keeping, *self._answering):
+                task.cancel()
+            await asyncio.gather(*keeping, *self._answering, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        """One connection after the other, each open before the last is let go."""
+        backoff = Backoff(self._clock)
+        reading: asyncio.Task[None] | None = None
+        try:
+            while True:
+                socket = await self._open(backoff)
+                if socket is None:
+                    continue
+                old, leaving = reading, asyncio.Event()
+                reading = asyncio.create_task(self._read(socket, leaving))
+                await _given_up(old)
+                warned = asyncio.create_task(leaving.wait())
+                await asyncio.wait({reading, warned}, return_when=asyncio.FIRST_COMPLETED)
+                warned.cancel()
+        finally:
+            await _given_up(reading)
+
+    async def _open(self, backoff: Backoff) -> ClientWebSocketResponse | None:
+        """None, after a pause, if it did not work out."""
+        try:
+            answer = await self._wire.call("apps.connections.open", app_token=self._wire.app_token)
+            async with self._wire.kept() as session:
+                socket = await session.ws_connect(str(answer["url"]), heartbeat=_BEAT, max_msg_size=0)
+            await _greeted(socket)
+        except self._failures as error:
+            least = self._no_socket(error, backoff)
+            await backoff.pause(least)
+            return None
+        backoff.worked()
+        return socket
+
+    def _no_socket(self, error: BaseException, backoff: Backoff) -> float:
+        """Seconds to wait at least."""
+        word = code(error)
+        if word in TOKEN_ERRORS:
+            raise SettingError(
+                "SLACK_APP_TOKEN",
+                "is rejected by the platform. Copy it again: Basic Information, App-Level Tokens.",
+            ) from None
+        if missing_scope(error):
+            raise SettingError(
+                "SLACK_APP_TOKEN", "lacks the scope connections:write: make a new app-level token that has it."
+            ) from None
+        words = word or hide(f"{type(error).__name__}: {error}", self._wire.secrets)[:200]
+        self._trouble = f"no socket: {words.partition('?')[0]}"  # an address has a ticket behind its question mark
+        backoff.say(self._trouble)
+        return retry_after(error) or 0.0
+
+    async def _read(self, socket: ClientWebSocketResponse, leaving: asyncio.Event) -> None:
+        """Until it is closed. `leaving` is set when the platform says that it will be."""
+        self._open_now += 1
+        try:
+            async for frame in socket:
+                envelope = _envelope(frame)
+                if envelope.get("type") == "disconnect":
+                    log.debug("a socket is to be closed: %s", envelope.get("reason"))
+                    leaving.set()
+                elif envelope.get("envelope_id"):
+                    task = asyncio.create_task(self._answer(socket, envelope))
+                    self._answering.add(task)
+                    task.add_done_callback(self._answering.discard)
+        finally:
+            self._open_now -= 1
+            await socket.close()
+
+    async def _answer(self, socket: ClientWebSocketResponse, envelope: Json) -> None:
+        is_stored, payload = await self._take(envelope.get("payload"))
+        if not is_stored:
+            return
+        answer = {"envelope_id": envelope["envelope_id"], **({"payload": payload} if payload else {})}
+        try:
+            await socket.send_json(answer)
+        except (RuntimeError, *FAILURES) as error:
+            log.info("an event is not acknowledged, and will come again: %s", type(error).__name__)
+
+
+def _envelope(frame: WSMessage) -> Json:
+    """Empty for what isn't one."""
+    if frame.type is not WSMsgType.TEXT:
+        return {}
+    try:
+        envelope = json.loads(frame.data)
+    except ValueError:
+        return {}
+    return envelope if isinstance(envelope, dict) else {}
+
+
+async def _greeted(socket: ClientWebSocketResponse) -> None:
+    """A connection brings events once it has said hello. TimeoutError, ConnectionResetError."""
+    try:
+        if _envelope(await socket.receive(timeout=_HELLO)).get("type") != "hello":
+            raise ConnectionResetError("no hello")
+    except BaseException:
+        await socket.close()
+        raise
+
+
+async def _given_up(reading: asyncio.Task[None] | None) -> None:
+    if reading is None:
+        return
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
