@@ -20,7 +20,6 @@ __all__ = ["Turns"]
 
 log = logging.getLogger(__name__)
 
-_POLL = 30.0  # seconds between two looks at the store when nothing wakes us
 _ATTEMPTS = 10  # of a turn that fails in unthought-of ways
 _TROUBLE = 2.0  # seconds before a store that failed is tried again
 
@@ -32,12 +31,21 @@ class _Running:
 
 
 class Turns:
-    """`run_turn(turn, stop)` does the work (`Dispatcher.run`)."""
+    """`run_turn(turn, stop)` does the work (`Dispatcher.run`). `poll`: seconds between two looks at the store when
+    nothing wakes us."""
 
-    def __init__(self, store: Store, run_turn: Callable[[Turn, asyncio.Event], Awaitable[None]], clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run_turn: Callable[[Turn, asyncio.Event], Awaitable[None]],
+        clock: Clock,
+        *,
+        poll: float = 30.0,
+    ) -> None:
         self._store = store
         self._run_turn = run_turn
         self._clock = clock
+        self._poll = poll
         self._news = asyncio.Event()
         self._running: dict[asyncio.Task[None], _Running] = {}
         self._draining = False
@@ -104,10 +112,10 @@ class Turns:
         except StoreError as error:
             log.error("the store can't be asked for work: %s (%s)", error, error.detail)
             return _TROUBLE
-        return _POLL if due is None else min(_POLL, max(0.0, (due - self._clock.now()) / 1000))
+        return self._poll if due is None else min(self._poll, max(0.0, (due - self._clock.now()) / 1000))
 
     async def _recover(self) -> None:
-        self._recovery = self._clock.monotonic() + _POLL
+        self._recovery = self._clock.monotonic() + self._poll
         freed = await self._store.recover()
         if freed:
             log.info("taking up %d turns that an earlier process left", freed)

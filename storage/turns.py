@@ -50,12 +50,22 @@ def _free() -> sa.ColumnElement[bool]:
 # them in order
 _FREE_NOW = _free()
 _LOOK = (
-    sa.select(turns.c.id)
-    .where(_FREE_NOW)
-    .order_by(turns.c.id + 0)
-    .limit(1)
-    .with_for_update(skip_locked=True, of=turns)
+    sa.select(turns.c.id).where(_FREE_NOW).order_by(turns.c.id + 0).limit(1).with_for_update(skip_locked=True, of=turns)
 )
+
+
+_NEXT = (
+    sa.select(turns.c.not_before)
+    .where(FREE, turns.c.not_before > sa.bindparam("now", type_=turns.c.not_before.type))
+    .order_by(turns.c.not_before)
+    .limit(1)
+)
+_OWNERS = sa.select(turns.c.owner).distinct().where(OPEN, turns.c.owner.is_not(None))
+_MINE = sa.and_(
+    turns.c.id == sa.bindparam("turn", type_=turns.c.id.type),
+    turns.c.attempt == sa.bindparam("of", type_=turns.c.attempt.type),
+)
+_FENCE = sa.select(turns.c.id).where(_MINE).with_for_update()
 
 
 async def claim(tx: Tx, now: int) -> Turn | None:
@@ -77,14 +87,12 @@ async def claim(tx: Tx, now: int) -> Turn | None:
 
 
 async def next_due(tx: Tx, now: int) -> int | None:
-    t = turns.c
-    query = sa.select(t.not_before).where(FREE, t.not_before > now).order_by(t.not_before).limit(1)
-    return (await tx.conn.execute(query)).scalar_one_or_none()
+    return (await tx.conn.execute(_NEXT, {"now": now})).scalar_one_or_none()
 
 
 async def recover(tx: Tx, alive: Callable[[Tx, str], Awaitable[bool]]) -> int:
     t = turns.c
-    owners = (await tx.conn.execute(sa.select(t.owner).distinct().where(OPEN, t.owner.is_not(None)))).scalars().all()
+    owners = (await tx.conn.execute(_OWNERS)).scalars().all()
     dead = [owner for owner in owners if owner != tx.owner and not await alive(tx, owner)]
     if not dead:
         return 0
@@ -165,8 +173,7 @@ async def dropped(tx: Tx, turn: Turn, index: int) -> None:
 
 
 async def _fence(tx: Tx, turn: Turn) -> None:
-    mine = sa.select(turns.c.id).where(turns.c.id == turn.id, turns.c.attempt == turn.attempt)
-    if (await tx.conn.execute(mine.with_for_update())).first() is None:
+    if (await tx.conn.execute(_FENCE, {"turn": turn.id, "of": turn.attempt})).first() is None:
         raise Superseded
 
 
