@@ -30,7 +30,7 @@ from adapters.telegram.receiving import Receiver, Unread
 from adapters.telegram.settings import WEBHOOK_PATH, TelegramSettings
 from adapters.telegram.webhook import Webhook
 from adapters.telegram.wire import Wire
-from bot.errors import AdapterError, Refused, RetryLater, SettingError
+from bot.errors import Refused, SettingError
 from bot.types import (
     Account,
     Ack,
@@ -155,12 +155,10 @@ class TelegramAdapter:
 
     async def _register(self) -> None:
         """Until the list of commands is taken, or refused for good."""
-        trouble: AdapterError | None = RetryLater(0.0)
         backoff = Backoff(self._around.clock)
-        while trouble is not None and self._around.commands is not None:
+        while self._around.commands is not None:
             try:
-                await register(self._wire, self._around.commands)
-                trouble = None
+                return await register(self._wire, self._around.commands)
             except AiogramError as error:
                 trouble = translate(error, self._wire.token)
                 backoff.say(f"the list of commands is not set: {trouble.detail[:200]}")
