@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from bot.types import Chat, Moved, TurnState
 from storage.arrivals import enter, touch
 from storage.engine import Tx
-from storage.tables import WAITING_FIRST, chats, messages, settings, turns
+from storage.tables import WAITING_FIRST, chats, messages, posts, settings, turns
 
 __all__ = ["move"]
 
@@ -39,8 +39,9 @@ async def _move_chat(tx: Tx, old: str, new: str) -> None:
     rows = await tx.conn.execute(sa.select(chats).where(chats.c.key.in_(keys)).order_by(chats.c.key).with_for_update())
     row = {found["key"]: found for found in rows.mappings()}
     await _join_waiting(tx, old, new)
-    for table in (messages, turns):
-        await tx.conn.execute(sa.update(table).where(table.c.chat == old).values(chat=new))
+    await _forget_posts(tx, old)
+    await tx.conn.execute(sa.update(messages).where(messages.c.chat == old).values(chat=new, post=None))
+    await tx.conn.execute(sa.update(turns).where(turns.c.chat == old).values(chat=new, reply_to=None))
     times = [row[key]["last"] for key in keys if row[key]["last"] is not None]
     merged = {
         "title": row[new]["title"] or row[old]["title"],
@@ -50,6 +51,13 @@ async def _move_chat(tx: Tx, old: str, new: str) -> None:
     }
     await tx.conn.execute(sa.update(chats).where(chats.c.key == new).values(merged))
     await tx.conn.execute(sa.delete(chats).where(chats.c.key == old))
+
+
+async def _forget_posts(tx: Tx, old: str) -> None:
+    """In the new chat the same ids are other messages, which must be neither replied to nor changed. (An intent of
+    unknown outcome stays: it may stand there.)"""
+    here = sa.select(turns.c.id).where(turns.c.chat == old)
+    await tx.conn.execute(sa.delete(posts).where(posts.c.turn.in_(here), posts.c.post.is_not(None)))
 
 
 async def _join_waiting(tx: Tx, old: str, new: str) -> None:

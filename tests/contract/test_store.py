@@ -639,6 +639,22 @@ class TestMove:
         chats = [summary.chat for summary in await store.chats("web", "a%b")]
         assert sorted(chat.key for chat in chats) == sorted(chat.key for chat in (self.NEW, moved_topic, neighbour))
 
+    async def test_ids_of_messages_mean_nothing_in_the_new_chat(self, store: Store) -> None:
+        turn = await asked(store, "q", self.OLD)
+        await store.intend(turn, 0)
+        await store.posted(turn, 0, "p0")
+        await store.intend(turn, 1)
+        await store.accept(said("waits", self.OLD))
+        await store.move(Moved("m1", self.OLD, self.NEW, START))
+        moved, waiting = await store.open_turns(self.NEW)
+        assert (moved.reply_to, waiting.reply_to) == (None, None)
+        assert [(posted.index, posted.post) for posted in moved.posts] == [(1, None)]
+        assert [message.post for message in await store.history(self.NEW)] == [None, None]
+        await store.posted(turn, 0, "p5")
+        found = await store.turn(turn.id)
+        assert found is not None
+        assert [posted.post for posted in found.posts] == ["p5", None]
+
     async def test_into_a_chat_that_has_begun_already(self, store: Store) -> None:
         await exchange(store, "forgotten", "forgotten too", self.OLD)
         await store.answer(said("/new", self.OLD), Reply("", effects=(Forget(self.OLD),)))
