@@ -64,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check settings, database, key and platforms, and say what to do")
     doctor.set_defaults(run=_doctor)
 
+    manifest = commands.add_parser("manifest", help="the app manifest to paste at api.slack.com/apps", epilog=_EPILOG)
+    manifest.add_argument("--json", action="store_true", help="as JSON instead of YAML")
+    manifest.set_defaults(run=_manifest)
+
     database = commands.add_parser("db", help="look after the database")
     database.add_argument("action", choices=["upgrade"], help="upgrade: create it, or bring it to this version")
     database.set_defaults(run=_database)
@@ -106,6 +110,13 @@ def _doctor(_options: argparse.Namespace) -> int:
     from bot.app import doctor
 
     return asyncio.run(doctor(tell=print))
+
+
+def _manifest(options: argparse.Namespace) -> int:
+    from adapters.slack.manifest import written
+
+    print(written(as_json=options.json))
+    return 0
 
 
 def _database(_options: argparse.Namespace) -> int:

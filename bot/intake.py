@@ -128,7 +128,7 @@ class CoreIntake:
         if await self._store.seen(press.key):
             return Ack()
         rights = await self._access.rights(press.chat, press.author, press.group)
-        if not rights.admitted:
+        if not rights.admitted and not self._from_stranger(press):
             return Ack(toast=turned_away(await self._language(press)), error=True)
         reply = await self._commands.run(self._context(press, rights), press.action)
         if reply is None:
@@ -139,6 +139,10 @@ class CoreIntake:
             ack = await self._answer(press, replace(reply, text="", menu=None))
             return replace(ack, toast=plain(parse(reply.text)), menu=reply.menu, error=reply.error)
         return await self._answer(press, reply)
+
+    def _from_stranger(self, press: Press) -> bool:
+        """Is it a command, given in private and in words, that people may give who have not been let in?"""
+        return not press.group and press.post is None and self._commands.for_strangers(press.action)
 
     async def _stop(self, event: StopPressed) -> Ack:
         """Who can't be told has the answer before him, so he is one of those that it is for."""

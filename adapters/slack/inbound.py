@@ -37,6 +37,7 @@ __all__ = [
     "milliseconds",
     "press",
     "read",
+    "said",
     "words",
 ]
 
@@ -47,6 +48,7 @@ _SUBTYPES = frozenset({"", "file_share", "thread_broadcast", "me_message"})
 _KINDS = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.AUDIO}
 _NO_FILE = frozenset({"tombstone", "hidden_by_limit"})
 _MARK = re.compile(r"<([^<>]*)>")
+_NAMED = re.compile(r"@([UW][A-Z0-9]+)\b")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 Raw = Mapping[str, Any]
@@ -125,7 +127,7 @@ def _message(event: Raw, me: Me, name_of: NameOf) -> IncomingMessage | None:
     source = str(event.get("text") or "")
     is_named = f"<@{me.user}>" in source or f"<@{me.user}|" in source
     found = tuple(attachments(event))
-    text, quoted = words(source, me, name_of), _quoted(event, me, name_of)
+    text, quoted = said(source, me, name_of), _quoted(event, me, name_of)
     if not text and not found:
         if not is_named:
             return None
@@ -210,6 +212,12 @@ def is_deletion(event: StopPressed) -> bool:
 # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def said(source: str, me: Me, name_of: NameOf) -> str:
+    """What was said to us: the names of people, but their ids in a command."""
+    text = words(source, me, name_of)
+    return _NAMED.sub(r"\1", words(source, me, str)) if text.startswith("/") else text
+
+
 def words(source: str, me: Me, name_of: NameOf) -> str:
     """What was said, without our name and without Slack's marks (docs.slack.dev: Formatting text)."""
     at, kept = 0, ""
@@ -232,7 +240,7 @@ def _unmarked(inner: str, name_of: NameOf) -> str:
     """What stands between < and >: a person, a channel, a group, a command, or a link."""
     target, _, label = inner.partition("|")
     if target.startswith("@"):
-        return f"@{label or name_of(target[1:]) or target[1:]}"
+        return f"@{name_of(target[1:]) or label or target[1:]}"
     if target.startswith("#"):
         return f"#{label or target[1:]}"
     if target.startswith("!"):

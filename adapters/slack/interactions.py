@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from adapters.slack import surfaces
 from adapters.slack.errors import FAILURES, hide
-from adapters.slack.inbound import Me, UnknownShape, chat_of, is_direct, press, words
+from adapters.slack.inbound import Me, UnknownShape, chat_of, is_direct, press, said, words
 from adapters.slack.menus import ACTION, buttons
 from adapters.slack.people import People
 from adapters.slack.settings import SlackSettings
@@ -104,12 +104,12 @@ class Interactions:
 
     async def _command(self, body: Raw) -> Any:
         """Settings of the channel, or of the conversation with us; only its author sees the answer."""
-        said = words(str(body.get("text") or ""), self.me, lambda id: self.people.known(id).name)
+        text = said(f"/{str(body.get('text') or '').lstrip().lstrip('/')}", self.me, str)
         channel, trigger = str(body.get("channel_id") or ""), str(body.get("trigger_id") or "")
         if not channel or not trigger:
             raise UnknownShape("channel_id: not a word")
         room, user = chat_of(self.me, channel), str(body.get("user_id") or "")
-        if said.lower() in _MODAL_WORDS:
+        if text[1:].lower() in _MODAL_WORDS:
             self._later(self._open_settings(body, room, user))
             return None
         ack = await self.intake.accept(
@@ -117,7 +117,7 @@ class Interactions:
                 key=f"{room.platform}:{self.me.team}:command:{trigger}",
                 chat=room,
                 author=await self.people.person(user),
-                action=f"/{said.lstrip('/')}",
+                action=text,
                 at=self.around.clock.now(),
                 group=not is_direct(channel),
             )

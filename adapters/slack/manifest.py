@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from adapters.slack.settings import SlackSettings
+from adapters.slack.settings import SlackSettings, load_settings
 
-__all__ = ["APP_SCOPES", "EVENTS", "SCOPES", "manifest", "yaml"]
+__all__ = ["APP_SCOPES", "EVENTS", "SCOPES", "manifest", "written", "yaml"]
 
 # what needs it, by scope (docs.slack.dev: Scopes)
 SCOPES: dict[str, tuple[str, ...]] = {
@@ -75,7 +76,7 @@ def manifest(settings: SlackSettings) -> dict[str, Any]:
                     **url,
                     "description": "Settings and help",
                     "usage_hint": "help | set temperature 0.7 | model",
-                    "should_escape": False,
+                    "should_escape": True,
                 }
             ],
         },
@@ -88,6 +89,12 @@ def manifest(settings: SlackSettings) -> dict[str, Any]:
             "token_rotation_enabled": False,
         },
     }
+
+
+def written(*, as_json: bool = False) -> str:
+    """What `magpie manifest` prints."""
+    made = manifest(load_settings())
+    return json.dumps(made, indent=2) if as_json else yaml(made)
 
 
 def yaml(value: Any, indent: int = 0) -> str:

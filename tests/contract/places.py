@@ -24,6 +24,7 @@ from bot.commands import Commands, GatewayFacts, listing
 from bot.dispatcher import Dispatcher
 from bot.gate import Gate
 from bot.intake import CoreIntake
+from bot.locales import say
 from bot.media import MediaStore
 from bot.planning import Options, Planner
 from bot.turns import Turns
@@ -108,7 +109,7 @@ async def house(folder: Path, model: FakeModel, make: Callable[[Surroundings], P
     clock = SystemClock()
     store = await open_store("sqlite://", owner="contract", clock=clock)
     reader: Reader = store
-    place = make(Surroundings(reader, Catalogue().all, clock, "fake", {"model": "qwen-plus"}, listing))
+    place = make(Surroundings(reader, Catalogue().all, clock, "fake", {"model": "qwen-plus"}, listing, say=say))
     options = Options(ChatSettings("qwen-plus"), "qwen-vl-plus", "qwen-vl-max", "qwen-mt-turbo")
     calibration, access = Calibration(), Access(store, everyone=True)
     planner = Planner(store, model, MediaStore(folder / "media", clock), clock, options, calibration)
