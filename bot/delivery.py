@@ -354,7 +354,8 @@ class Delivery:
         """Renewed as long as it is the only thing to be seen. May be dropped at any time."""
         chat, every = self.turn.chat, self.adapter.limits.status_every
         while True:
-            if self.gate.try_enter(chat, Call.STATUS, self._buckets(Call.STATUS)):
+            silent = self.gate.silent(self._buckets(Call.CHANGE))
+            if not silent and self.gate.try_enter(chat, Call.STATUS, self._buckets(Call.STATUS)):
                 try:
                     await self.adapter.status(chat, Status.THINKING)
                 except RetryLater as later:

@@ -203,6 +203,21 @@ async def test_somebody_at_work_is_shown_until_there_is_text(
     assert platform.statuses == 3  # at 0, 4 and 8 seconds
 
 
+async def test_nobody_is_shown_at_work_where_the_platform_wants_silence(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    platform.buckets = lambda _, call: () if call is Call.STATUS else (Bucket("room", 1.0),)
+    platform.troubles = {1: Trouble(RetryLater(60.0))}
+    model.scripts = [Script(["One."]), Script(["The answer after a long thought."], 9.0)]
+    await core.say(platform.says("hi"))
+    await core.clock.advance(2)
+    before = platform.statuses
+    await core.say(platform.says("and here?", chat=replace(CHAT, thread="1")))
+    await core.quiet()
+    assert platform.statuses == before
+    assert "long thought" in platform.text(replace(CHAT, thread="1"))
+
+
 async def test_a_stop_button_stands_on_what_grows_and_goes_at_the_end(
     core: Core, platform: FakePlatform, model: FakeModel
 ) -> None:
