@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from bot.delivery import FIRST_CHARACTERS
 from bot.errors import Gone, Refused, RetryLater, Unknown
 from bot.markdown import plain
-from bot.types import Bucket, Chat, NoteKind, Outcome, Piece, Turn
+from bot.types import Bucket, Call, Chat, NoteKind, Outcome, Piece, Turn
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Core, running_core
 from tests.fakes.model import FakeModel, Script, words
