@@ -19,7 +19,7 @@ _SPACE = re.compile(r"[\s\u200b]+")
 
 def settled(text: str, *, first: bool) -> str:
     """The beginning of the text that more of it won't change. `first`: nothing is to be seen yet, so be quick."""
-    above, _, line = text.rpartition("\n")
+    above, end, line = text.rpartition("\n")
     if not above and first:
         return text.rstrip(_CLOSERS)
     kept = line[:-HELD] if len(line) > HELD else ""
@@ -27,7 +27,7 @@ def settled(text: str, *, first: bool) -> str:
         kept = kept[: ends[-1]]  # whole words
     if kept.startswith(("|", "`", "~", "$")):
         kept = ""
-    return (f"{above}\n{kept}" if kept else above).rstrip(_CLOSERS)
+    return (above + end + kept if kept else above).rstrip(_CLOSERS)
 
 
 def rest(sent: str, text: str) -> str | None:

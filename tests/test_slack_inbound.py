@@ -1,0 +1,530 @@
+"""What events mean, what settings are worth, what views say, and what can be appended to a stream."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.slack import surfaces
+from adapters.slack.growth import HELD, rest, settled
+from adapters.slack.inbound import CHECK_FILE, Me, UnknownShape, for_others, message_of, milliseconds, press, read
+from adapters.slack.limits import STREAMS, Pace, Window
+from adapters.slack.manifest import EVENTS, SCOPES, manifest, written, yaml
+from adapters.slack.menus import buttons, notes
+from adapters.slack.render import markdown
+from adapters.slack.settings import SlackSettings, load_settings
+from bot.errors import SettingError
+from bot.markdown import Segmenter, parse, utf8
+from bot.types import (
+    Call,
+    Chat,
+    Choice,
+    Edited,
+    IncomingMessage,
+    Kind,
+    Membership,
+    Menu,
+    Note,
+    NoteKind,
+    Person,
+    Role,
+    SettingRow,
+    StopPressed,
+    Text,
+)
+from tests.fakes.clock import SimClock
+
+ME = Me("T1", "UBOT", "BBOT", "magpie")
+TS = "1700000000.000100"
+NAMES = {"U1": "Ann", "U2": "Ben"}
+TOKENS: dict[str, Any] = {"slack_bot_token": "xoxb-1-abcdef", "slack_app_token": "xapp-1-abcdef", "_env_file": None}
+
+
+def name_of(id: str) -> str:
+    return NAMES.get(id, "")
+
+
+def event(text: str = "hello", channel: str = "C1", **more: Any) -> dict[str, Any]:
+    return {"type": "message", "channel": channel, "user": "U1", "text": text, "ts": TS, **more}
+
+
+def said(raw: dict[str, Any]) -> IncomingMessage:
+    found = read(raw, ME, name_of)
+    assert isinstance(found, IncomingMessage)
+    return found
+
+
+# ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_direct_message() -> None:
+    message = said(event("hi", "D1"))
+    assert message == IncomingMessage(
+        key=f"slack:T1:D1:{TS}",
+        chat=Chat("slack", "T1", "D1", TS),
+        author=Person("U1"),
+        text="hi",
+        at=1_700_000_000_000,
+        post=TS,
+    )
+
+
+def test_the_same_post_as_a_message_and_as_a_mention_has_one_key() -> None:
+    text = "<@UBOT> hello"
+    plain, mention = said(event(text)), said({**event(text), "type": "app_mention", "event_ts": "1.2"})
+    assert plain == mention
+    assert plain.addressed
+    assert plain.text == "hello"
+
+
+def test_a_reply_belongs_to_its_thread() -> None:
+    message = said(event("and then?", thread_ts="1699999999.000200"))
+    assert message.chat == Chat("slack", "T1", "C1", "1699999999.000200")
+    assert message.group
+    assert not message.addressed
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<@UBOT> hello", "hello"),
+        ("hello <@UBOT> there", "hello there"),
+        ("<@UBOT|magpie>, hello", ", hello"),
+        ("ask <@U2> and <@U9>", "ask @Ben and @U9"),
+        ("in <#C9|general> and <#C8>", "in #general and #C8"),
+        ("<!here> <!subteam^S1|@team> <!date^1^{date}|today>", "@here @team today"),
+        ("<https://example.com/a?b=1&amp;c=2>", "https://example.com/a?b=1&c=2"),
+        (
+            "<https://example.com|example.com> <https://example.com|this>",
+            "https://example.com this (https://example.com)",
+        ),
+        ("<mailto:a@example.com|a@example.com>", "mailto:a@example.com"),
+        ("1 &lt; 2 &amp;&amp; 3 &gt; 2", "1 < 2 && 3 > 2"),
+        ("a\0b", "ab"),
+    ],
+)
+def test_what_was_said(source: str, text: str) -> None:
+    assert said(event(source, "D1")).text == text
+
+
+def test_a_command_names_people_by_their_ids() -> None:
+    assert said(event("<@UBOT> /allow <@U2>")).text == "/allow U2"
+    assert said(event("<@UBOT> /set here temperature 0.7")).text == "/set here temperature 0.7"
+
+
+def test_a_name_alone_is_a_greeting_or_about_what_was_shared() -> None:
+    shared = {"attachments": [{"is_share": True, "author_name": "Ben", "text": "1 &lt; 2"}, {"text": "a preview"}]}
+    assert said(event("<@UBOT>")).text == "/start"
+    assert said(event("<@UBOT>", **shared)).text == "Ben: 1 < 2"
+    assert said(event("<@UBOT> true?", **shared)).quoted == "Ben: 1 < 2"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        event(user="UBOT"),
+        event(bot_id="BBOT"),
+        event(bot_id="BOTHER"),
+        event(subtype="channel_join"),
+        event(subtype="bot_message"),
+        event(""),
+        {"type": "reaction_added"},
+        {"type": "member_joined_channel", "user": "U1", "channel": "C1", "event_ts": TS},
+        {"type": "agent_session_stopped", "channel": "C1"},
+    ],
+)
+def test_what_means_nothing(raw: dict[str, Any]) -> None:
+    assert read(raw, ME, name_of) is None
+
+
+@pytest.mark.parametrize("raw", [event(channel=7), event(ts="soon"), event(ts=None), event(user=None)])
+def test_unknown_shapes_say_where(raw: dict[str, Any]) -> None:
+    with pytest.raises(UnknownShape, match=r"^(channel|ts|user): not a"):
+        read(raw, ME, name_of)
+
+
+def test_others_who_are_named_first() -> None:
+    assert for_others(event("<@U2> what do you think?"), ME)
+    assert not for_others(event("<@UBOT> what do you think?"), ME)
+    assert not for_others(event("what does <@U2> think?"), ME)
+
+
+def test_files() -> None:
+    picture = {
+        "id": "F1",
+        "mimetype": "image/png",
+        "name": "a.png",
+        "size": 9,
+        "url_private": "https://files.slack.com/a",
+    }
+    gone = {"id": "F2", "mode": "tombstone"}
+    foreign = {"id": "F3", "file_access": CHECK_FILE}
+    message = said(event("look", "D1", files=[picture, gone, foreign], subtype="file_share"))
+    assert [(file.kind, file.ref, file.name) for file in message.attachments] == [
+        (Kind.IMAGE, "F1 https://files.slack.com/a", "a.png"),
+        (Kind.FILE, "", ""),
+        (Kind.FILE, "F3", CHECK_FILE),
+    ]
+
+
+def test_edited() -> None:
+    before, after = event("helo", "D1"), event("hello", "D1", edited={"user": "U1", "ts": "1700000009.000000"})
+    change = {"type": "message", "subtype": "message_changed", "channel": "D1", "ts": "1700000009.000100"}
+    found = read({**change, "message": after, "previous_message": before}, ME, name_of)
+    assert found == Edited(
+        f"slack:T1:D1:{TS}:edited:1700000009.000000",
+        Chat("slack", "T1", "D1", TS),
+        Person("U1"),
+        TS,
+        "hello",
+        1_700_000_009_000,
+    )
+    assert read({**change, "message": {**before, "attachments": [{}]}, "previous_message": before}, ME, name_of) is None
+    assert read({**change, "message": {**after, "bot_id": "BBOT"}, "previous_message": before}, ME, name_of) is None
+
+
+def test_deleted_is_like_stop_on_that_message() -> None:
+    change = {"type": "message", "subtype": "message_deleted", "channel": "C1", "ts": "1700000009.0", "deleted_ts": TS}
+    found = read({**change, "previous_message": event(thread_ts="1699999999.000200")}, ME, name_of)
+    assert isinstance(found, StopPressed)
+    assert (found.chat.thread, found.post, found.author) == ("1699999999.000200", TS, Person("U1"))
+    assert read({**change, "previous_message": event(bot_id="BBOT")}, ME, name_of) is None
+
+
+def test_the_platforms_stop() -> None:
+    raw = {"type": "agent_session_stopped", "channel": "D1", "thread_ts": TS, "user": "U1", "event_ts": "1700000003.0"}
+    found = read(raw, ME, name_of)
+    assert isinstance(found, StopPressed)
+    assert (found.chat, found.author, found.post) == (Chat("slack", "T1", "D1", TS), Person("U1"), None)
+
+
+def test_being_let_in_and_put_out() -> None:
+    joined = {"type": "member_joined_channel", "user": "UBOT", "channel": "C1", "inviter": "U1", "event_ts": TS}
+    found = read(joined, ME, name_of)
+    assert isinstance(found, Membership)
+    assert (found.present, found.author, found.chat) == (True, Person("U1"), Chat("slack", "T1", "C1"))
+    left = read({"type": "channel_left", "channel": "C1", "event_ts": TS}, ME, name_of)
+    assert isinstance(left, Membership)
+    assert not left.present
+
+
+def test_the_past_of_a_thread() -> None:
+    chat = Chat("slack", "T1", "C1", "1.0")
+    theirs = message_of(event("1 &lt; 2"), chat, ME, name_of)
+    assert theirs is not None
+    assert (theirs.role, theirs.author.name, theirs.text) == (Role.USER, "Ann", "1 < 2")
+    ours = message_of(event("yes", bot_id="BBOT"), chat, ME, name_of)
+    assert ours is not None
+    assert ours.role is Role.ASSISTANT
+    assert message_of(event("Ann joined", subtype="channel_join"), chat, ME, name_of) is None
+
+
+def test_milliseconds() -> None:
+    assert milliseconds("1700000000.000216") == 1_700_000_000_000
+    assert milliseconds("1700000000.5") == 1_700_000_000_500
+
+
+# ── buttons ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pressed(**container: Any) -> dict[str, Any]:
+    place = {"type": "message", "channel_id": "D1", "message_ts": TS, **container}
+    return {"type": "block_actions", "user": {"id": "U1"}, "container": place}
+
+
+def test_a_button_in_a_thread_and_one_that_only_its_reader_sees() -> None:
+    action = {"action_id": "magpie:0:0", "value": "/stop 1", "action_ts": "5.0"}
+    found = press(pressed(thread_ts="1.0"), action, ME, 7)
+    assert found is not None
+    assert (found.chat.thread, found.post, found.action, found.group) == ("1.0", TS, "/stop 1", False)
+    hidden = press(pressed(is_ephemeral=True), action, ME, 7)
+    assert hidden is not None
+    assert (hidden.chat, hidden.post) == (Chat("slack", "T1", "D1"), None)
+    again = press(pressed(thread_ts="1.0"), {**action, "action_ts": "6.0"}, ME, 8)
+    assert again is not None
+    assert again.key != found.key
+
+
+def test_menus_and_notes_as_blocks() -> None:
+    menu = Menu(
+        (
+            (
+                Choice("a" * 80, "/a", chosen=True),
+                Choice("up", url="https://example.com"),
+                Choice("no", url="javascript:1"),
+            ),
+            (Choice("long", "/system " + "x" * 2_000),),
+        )
+    )
+    (row,) = buttons(menu)
+    first, second = row["elements"]
+    assert first["text"]["text"] == "✓ " + "a" * 72 + "…"
+    assert (first["value"], second["url"]) == ("/a", "https://example.com")
+    assert len({element["action_id"] for element in row["elements"]}) == 2
+    (said,) = notes((Note(NoteKind.PART, "This is <!channel> a part."), Note(NoteKind.COST, "≈1")))
+    assert said["elements"] == [{"type": "plain_text", "text": "This is <!channel> a part.", "emoji": False}]
+    assert notes((Note(NoteKind.COST, "≈1"),)) == []
+
+
+# ── views ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def plainly(text: Text) -> str:
+    return text.id
+
+
+def state(**values: str) -> dict[str, Any]:
+    return {name: {name: {"value": value}} for name, value in values.items()}
+
+
+def test_only_what_was_changed_in_the_form_becomes_a_command() -> None:
+    rows = [
+        SettingRow("slack/T1/D1", "temperature", 0.5, "U1", 1),
+        SettingRow("slack/T1/D1", "translate", {"target": "English", "source": "Chinese"}, "U1", 1),
+    ]
+    now = surfaces.current({"model": "qwen-plus"}, rows)
+    assert (now.model, now.temperature, now.translate) == ("qwen-plus", "0.5", "Chinese to English")
+    view = surfaces.settings_modal("slack/T1/D1", now, ["qwen-plus", "qwen-max"], plainly)
+    assert view["private_metadata"] == "slack/T1/D1"
+    model, *_ = view["blocks"]
+    assert model["element"]["initial_option"]["value"] == "qwen-plus"
+    same = state(system="", temperature="0.5", max_tokens="", translate="Chinese to English")
+    chosen = {"model": {"model": {"selected_option": {"value": "qwen-max"}}}}
+    assert list(surfaces.commands_of(same, now)) == []
+    changed = {**chosen, **state(system="Be brief.", temperature="", max_tokens="800", translate="")}
+    assert list(surfaces.commands_of(changed, now)) == [
+        ("model", "/model qwen-max"),
+        ("system", "/system Be brief."),
+        ("temperature", "/unset temperature"),
+        ("max_tokens", "/set max_tokens 800"),
+        ("translate", "/translate off"),
+    ]
+
+
+def test_a_system_prompt_that_no_form_holds_is_left_alone() -> None:
+    now = surfaces.Current(model="m", system="x" * 4_000)
+    view = surfaces.settings_modal("slack/T1/D1", now, [], plainly)
+    assert "system" not in [block["block_id"] for block in view["blocks"]]
+    assert list(surfaces.commands_of(state(temperature=""), now)) == []
+
+
+def test_the_languages_of_the_shortcut() -> None:
+    view = surfaces.translate_modal({"channel": "C1", "ts": TS, "thread": TS}, "zh-CN", plainly)
+    assert json.loads(view["private_metadata"])["ts"] == TS
+    assert view["blocks"][0]["element"]["initial_option"]["value"] == "Chinese"
+    chosen = {"language": {"language": {"selected_option": {"value": "French"}}}}
+    assert surfaces.language_of(chosen) == "French"
+
+
+def test_home_shows_what_holds() -> None:
+    view = surfaces.home("slack/T1/D1", surfaces.Current(model="qwen-plus"), plainly)
+    assert "Model: qwen-plus" in json.dumps(view)
+    assert "not set" in json.dumps(view)
+
+
+# ── what can be appended ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_end_of_a_line_is_held_back() -> None:
+    assert settled("Hello **bold**", first=True) == "Hello **bold"
+    assert settled("Hello", first=False) == ""
+    line = "word " * 20
+    assert settled(line.strip(), first=False) == ("word " * (20 - HELD // 5 - 1)).strip()
+    assert settled("one\ntwo", first=False) == "one"
+    assert settled("```\nx = 1\n```", first=False) == "```\nx = 1"
+
+
+def test_space_may_differ_and_words_may_not() -> None:
+    assert rest("one two", "one two three") == " three"
+    assert rest("- a\n- b", "- a\n\n- b\n\n- c") == "\n\n- c"
+    assert rest("one two", "one too") is None
+    assert rest("one two", "one") is None
+    assert rest("one\u200b", "one") == ""
+
+
+PARTS = st.sampled_from(
+    [
+        *(
+            "word ",
+            "words of more than one ",
+            "**bold** ",
+            "*it* ",
+            "`code` ",
+            "[link](https://example.com) ",
+            "5 * 3 ",
+        ),
+        *("\n\n", "\n", "- item\n", "1. item\n", "```\ncode\n```\n", "| a | b |\n|---|---|\n| 1 | 2 |\n", "# Head\n"),
+        "汉字，**粗体**。",
+    ]
+)
+
+
+@given(st.lists(PARTS, min_size=1, max_size=40), st.integers(1, 30))
+def test_a_stream_shows_what_was_generated_or_is_given_up(parts: list[str], stride: int) -> None:
+    """Whatever grows: what was appended, and what the end adds, is the final text but for space."""
+    source = "".join(parts)
+    segmenter, sent = Segmenter(9_000, lambda blocks: utf8(markdown(blocks))), ""
+    for at in range(stride, len(source), stride):
+        documents = segmenter.update(source[:at])
+        text = markdown(documents[0]) if documents else ""
+        if rest(sent, text) is None:
+            return
+        sent += rest(sent, settled(text, first=not sent)) or ""
+    documents = segmenter.update(source, whole=True)
+    final = markdown(documents[0]) if documents else ""
+    more = rest(sent, final)
+    if more is not None:
+        assert _words(sent + more) == _words(final)
+
+
+def _words(text: str) -> str:
+    return re.sub(r"[\s\u200b]+", "", text)
+
+
+def test_usual_answers_stream_to_their_end() -> None:
+    source = (
+        "Here is **what** I found, with a [link](https://example.com/page) in it:\n\n1. **First**\n   - one\n   - two\n"
+        "\n2. **Second**, `code`, and *more*.\n\n```python\nprint(1)\n\nprint(2)\n```\n\n| a | b |\n|---|---|\n"
+        "| 1 | 2 |\n| 3 | 4 |\n\n价格为**$5**元，这是**“加粗”**文字。\n\nThe end, as one says."
+    )
+    segmenter, sent = Segmenter(9_000, lambda blocks: utf8(markdown(blocks))), ""
+    for at in range(1, len(source)):
+        documents = segmenter.update(source[:at])
+        text = markdown(documents[0]) if documents else ""
+        assert rest(sent, text) is not None, (source[at - 20 : at], sent[-60:], text[-60:])
+        sent += rest(sent, settled(text, first=not sent)) or ""
+    assert rest(sent, markdown(parse(source))) is not None
+
+
+# ── pace ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_every_stream_that_starts_can_be_stopped_when_it_has_to_be() -> None:
+    clock = SimClock()
+    pace = Pace(clock)
+    chats = [Chat("slack", "T1", f"D{number}", TS) for number in range(60)]
+    stops: list[float] = []
+    running: list[Chat] = []
+    for chat in chats:
+        if pace.reserve(chat):
+            pace.started(chat, TS)
+            running.append(chat)
+    assert len(running) == STREAMS
+    for chat in running:
+        pace.stopped(chat, TS)
+        stops.append(clock.monotonic())
+    assert not pace.reserve(chats[-1])
+    await clock.advance(61)
+    assert pace.reserve(chats[-1])
+    pace.release(chats[-1])
+
+
+def test_which_bucket_a_call_takes_from() -> None:
+    pace, chat = Pace(SimClock()), Chat("slack", "T1", "D1", TS)
+
+    def names(call: Call) -> list[str]:
+        return [bucket.name.removeprefix("slack:T1:") for bucket in pace.buckets(chat, call)]
+
+    assert names(Call.NEW) == ["post:D1"]
+    assert names(Call.FINAL) == ["post:D1"]
+    pace.posted(chat, growing=True)
+    assert names(Call.CHANGE) == ["update", "growth"]
+    assert names(Call.FINAL) == ["update"]
+    pace.started(chat, TS)
+    assert names(Call.CHANGE) == ["append"]
+    assert names(Call.FINAL) == []
+
+
+async def test_a_window() -> None:
+    clock = SimClock()
+    window = Window(clock, 2)
+    assert [window.take() for _ in range(3)] == [True, True, False]
+    await clock.advance(60)
+    window.refused(30)
+    assert not window.take()
+    await clock.advance(30)
+    assert window.take()
+
+
+# ── settings and manifest ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("values", "variable"),
+    [
+        ({"slack_bot_token": "xoxp-1-abcdef"}, "SLACK_BOT_TOKEN"),
+        ({"slack_app_token": "xoxb-1-abcdef"}, "SLACK_APP_TOKEN"),
+        ({"slack_signing_secret": "short"}, "SLACK_SIGNING_SECRET"),
+        ({"slack_mode": "carrier pigeon"}, "SLACK_MODE"),
+        ({"slack_api_url": "slack.com"}, "SLACK_API_URL"),
+        ({"slack_proxy": "ftp://127.0.0.1"}, "SLACK_PROXY"),
+    ],
+)
+def test_a_wrong_value_names_its_variable(values: dict[str, Any], variable: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        load_settings(_env_file=None, **values)
+    assert caught.value.name == variable
+    assert not any(str(value) in str(caught.value) for value in values.values() if "xox" in str(value))
+
+
+@pytest.mark.parametrize(
+    ("values", "variable"),
+    [
+        ({"slack_app_token": "xapp-1-abcdef"}, "SLACK_BOT_TOKEN"),
+        ({"slack_bot_token": "xoxb-1-abcdef"}, "SLACK_APP_TOKEN"),
+        ({"slack_bot_token": "xoxb-1-abcdef", "slack_mode": "HTTP "}, "SLACK_SIGNING_SECRET"),
+    ],
+)
+def test_what_can_t_work_together_names_what_is_missing(values: dict[str, Any], variable: str) -> None:
+    settings = SlackSettings(_env_file=None, **values)
+    assert settings.on
+    with pytest.raises(SettingError) as caught:
+        settings.check()
+    assert caught.value.name == variable
+
+
+def test_the_manifest_has_what_the_code_uses_and_nothing_else() -> None:
+    """Methods are called by name, events are read by name: both are looked for in the source."""
+    folder = Path(__file__).parents[1] / "adapters" / "slack"
+    words: set[str] = set()
+    for path in folder.glob("*.py"):
+        if path.name != "manifest.py":
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            words |= {
+                node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            }
+    methods = {word for word in words if re.fullmatch(r"[a-z]+(?:\.[a-zA-Z]+)+", word)}
+    without_scope = {"auth.test", "apps.connections.open", "views.open", "views.publish"}
+    needed = {
+        method for uses in SCOPES.values() for method in uses if "." in method and not method.startswith("message.")
+    }
+    assert {
+        method for method in methods if method.split(".")[0] in _families(needed | without_scope)
+    } == needed | without_scope
+    assert {each.partition(".")[0] for each in EVENTS} <= words
+    events = {word for uses in SCOPES.values() for word in uses if word in EVENTS}
+    assert set(EVENTS) - events == {"app_home_opened"}  # the one that needs no scope
+    assert manifest(SlackSettings(_env_file=None))["settings"]["event_subscriptions"]["bot_events"] == list(EVENTS)
+
+
+def _families(methods: set[str]) -> set[str]:
+    return {method.split(".")[0] for method in methods}
+
+
+def test_the_manifest_of_either_mode(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLACK_MODE", "http")
+    monkeypatch.setenv("PUBLIC_URL", "https://magpie.example.org/")
+    made = json.loads(written(as_json=True))
+    assert not made["settings"]["socket_mode_enabled"]
+    assert made["settings"]["event_subscriptions"]["request_url"] == "https://magpie.example.org/slack/events"
+    monkeypatch.delenv("SLACK_MODE")
+    assert "socket_mode_enabled: true" in written()
+    assert yaml({"a": ["x", {"b": 'say "hi"', "c": []}]}) == 'a:\n  - "x"\n  - b: "say \\"hi\\""\n    c: '
