@@ -66,7 +66,7 @@ class SlackAdapter:
         self._identity = settings.data_dir / f"{PLATFORM}.json"
         self._me = _remembered(self._identity)
         self._pace = Pace(clock)
-        self._sessions = Sessions(self._wire, self._pace)
+        self._sessions = Sessions(self._wire, clock, self._pace)
         self._streams = Streams(self._wire, clock, self._pace, self._sessions, surroundings.reader)
         self._poster = Poster(self._wire, self._pace, self._sessions, self._streams)
         self._people = People(self._wire, clock)

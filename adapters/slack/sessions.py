@@ -7,24 +7,26 @@ import asyncio
 import logging
 
 from adapters.slack.errors import FAILURES, code, translate
-from adapters.slack.limits import Pace
+from adapters.slack.limits import Pace, Window
 from adapters.slack.wire import Wire
 from bot.errors import AdapterError
-from bot.types import Chat
+from bot.types import Chat, Clock
 
 __all__ = ["Sessions"]
 
 log = logging.getLogger(__name__)
 
 _PATIENCE = 0.25  # seconds that a first text waits to know whether there is a Stop control
+_OPENED = 22  # a minute: tier 3 has room for 50 calls, and each that is opened is closed once
 _NEVER = frozenset({"unknown_method", "method_deprecated", "feature_not_enabled", "not_an_agent", "missing_scope"})
 _UNHEARD = "missing_agent_session_stopped_event_subscription"  # a warning: then there is no Stop control
 
 
 class Sessions:
-    def __init__(self, wire: Wire, pace: Pace) -> None:
+    def __init__(self, wire: Wire, clock: Clock, pace: Pace) -> None:
         self._wire = wire
         self._pace = pace
+        self._opened = Window(clock, _OPENED)
         self._asking: dict[str, asyncio.Task[bool]] = {}  # chat key -> is there a Stop control
         self._closing: set[asyncio.Task[None]] = set()
         self._is_possible = True
@@ -33,7 +35,7 @@ class Sessions:
         """Show that somebody is at work. AdapterError."""
         if not chat.thread:
             return
-        if self._is_possible and self._pace.reserve(chat):
+        if self._is_possible and chat.key not in self._asking and self._pace.reserve(chat) and self._opened.take():
             self._asking[chat.key] = asyncio.create_task(self._open(chat))
         await self._wire.do("assistant.threads.setStatus", channel_id=chat.id, thread_ts=chat.thread, status=words)
 
