@@ -17,6 +17,7 @@ SIZE = 9_000  # bytes of one message: a stream holds between 10,600 and 11,300 o
 FRAME = 0.8  # seconds between two versions of a growing message
 STATUS_EVERY = 90.0  # seconds; a status lasts two minutes (assistant.threads.setStatus)
 STREAMS = 19  # that run, or were stopped in the last minute: so neither starts nor stops reach 20 in a minute
+RESERVED = 600.0  # seconds that an answer may take to begin
 MINUTE = 60.0
 
 
@@ -57,29 +58,31 @@ class Pace:
         self._clock = clock
         self._streams: dict[str, set[PostId]] = {}  # chat key -> running streams
         self._stopped = Window(clock, STREAMS)
-        self._reserved: set[str] = set()  # chats that may still start one
+        self._reserved: dict[str, float] = {}  # chats that may still start one -> until when
         self._growing: set[str] = set()  # chats with a message that is changed as it grows
         self._silent = 0.0
 
     def reserve(self, chat: Chat) -> bool:
         """Whether a stream may be started there, so that it can also be stopped whenever that has to be."""
+        now = self._clock.monotonic()
+        self._reserved = {key: until for key, until in self._reserved.items() if until > now}
         if chat.key in self._reserved:
             return True
-        if self._clock.monotonic() < self._silent:
+        if now < self._silent:
             return False
         if sum(map(len, self._streams.values())) + len(self._reserved) + self._stopped.used >= STREAMS:
             return False
-        self._reserved.add(chat.key)
+        self._reserved[chat.key] = now + RESERVED
         return True
 
     def release(self, chat: Chat) -> None:
-        self._reserved.discard(chat.key)
+        self._reserved.pop(chat.key, None)
 
     def streams(self, chat: Chat) -> bool:
         return chat.key in self._streams
 
     def started(self, chat: Chat, post: PostId) -> None:
-        self._reserved.discard(chat.key)
+        self._reserved.pop(chat.key, None)
         self._streams.setdefault(chat.key, set()).add(post)
 
     def stopped(self, chat: Chat, post: PostId) -> None:

@@ -24,6 +24,7 @@ __all__ = ["Receiver", "Unread"]
 log = logging.getLogger(__name__)
 
 TOGETHER = 0.1  # seconds in which two connections may bring a thread's messages in the wrong order
+TWICE = 0.4  # seconds that a mention waits for the same post as a message, which surely tells its files
 MOST_UNREAD = 5_000_000  # bytes
 
 Answer = tuple[bool, Any]  # is it stored, and what to say to it
@@ -122,6 +123,8 @@ class Receiver:
                 files[number] = await self.files.looked_up(found)
             except AdapterError as error:
                 log.info("what a file is can't be asked: %s", error.detail or error)
+        if event.get("type") == "app_mention" and not files:
+            await self.clock.sleep(TWICE)
         author = await self.people.person(message.author.id)
         return replace(message, author=author, attachments=tuple(files), addressed=True)
 

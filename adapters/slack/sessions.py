@@ -17,6 +17,7 @@ __all__ = ["Sessions"]
 log = logging.getLogger(__name__)
 
 _PATIENCE = 0.25  # seconds that a first text waits to know whether there is a Stop control
+_MOST = 1_000
 _OPENED = 22  # a minute: tier 3 has room for 50 calls, and each that is opened is closed once
 _NEVER = frozenset({"unknown_method", "method_deprecated", "feature_not_enabled", "not_an_agent", "missing_scope"})
 _UNHEARD = "missing_agent_session_stopped_event_subscription"  # a warning: then there is no Stop control
@@ -37,6 +38,8 @@ class Sessions:
             return
         if self._is_possible and chat.key not in self._asking and self._pace.reserve(chat) and self._opened.take():
             self._asking[chat.key] = asyncio.create_task(self._open(chat))
+            while len(self._asking) > _MOST:  # of turns that ended without an answer
+                self._asking.pop(next(iter(self._asking)))
         await self._wire.do("assistant.threads.setStatus", channel_id=chat.id, thread_ts=chat.thread, status=words)
 
     async def stoppable(self, chat: Chat) -> bool:

@@ -135,7 +135,7 @@ class Streams:
                 await self.interrupt(stream)
             except AdapterError as error:
                 log.warning("a stream of %.0f s is not stopped: %s", LIFE, error.detail or error)
-                stream.doubtful = True
+                self._forget(stream)  # whoever changes the message finds out
 
     # ── go on ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
