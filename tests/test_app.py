@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import socket
 import sqlite3
 import time
@@ -12,7 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fakes.service import Service, closing, run_once
+from bot.__main__ import main
+from tests.fakes.service import Service, clean_environment, closing, run_once
 
 CHAT = "a-conversation-0001"
 
@@ -20,6 +23,30 @@ CHAT = "a-conversation-0001"
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     yield from closing(Service(tmp_path, "demo", "--rate", "200"))
+
+
+Here = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Here]:
+    """`main` in this process, which has imported everything already: exit code, and all that was said."""
+    loggers = logging.getLogger()
+    handlers, level = list(loggers.handlers), loggers.level
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str, **environment: str) -> tuple[int, str]:
+        with monkeypatch.context() as patch:
+            for name in os.environ.keys() - clean_environment(tmp_path).keys():
+                patch.delenv(name)
+            for name, value in clean_environment(tmp_path, **environment).items():
+                patch.setenv(name, value)
+            code = main(arguments)
+        return code, "".join(capfd.readouterr())
+
+    yield call
+    loggers.handlers[:] = handlers
+    loggers.setLevel(level)
 
 
 def client(url: str) -> httpx.Client:
@@ -57,7 +84,7 @@ def test_the_demo_answers_and_ends_well(service: Service) -> None:
 
 def test_a_kill_in_mid_answer_leaves_exactly_one_whole_answer(service: Service) -> None:
     with client(service.start()) as http:
-        ask(http, "Please write a long answer with 3000 characters.")
+        ask(http, "Please write a long answer with 1500 characters.")
         wait_for(lambda: "growing" in str(turns(http)))
         time.sleep(0.2)
     service.kill()
@@ -73,23 +100,23 @@ def test_a_kill_in_mid_answer_leaves_exactly_one_whole_answer(service: Service) 
     db.close()
 
 
-def test_a_second_process_on_the_same_data_says_so(service: Service, tmp_path: Path) -> None:
+def test_a_second_process_on_the_same_data_says_so(here: Here, service: Service) -> None:
     service.start()
-    second = run_once(tmp_path, "demo")
-    assert second.returncode == 1
-    assert "Another magpie process already uses" in second.stderr
-    assert "Traceback" not in second.stderr
+    code, said = here("demo")
+    assert code == 1
+    assert "Another magpie process already uses" in said
+    assert "Traceback" not in said
 
 
-def test_a_taken_port_is_named(tmp_path: Path) -> None:
+def test_a_taken_port_is_named(here: Here) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        result = run_once(tmp_path, "demo", "--port", str(port))
-    assert result.returncode == 2
-    assert f"HTTP_PORT: can't listen on 127.0.0.1:{port}" in result.stderr
-    assert "Traceback" not in result.stderr
+        code, said = here("demo", "--port", str(port))
+    assert code == 2
+    assert f"HTTP_PORT: can't listen on 127.0.0.1:{port}" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(
@@ -97,49 +124,55 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     [
         ("CHAT_API_KEY", ""),
         ("CHAT_API_URL", "ftp://nowhere"),
-        ("HTTP_HOST", "no such host"),
         ("DATABASE_URL", "oracle://here"),
         ("LOG_LEVEL", "loud"),
         ("WEB", "maybe"),
     ],
 )
-def test_a_wrong_setting_is_one_line_and_exit_2(tmp_path: Path, variable: str, value: str) -> None:
+def test_a_wrong_setting_is_one_line_and_exit_2(here: Here, variable: str, value: str) -> None:
     right = {"CHAT_API_KEY": "sk-1234567", "WEB": "on"}
-    result = run_once(tmp_path, "run", **(right | {variable: value}))
-    assert result.returncode == 2, result.stderr
-    (line,) = result.stderr.splitlines()
+    code, said = here("run", **(right | {variable: value}))
+    assert code == 2, said
+    (line,) = said.splitlines()
     assert variable in line
     assert "1234567" not in line
 
 
-def test_run_without_a_platform_says_what_to_set(tmp_path: Path) -> None:
-    result = run_once(tmp_path, "run", CHAT_API_KEY="sk-1234567")
+def test_so_it_is_for_a_process(tmp_path: Path) -> None:
+    result = run_once(tmp_path, "run", CHAT_API_KEY="sk-1234567", WEB="on", HTTP_HOST="no such host")
     assert result.returncode == 2
-    assert "WEB=on" in result.stderr
-    assert "magpie demo" in result.stderr
+    (line,) = result.stderr.splitlines()
+    assert "HTTP_HOST" in line
 
 
-def test_a_database_from_a_newer_version_is_named(tmp_path: Path) -> None:
-    assert run_once(tmp_path, "db", "upgrade").returncode == 0
+def test_run_without_a_platform_says_what_to_set(here: Here) -> None:
+    code, said = here("run", CHAT_API_KEY="sk-1234567")
+    assert code == 2
+    assert "WEB=on" in said
+    assert "magpie demo" in said
+
+
+def test_a_database_from_a_newer_version_is_named(here: Here, tmp_path: Path) -> None:
+    assert here("db", "upgrade")[0] == 0
     with sqlite3.connect(tmp_path / "data" / "magpie.db") as db:
         db.execute("update alembic_version set version_num = '9999'")
     db.close()
-    result = run_once(tmp_path, "demo")
-    assert result.returncode == 1
-    assert "newer version of magpie (9999)" in result.stderr
+    code, said = here("demo")
+    assert code == 1
+    assert "newer version of magpie (9999)" in said
 
 
-def test_a_data_directory_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+def test_a_data_directory_that_can_not_be_made_is_named(here: Here, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    result = run_once(tmp_path, "demo", DATA_DIR=str(tmp_path / "file" / "data"))
-    assert result.returncode == 2
-    assert "DATA_DIR" in result.stderr
+    code, said = here("demo", DATA_DIR=str(tmp_path / "file" / "data"))
+    assert code == 2
+    assert "DATA_DIR" in said
 
 
-def test_doctor_says_what_is_well_and_what_is_not(tmp_path: Path) -> None:
-    result = run_once(tmp_path, "doctor", CHAT_API_URL="http://127.0.0.1:9/v1", CHAT_API_KEY="sk-1234567", WEB="on")
-    assert result.returncode == 1
-    assert "ok   database" in result.stdout
-    assert "NOT  gateway" in result.stdout
-    assert "ok   web" in result.stdout
-    assert "1234567" not in result.stdout + result.stderr
+def test_doctor_says_what_is_well_and_what_is_not(here: Here) -> None:
+    code, said = here("doctor", CHAT_API_URL="http://127.0.0.1:9/v1", CHAT_API_KEY="sk-1234567", WEB="on")
+    assert code == 1
+    assert "ok   database" in said
+    assert "NOT  gateway" in said
+    assert "ok   web" in said
+    assert "1234567" not in said

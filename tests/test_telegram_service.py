@@ -1,10 +1,16 @@
-"""A real `magpie run` process in Telegram, over the wire: whole, once, in the right place, in both transport modes."""
+"""A real `magpie run` process in Telegram, over the wire: whole, once, in the right place, in both transport modes.
+
+Most of a service's time in Telegram is waiting until the chat may be written to again. So what can happen at the same
+time does: scenes in chats of their own before one process, and processes beside each other.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import io
+import json
+import re
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -12,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from bot.chat_api.sandbox import sandbox
 from bot.serving import serving
 from bot.types import AsgiApp
-from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
+from tests.fakes.gateway import chunk, sse
 from tests.fakes.service import Service
 from tests.fakes.telegram import FakeTelegram, Room
 from tests.fakes.telegram.server import TOKEN
@@ -79,163 +86,118 @@ def colour(name: str) -> bytes:
     return out.getvalue()
 
 
-async def test_private_chat_from_the_first_word_to_the_settings(tmp_path: Path) -> None:
+# ── before one process ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _a_word_and_a_setting(bot: Bot) -> None:
+    room = bot.tg.private("Ann")
+    room.write("你好")
+    (text,) = await bot.answered(room)
+    assert "沙箱" in text
+    room.write("/set temperature 0.7")
+    assert "0.7" in (await bot.answered(room, 2))[1]
+
+
+async def _a_chat_as_a_translator(bot: Bot) -> None:
+    room = bot.tg.private("Fred")
+    room.write("/translate English")
+    await bot.answered(room)
+    room.write("早上好")
+    assert "Good morning" in (await bot.answered(room, 2))[1]
+    room.write("/translate off")
+    await bot.answered(room, 3)
+
+
+async def _a_photo_is_looked_at(bot: Bot) -> None:
+    room = bot.tg.private("Gina")
+    room.photo(colour("red"), "What is this?")
+    assert "red" in (await bot.answered(room))[0]
+
+
+async def _a_long_answer_is_whole_and_fits(bot: Bot) -> None:
+    room = bot.tg.private("Dora")
+    room.write("Write a long answer with 9000 characters")
+    await bot.tg.until(lambda: any("That was all" in text for text in bot.texts(room)), SECONDS)
+    texts = await bot.answered(room)
+    assert len(texts) >= 3
+    assert all(len(text.encode("utf-16-le")) // 2 <= LIMIT for text in texts)
+    numbers = [int(word[:-1]) for word in " ".join(texts).split() if word[:-1].isdigit() and word.endswith(".")]
+    assert numbers == list(range(1, len(numbers) + 1)), "a paragraph is missing, doubled or out of order"
+
+
+async def _stop_ends_the_answer_where_it_is(bot: Bot) -> None:
+    room = bot.tg.private("Eve")
+    room.write("Write a long answer with 20000 characters")
+    await bot.tg.until(lambda: "Stop" in str([each.keyboard for each in bot.tg.shown(room)]), SECONDS)
+    room.press(bot.tg.shown(room)[0].id, "Stop")
+    texts = await bot.answered(room)
+    assert "Stopped." in texts[-1]
+    assert "That was all" not in texts[-1]
+    assert "Retry" in str(bot.tg.shown(room)[-1].keyboard)
+
+
+async def _groups_and_topics(bot: Bot) -> None:
+    ann, ben = bot.tg.person("Ann"), bot.tg.person("Ben")
+    group = bot.tg.group(ann, ben)
+    group.write("just between us", ann)
+    asked = group.write(f"@{bot.tg.bot.username} hello", ann)
+    (text,) = await bot.answered(group)
+    assert "between us" not in text
+    shown = bot.tg.shown(group)[0]
+    assert shown.reply_to == asked.id
+    group.write("and now?", ben, reply_to=bot.tg.shown(group)[0].id)
+    assert len(await bot.answered(group, 2)) == 2
+    forum = bot.tg.supergroup(ann, ben, forum=True)
+    topic = forum.topic("Travel", ann)
+    forum.write(f"@{bot.tg.bot.username} hello from here", ann, thread=topic)
+    await bot.tg.until(lambda: bot.tg.shown(forum, topic) and bot.settled(forum), SECONDS)
+
+
+async def _an_album_is_one_question(bot: Bot) -> None:
+    room = bot.tg.private("Cid")
+    room.album([colour("red"), colour("blue")], "What are these?")
+    assert len(await bot.answered(room)) == 1
+
+
+@pytest.mark.timeout(120)
+async def test_all_that_people_do_in_their_chats(tmp_path: Path) -> None:
+    scenes = (
+        _a_word_and_a_setting,
+        _a_chat_as_a_translator,
+        _a_photo_is_looked_at,
+        _a_long_answer_is_whole_and_fits,
+        _stop_ends_the_answer_where_it_is,
+        _groups_and_topics,
+        _an_album_is_one_question,
+    )
     async with running(tmp_path) as bot:
-        room = bot.tg.private("Ann")
-        room.write("你好")
-        (text,) = await bot.answered(room)
-        assert "沙箱" in text
-        room.write("/set temperature 0.7")
-        assert "0.7" in (await bot.answered(room, 2))[1]
-        room.write("/translate English")
-        await bot.answered(room, 3)
-        room.write("早上好")
-        assert "Good morning" in (await bot.answered(room, 4))[3]
-        room.write("/translate off")
-        await bot.answered(room, 5)
-        room.photo(colour("red"), "What is this?")
-        assert "red" in (await bot.answered(room, 6))[5]
+        async with asyncio.TaskGroup() as together:
+            for scene in scenes:
+                together.create_task(scene(bot), name=scene.__name__)
         assert bot.tg.floods == 0
         assert await asyncio.to_thread(bot.service.stop) == 0
 
 
-async def test_a_long_answer_with_fences_is_whole_and_fits(tmp_path: Path) -> None:
-    async with running(tmp_path, rate=2000) as bot:
-        room = bot.tg.private("Ann")
-        room.write("Write a long answer with 9000 characters")
-        await bot.tg.until(lambda: any("That was all" in text for text in bot.texts(room)), SECONDS)
-        texts = await bot.answered(room)
-        assert len(texts) >= 3
-        assert all(len(text.encode("utf-16-le")) // 2 <= LIMIT for text in texts)
-        numbers = [int(word[:-1]) for word in " ".join(texts).split() if word[:-1].isdigit() and word.endswith(".")]
-        assert numbers == list(range(1, len(numbers) + 1)), "a paragraph is missing, doubled or out of order"
-        assert bot.tg.floods == 0
+# ── processes beside each other ─────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_fences_across_the_cuts_stay_code(tmp_path: Path) -> None:
-    lines = [f"value_{number:03} = compute({number})  # a comment of some length" for number in range(200)]
-    text = "\n".join(["Here it is:", "", "```python", *lines, "```", "", "**That** was it."])
-    assert len(text) > 9000
-    chunks = [chunk(text[at : at + 40]) for at in range(0, len(text), 40)]
-    async with FakeGateway(Reply([sse(*chunks, chunk("", "stop"))])) as gateway, FakeTelegram() as tg:
-        service = Service(tmp_path, "run", environment=environment(tg, gateway.url.removesuffix("/v1")))
-        bot = Bot(tg, service)
-        try:
-            await bot.start()
-            room = tg.private("Ann")
-            room.write("Show me the values")
-            await tg.until(lambda: any("That was it." in shown for shown in bot.texts(room)), SECONDS)
-            texts = await bot.answered(room)
-        finally:
-            await asyncio.to_thread(service.close)
-    seen = [line for shown in texts for line in shown.splitlines() if line.startswith("value_")]
-    assert seen == lines
-    assert len(texts) >= 3
-    fences = [[each for each in shown.entities if each["type"] == "pre"] for shown in tg.shown(room)]
-    assert all(any(fence["language"] == "python" for fence in found) for found in fences)
-    assert len([request for request in gateway.requests if request.method == "POST"]) == 1
-
-
-async def test_fifty_private_chats_at_once(tmp_path: Path) -> None:
-    """300 tokens at 50 a second each: every answer whole, no flood limit provoked, none later than the pace allows."""
-    text = " ".join(f"word{number:03}" for number in range(300))
-    async with FakeTelegram() as tg, serving(_speaking(text, 50.0)) as gateway:
-        service = Service(tmp_path, "run", environment=environment(tg, gateway))
-        bot = Bot(tg, service)
-        try:
-            await bot.start()
-            rooms = [tg.private(f"Person{number}") for number in range(50)]
-            began = time.monotonic()
-            for room in rooms:
-                room.write("Say the words")
-            await tg.until(lambda: all(bot.texts(room) == [text] and bot.settled(room) for room in rooms), 60)
-            took = time.monotonic() - began
-        finally:
-            await asyncio.to_thread(service.close)
-    sends = [call for call in tg.calls if call.method in ("sendMessage", "editMessageText")]
-    least = max(6.0, len(rooms) * 2 / 30)  # the answers' own time; a first and a last call each at 30 a second
-    print(f"50 chats: {took:.1f} s, the pace allows {least:.1f} s; {len(sends)} calls, {tg.floods} floods")
-    assert tg.floods == 0
-    assert all(len(tg.shown(room)) == 1 for room in rooms)
-    assert took < least + 15, "a busy machine may take a while, but not so long"
-
-
-def _speaking(text: str, rate: float) -> AsgiApp:
-    """A gateway that says `text`, word by word, `rate` words a second."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        while (await receive()).get("more_body"):
-            pass
-        kind = b"text/event-stream" if scope["method"] == "POST" else b"application/json"
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
-        if scope["method"] != "POST":
-            await send({"type": "http.response.body", "body": b'{"data":[]}'})
-            return
-        began, words = time.monotonic(), text.split(" ")
-        for number, word in enumerate(words):
-            await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
-            piece = sse(chunk(word if number == 0 else f" {word}"), done=False)
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": sse(chunk("", "stop"))})
-
-    return app
-
-
-async def test_groups_topics_replies_and_albums(tmp_path: Path) -> None:
-    async with running(tmp_path) as bot:
-        ann, ben = bot.tg.person("Ann"), bot.tg.person("Ben")
-        group = bot.tg.group(ann, ben)
-        group.write("just between us", ann)
-        asked = group.write(f"@{bot.tg.bot.username} hello", ann)
-        (text,) = await bot.answered(group)
-        shown = bot.tg.shown(group)[0]
-        assert shown.reply_to == asked.id
-        group.write("and now?", ben, reply_to=bot.tg.shown(group)[0].id)
-        assert len(await bot.answered(group, 2)) == 2
-        forum = bot.tg.supergroup(ann, ben, forum=True)
-        topic = forum.topic("Travel", ann)
-        forum.write(f"@{bot.tg.bot.username} hello from here", ann, thread=topic)
-        await bot.tg.until(lambda: bot.tg.shown(forum, topic) and bot.settled(forum), SECONDS)
-        room = bot.tg.private("Cid")
-        room.album([colour("red"), colour("blue")], "What are these?")
-        texts = await bot.answered(room)
-        assert len(texts) == 1, "an album is one question"
-        assert "between us" not in " ".join(texts) + text
-
-
-async def test_stop_ends_the_answer_where_it_is(tmp_path: Path) -> None:
-    async with running(tmp_path, rate=20) as bot:
-        room = bot.tg.private("Ann")
-        room.write("Write a long answer with 3000 characters")
-        await bot.tg.until(lambda: "Stop" in str([each.keyboard for each in bot.tg.shown(room)]), SECONDS)
-        room.press(bot.tg.shown(room)[0].id, "Stop")
-        (text,) = await bot.answered(room)
-        assert "Stopped." in text
-        assert "Retry" in str(bot.tg.shown(room)[0].keyboard)
-
-
-async def test_a_kill_in_mid_answer_leaves_one_whole_answer(tmp_path: Path) -> None:
+async def _a_kill_in_mid_answer_leaves_one_whole_answer(tmp_path: Path) -> None:
+    """Nor is a question lost that was asked meanwhile."""
     async with running(tmp_path, rate=60) as bot:
         room = bot.tg.private("Ann")
         room.write("Show me a table and some code in Markdown")
         await bot.tg.until(lambda: bot.tg.called("editMessageText"), SECONDS)  # its id is stored by then
         await asyncio.to_thread(bot.service.kill)
+        other = bot.tg.private("Ben")
+        other.write("hello?")
         await bot.start()
         await bot.tg.until(lambda: bot.settled(room), SECONDS)
         (text,) = await bot.answered(room)
         assert text.endswith("not from a real model.")
+        assert len(await bot.answered(other)) == 1
 
 
-async def test_a_question_asked_while_it_was_down_is_answered(tmp_path: Path) -> None:
-    async with running(tmp_path) as bot:
-        await asyncio.to_thread(bot.service.kill)
-        room = bot.tg.private("Ann")
-        room.write("hello?")
-        await bot.start()
-        assert len(await bot.answered(room)) == 1
-
-
-async def test_webhook_mode_and_back_to_polling_lose_nothing(tmp_path: Path) -> None:
+async def _webhook_mode_and_back_to_polling_lose_nothing(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -252,7 +214,7 @@ async def test_webhook_mode_and_back_to_polling_lose_nothing(tmp_path: Path) -> 
         assert len(await bot.answered(room, 2)) == 2
 
 
-async def test_the_first_start_makes_its_owner_admin_by_a_code(tmp_path: Path) -> None:
+async def _the_first_start_makes_its_owner_admin_by_a_code(tmp_path: Path) -> None:
     async with running(tmp_path, ACCESS="allowlist") as bot:
         (line,) = [line for line in bot.service.lines if "/claim" in line]
         code = line.split("/claim ")[1].split()[0]
@@ -272,7 +234,7 @@ async def test_the_first_start_makes_its_owner_admin_by_a_code(tmp_path: Path) -
         assert len(await bot.answered(stranger, 2)) == 2
 
 
-async def test_a_wrong_token_is_one_line(tmp_path: Path) -> None:
+async def _a_wrong_token_is_one_line(tmp_path: Path) -> None:
     async with FakeTelegram() as tg:
         wrong = "999999:" + "x" * 30
         service = Service(tmp_path, "run", environment=environment(tg, "http://127.0.0.1:9", TELEGRAM_BOT_TOKEN=wrong))
@@ -282,3 +244,91 @@ async def test_a_wrong_token_is_one_line(tmp_path: Path) -> None:
         assert "TELEGRAM_BOT_TOKEN" in service.lines[-1]
         assert "Traceback" not in service.log
         assert wrong not in service.log
+
+
+@pytest.mark.timeout(120)
+async def test_starts_and_ends_and_what_is_between(tmp_path: Path) -> None:
+    async with asyncio.TaskGroup() as together:
+        for scene in (
+            _a_kill_in_mid_answer_leaves_one_whole_answer,
+            _webhook_mode_and_back_to_polling_lose_nothing,
+            _the_first_start_makes_its_owner_admin_by_a_code,
+            _a_wrong_token_is_one_line,
+        ):
+            place = tmp_path / scene.__name__
+            place.mkdir()
+            together.create_task(scene(place), name=scene.__name__)
+
+
+# ── under load ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+WORDS = " ".join(f"word{number:03}" for number in range(300))
+LINES = [f"value_{number:03} = compute({number})  # a comment of some length" for number in range(200)]
+VALUES = "\n".join(["Here it is:", "", "```python", *LINES, "```", "", "**That** was it."])
+
+
+async def _fences_across_the_cuts_stay_code(bot: Bot) -> None:
+    room = bot.tg.private("Ann")
+    room.write("Show me the values")
+    await bot.tg.until(lambda: any("That was it." in shown for shown in bot.texts(room)), SECONDS)
+    texts = await bot.answered(room)
+    seen = [line for shown in texts for line in shown.splitlines() if line.startswith("value_")]
+    assert seen == LINES
+    assert len(texts) >= 3
+    fences = [[each for each in shown.entities if each["type"] == "pre"] for shown in bot.tg.shown(room)]
+    assert all(any(fence["language"] == "python" for fence in found) for found in fences)
+
+
+async def _fifty_private_chats(bot: Bot) -> None:
+    """300 tokens at 50 a second each: every answer whole, and none later than the pace allows."""
+    rooms = [bot.tg.private(f"Person{number}") for number in range(50)]
+    began = time.monotonic()
+    for room in rooms:
+        room.write("Say the words")
+    await bot.tg.until(lambda: all(bot.texts(room) == [WORDS] and bot.settled(room) for room in rooms), 60)
+    took = time.monotonic() - began
+    least = max(6.0, len(rooms) * 2 / 30)  # the answers' own time; a first and a last call each at 30 a second
+    print(f"50 chats: {took:.1f} s, the pace allows {least:.1f} s")
+    assert all(len(bot.tg.shown(room)) == 1 for room in rooms)
+    assert took < least + 15, "a busy machine may take a while, but not so long"
+
+
+@pytest.mark.timeout(120)
+async def test_fifty_chats_at_once_and_a_long_fence(tmp_path: Path) -> None:
+    asked: list[str] = []
+    async with FakeTelegram() as tg, serving(_speaking(asked)) as gateway:
+        service = Service(tmp_path, "run", environment=environment(tg, gateway))
+        bot = Bot(tg, service)
+        try:
+            await bot.start()
+            async with asyncio.TaskGroup() as together:
+                together.create_task(_fences_across_the_cuts_stay_code(bot))
+                together.create_task(_fifty_private_chats(bot))
+        finally:
+            await asyncio.to_thread(service.close)
+    assert tg.floods == 0
+    assert sorted(asked) == ["Say the words"] * 50 + ["Show me the values"], "each was asked once"
+
+
+def _speaking(asked: list[str], rate: float = 50.0) -> AsgiApp:
+    """A gateway that says what it was asked for, `rate` pieces a second: the words, or the values."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        body, more = b"", True
+        while more:
+            part = await receive()
+            body, more = body + part.get("body", b""), part.get("more_body", False)
+        kind = b"text/event-stream" if scope["method"] == "POST" else b"application/json"
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+        if scope["method"] != "POST":
+            await send({"type": "http.response.body", "body": b'{"data":[]}'})
+            return
+        asked.append(json.loads(body)["messages"][-1]["content"])
+        pieces = re.findall(r" ?\S+", WORDS) if asked[-1] == "Say the words" else re.findall(r"(?s).{1,40}", VALUES)
+        began = time.monotonic()
+        for number, piece in enumerate(pieces):
+            await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+            await send({"type": "http.response.body", "body": sse(chunk(piece), done=False), "more_body": True})
+        await send({"type": "http.response.body", "body": sse(chunk("", "stop"))})
+
+    return app

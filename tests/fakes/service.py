@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tests.fakes.warm import Started, start
+
 _READY = re.compile(r"Magpie is ready: (http://\S+)/ ")
 _PATIENCE = 40.0  # seconds to come up, on a slow machine
 
@@ -34,19 +36,12 @@ class Service:
         self.environment = dict(environment or {})
         self.lines: list[str] = []
         self.url = ""
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Started | None = None
 
     def start(self) -> str:
         """Wait until it is ready; returns its base URL."""
         before = len(self.lines)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bot", *self.arguments],
-            cwd=self.directory,
-            env=clean_environment(self.directory, PYTHONPATH=str(Path(__file__).parents[2]), **self.environment),
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-        )
+        self._process = start(self.arguments, self.directory, clean_environment(self.directory, **self.environment))
         threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
@@ -59,11 +54,10 @@ class Service:
             time.sleep(0.02)
         raise AssertionError(f"it did not come up:\n{self.log}")
 
-    def _listen(self, process: subprocess.Popen[str]) -> None:
-        assert process.stderr is not None
-        for line in process.stderr:
-            self.lines.append(line)
-        process.stderr.close()
+    def _listen(self, process: Started) -> None:
+        with process.errors as said:
+            for line in said:
+                self.lines.append(line.decode(errors="replace"))
 
     @property
     def log(self) -> str:

@@ -1,0 +1,158 @@
+"""Starts `magpie` processes that need not import everything again: a process that has, forks them.
+
+The imports are most of what a start costs (a platform's SDK takes seconds). What is forked is a process like any other:
+its own directory, environment and signals, and its own end. Cold starts are tested where the documents' commands run.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["Started", "start"]
+
+ROOT = Path(__file__).parents[2]
+
+
+class Started:
+    """What `subprocess.Popen` would be for it, as far as it is used."""
+
+    def __init__(self, errors: BinaryIO, status: BinaryIO) -> None:
+        self.errors = errors
+        self._status = status
+        self.pid = int(status.readline())
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self.returncode if self._ended(0) else None
+
+    def wait(self, seconds: float) -> int:
+        """Raises TimeoutError if it has not ended by then."""
+        if not self._ended(seconds) or self.returncode is None:
+            raise TimeoutError(f"it still runs after {seconds} s")
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _ended(self, seconds: float) -> bool:
+        if self.returncode is None and select.select([self._status], [], [], seconds)[0]:
+            self.returncode = int(self._status.readline())
+            self._status.close()
+        return self.returncode is not None
+
+
+def start(arguments: Sequence[str], directory: Path, environment: Mapping[str, str]) -> Started:
+    """A process that runs `magpie` with these arguments, and only this environment."""
+    errors, errors_end = os.pipe()
+    status, status_end = os.pipe()
+    wanted = json.dumps([list(arguments), str(directory), dict(environment)]).encode()
+    try:
+        mother = _mother()
+        socket.send_fds(mother, [len(wanted).to_bytes(4, "big")], [errors_end, status_end])
+        mother.sendall(wanted)
+    finally:
+        os.close(errors_end)
+        os.close(status_end)
+    return Started(open(errors, "rb"), open(status, "rb", buffering=0))
+
+
+@cache
+def _mother() -> socket.socket:
+    """The process that has imported everything; it ends with us, or when we end."""
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.fakes.warm", str(theirs.fileno())], cwd=ROOT, pass_fds=[theirs.fileno()]
+    )
+    theirs.close()
+
+    def end() -> None:
+        ours.close()
+        process.wait(10)
+
+    atexit.register(end)
+    return ours
+
+
+# ── in the mother ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _import_everything() -> None:
+    import importlib
+
+    import adapters
+    import bot.app
+
+    for place in (*adapters.__path__, *bot.__path__):
+        for path in Path(place).rglob("*.py"):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            if path.stem not in ("__init__", "__main__"):
+                importlib.import_module(name)
+
+
+def _serve(orders: socket.socket) -> int:
+    """Returns in the mother when nobody asks any more, and in each child with its exit code."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait
+    while True:
+        size, ends, _, _ = socket.recv_fds(orders, 4, 2)
+        if not size:
+            return 0
+        wanted = json.loads(_exactly(orders, int.from_bytes(size, "big")))
+        if os.fork() == 0:
+            orders.close()
+            return _keep(*wanted, *ends)
+        for end in ends:
+            os.close(end)
+
+
+def _exactly(orders: socket.socket, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        found += orders.recv(size - len(found))
+    return found
+
+
+def _keep(arguments: list[str], directory: str, environment: dict[str, str], errors: int, status: int) -> int:
+    """Fork the process that was asked for, tell its id, then how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if (pid := os.fork()) == 0:
+        os.close(status)
+        return _become(arguments, directory, environment, errors)
+    os.close(errors)
+    os.write(status, f"{pid}\n".encode())
+    _, ended = os.waitpid(pid, 0)
+    os.write(status, f"{os.waitstatus_to_exitcode(ended)}\n".encode())
+    os._exit(0)
+
+
+def _become(arguments: list[str], directory: str, environment: dict[str, str], errors: int) -> int:
+    from bot.__main__ import main
+
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number, end in enumerate((nothing, nothing, errors)):
+        os.dup2(end, number)
+    os.close(errors)
+    os.close(nothing)
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+    return main(arguments)
+
+
+if __name__ == "__main__":
+    _import_everything()
+    sys.exit(_serve(socket.socket(fileno=int(sys.argv[1]))))
