@@ -48,7 +48,7 @@ class Sessions:
         if asking is None:
             return False
         await asyncio.wait({asking}, timeout=_PATIENCE)
-        return asking.done() and not asking.cancelled() and asking.result()
+        return asking.done() and not asking.cancelled() and asking.exception() is None and asking.result()
 
     def end(self, chat: Chat, *, told: bool) -> None:
         """The answer is at its end; `told`: a stream's stop has said so."""
@@ -84,7 +84,7 @@ class Sessions:
 
     async def _close(self, chat: Chat, asking: asyncio.Task[bool]) -> None:
         await asyncio.wait({asking})
-        if asking.cancelled() or not asking.result():
+        if asking.cancelled() or asking.exception() is not None or not asking.result():
             return
         try:
             await self._wire.do("agents.sessions.setStatus", channel_id=chat.id, thread_ts=chat.thread, status="active")

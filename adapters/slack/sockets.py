@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 CONNECTIONS = 2
 _BEAT = 20.0  # seconds between pings: a connection that is dead is noticed
+_BRIEF = 5.0  # seconds: a connection that lived no longer is not made anew at once
+_GRACE = 5.0  # seconds that an old connection stays beside its successor
 _HELLO = 15.0  # seconds for a new connection's first frame
 _SLOWEST = 60.0  # seconds between two tries
 _SAY_AGAIN = 300.0  # seconds
@@ -65,9 +67,9 @@ class Sockets:
         self._clock = clock
         self._take = take
         self._failures: tuple[type[BaseException], ...] = (*FAILURES, *wire.proxy_errors, KeyError)
-        self._answering: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._open_now = 0
-        self._trouble = ""
+        self._trouble = "no socket is open yet"
 
     @property
     def trouble(self) -> str:
@@ -80,9 +82,10 @@ class Sockets:
         try:
             await asyncio.gather(*keeping)
         finally:
-            for task in (*keeping, *self._answering):
+            tasks = [*keeping, *self._tasks]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*keeping, *self._answering, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep(self) -> None:
         """One connection after the other, each open before the last is let go."""
@@ -93,12 +96,17 @@ class Sockets:
                 socket = await self._open(backoff)
                 if socket is None:
                     continue
-                old, leaving = reading, asyncio.Event()
+                if reading is not None:
+                    self._behind(self._let_go(reading))
+                began, leaving = self._clock.monotonic(), asyncio.Event()
                 reading = asyncio.create_task(self._read(socket, leaving))
-                await _given_up(old)
                 warned = asyncio.create_task(leaving.wait())
                 await asyncio.wait({reading, warned}, return_when=asyncio.FIRST_COMPLETED)
                 warned.cancel()
+                if self._clock.monotonic() - began < _BRIEF:
+                    await backoff.pause()
+                else:
+                    backoff.worked()
         finally:
             await _given_up(reading)
 
@@ -113,7 +121,6 @@ class Sockets:
             least = self._no_socket(error, backoff)
             await backoff.pause(least)
             return None
-        backoff.worked()
         return socket
 
     def _no_socket(self, error: BaseException, backoff: Backoff) -> float:
@@ -143,12 +150,24 @@ class Sockets:
                     log.debug("a socket is to be closed: %s", envelope.get("reason"))
                     leaving.set()
                 elif envelope.get("envelope_id"):
-                    task = asyncio.create_task(self._answer(socket, envelope))
-                    self._answering.add(task)
-                    task.add_done_callback(self._answering.discard)
+                    self._behind(self._answer(socket, envelope))
         finally:
             self._open_now -= 1
             await socket.close()
+
+    async def _let_go(self, reading: asyncio.Task[None]) -> None:
+        """What came over an old connection is still acknowledged there."""
+        alarm = asyncio.create_task(self._clock.sleep(_GRACE))
+        try:
+            await asyncio.wait({reading, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            alarm.cancel()
+            await _given_up(reading)
+
+    def _behind(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, socket: ClientWebSocketResponse, envelope: Json) -> None:
         is_stored, payload = await self._take(envelope.get("payload"))
