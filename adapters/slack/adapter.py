@@ -11,7 +11,6 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, translate
@@ -27,7 +26,7 @@ from adapters.slack.sessions import Sessions
 from adapters.slack.settings import EVENTS_PATH, SlackSettings
 from adapters.slack.sockets import Backoff, Sockets
 from adapters.slack.streams import Streams
-from adapters.slack.webhook import Webhook
+from adapters.slack.webhook import Webhook, request
 from adapters.slack.wire import SDK_LOG, Wire
 from bot.errors import SettingError
 from bot.types import (
@@ -206,7 +205,7 @@ def _bolt(wire: Wire, settings: SlackSettings, me: Me, receiver: Receiver) -> As
 
 async def _dispatched(app: AsyncApp, payload: Any) -> tuple[bool, Any]:
     """An envelope's payload through bolt: is it stored, and what to say to it."""
-    answer = await app.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=payload))
+    answer = await app.async_dispatch(request(payload if isinstance(payload, dict) else {}))
     return answer.status == 200, json.loads(answer.body) if answer.body else None
 
 

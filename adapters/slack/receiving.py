@@ -55,7 +55,7 @@ class _Line:
     """What waits in one thread, by time."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: list[tuple[int, int, Inbound, asyncio.Future[None]]] = field(default_factory=list)
+    waiting: list[tuple[int, str, int, Inbound, asyncio.Future[None]]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -137,7 +137,7 @@ class Receiver:
         key = event.chat.key
         line = self._lines.setdefault(key, _Line())
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(line.waiting, (event.at, next(self._numbers), event, done))
+        heapq.heappush(line.waiting, (event.at, getattr(event, "post", None) or "", next(self._numbers), event, done))
         try:
             if event.chat.thread != getattr(event, "post", None):
                 await self.clock.sleep(TOGETHER)
@@ -150,7 +150,7 @@ class Receiver:
                 self._lines.pop(key, None)
 
     async def _accept(self, line: _Line) -> None:
-        _, _, event, done = heapq.heappop(line.waiting)
+        *_, event, done = heapq.heappop(line.waiting)
         try:
             await self.intake.accept(event)
         except Exception as error:  # noqa: BLE001 - whoever brought the event is told
