@@ -400,7 +400,7 @@ def test_plain() -> None:
         "Model 模型 | Price\n-----------|------\nqwen-plus  |  $0.4\n\n"
         "def f(x):\n    return x * 2  # 注释\n\n"
         "> quoted\n>\n> • item\n\n"
-        "x dx\n\n"
+        "xdx\n\n"
         "☐ todo\n\n"
         "last"
     )

@@ -11,7 +11,7 @@ from bot.markdown import Segmenter, parse, plain, utf16
 from bot.markdown.tree import Code, Fence, Link, Paragraph, Quote, Strong, Words
 from bot.types import Note, NoteKind, Piece
 from tests.fakes.telegram import part
-from tests.fakes.telegram.entities import check_entities, trimmed
+from tests.fakes.telegram.entities import check_entities, found_entities, trimmed
 
 
 def show(source: str, **more: object) -> Rendered:
@@ -41,13 +41,12 @@ def as_json(entity: Entity) -> dict[str, object]:
 
 def test_styles_are_entities_and_leave_no_marks() -> None:
     shown = show("**bold** *italic* ~~gone~~ `code` $x^2$")
-    assert shown.text == "bold italic gone code x^2"
+    assert shown.text == "bold italic gone code x²"
     assert parts(shown) == [
         ("bold", "bold"),
         ("italic", "italic"),
         ("strikethrough", "gone"),
         ("code", "code"),
-        ("code", "x^2"),
     ]
     taken(shown)
 
@@ -119,9 +118,11 @@ def test_fences_keep_language_and_indentation() -> None:
     taken(shown)
 
 
-def test_math_blocks_are_pre() -> None:
-    shown = show("$$\nE = mc^2\n$$")
-    assert shown == Rendered("E = mc^2", (Entity("pre", 0, 8, "latex"),))
+def test_math_is_unicode_where_it_can_be() -> None:
+    assert show("$$\nE = mc^2\n$$") == Rendered("E = mc²", (Entity("pre", 0, 7),))
+    assert show("so $a_1 \\le x$ is") == Rendered("so a₁ ≤ x is")
+    assert show("$$\n\\ce{H2O}\n$$") == Rendered("\\ce{H2O}", (Entity("pre", 0, 8, "latex"),))
+    assert show("so $\\ce{H2O}$") == Rendered("so \\ce{H2O}", (Entity("code", 3, 8),))
 
 
 def test_lists() -> None:
@@ -166,6 +167,36 @@ def test_tables_are_aligned_by_the_width_of_their_characters() -> None:
     taken(shown)
 
 
+def test_a_wide_table_is_a_list_of_what_is_in_it() -> None:
+    long = "with words that no telephone shows on one line"
+    shown = show(f"| Model | Note | |\n|---|---|---|\n| **qwen** | {long} | `x` |\n| 模型 | [here](https://e.org) | |")
+    assert shown.text == f"Model: qwen\n• Note: {long}\n• x\n\nModel: 模型\n• Note: here\n•"
+    assert parts(shown) == [
+        ("bold", "Model: qwen"),
+        ("code", "x"),
+        ("bold", "Model: 模型"),
+        ("text_link", "here"),
+    ]
+    taken(shown)
+
+
+@pytest.mark.parametrize(
+    "source", ["/allow 123", "run\n/allow@bot", "(/allow)", "> `/allow`", "[/allow](https://e.org)", "/**allow**"]
+)
+def test_nothing_that_a_model_writes_is_a_live_command(source: str) -> None:
+    shown = show(source)
+    assert not [each for each in found_entities(shown.text) if each["type"] == "bot_command"]
+    assert "allow" in shown.text
+
+
+def test_commands_in_code_and_paths_stay_as_they_are() -> None:
+    assert show("`/allow` a/b </b> https://e.org/allow").text == "/allow a/b </b> https://e.org/allow"
+
+
+def test_footnotes_are_numbers_in_brackets() -> None:
+    assert show("so[^1]\n\n[^1]: it is").text == "so[1]\n\n[1] it is"
+
+
 # ── a piece ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -187,6 +218,27 @@ def test_notes_stand_below_in_italics_and_cost_does_not_stand_there() -> None:
     assert shown.text == "text\n\nThis may stand here twice.\nThis is a part."
     assert parts(shown) == [("italic", "This may stand here twice.\nThis is a part.")]
     assert show("text", notes=(Note(NoteKind.COST, "≈ ¥0.01"),)) == show("text")
+
+
+def test_the_reasoning_is_folded_above_the_answer() -> None:
+    shown = show("text", notes=(Note(NoteKind.REASONING, "first /think\nthen"), Note(NoteKind.PART, "A part.")))
+    assert shown.text == "first /\u2060think\nthen\n\ntext\n\nA part."
+    assert parts(shown)[0] == ("expandable_blockquote", "first /\u2060think\nthen")
+    taken(shown)
+
+
+@pytest.mark.parametrize(("answer", "there"), [(SIZE, True), (MOST - 50, False), (10, True)])
+def test_reasoning_takes_no_more_than_the_room_that_is_left(answer: int, there: bool) -> None:
+    notes = (Note(NoteKind.REASONING, "🐦" * 4000), Note(NoteKind.PART, "A part."))
+    shown = render(Piece("1.0", (Paragraph((Words("a" * answer),)),), notes=notes))
+    taken(shown)
+    assert shown.text.endswith("a" * answer + "\n\nA part.")
+    assert ("🐦…\n\na" in shown.text) == there
+
+
+def test_more_entities_than_a_message_takes_make_it_too_long() -> None:
+    source = " ".join(f"**b{number}**" for number in range(97))
+    assert measure(parse(source)) > SIZE > measure(parse(source.rpartition(" ")[0]))
 
 
 def test_nothing_is_never_sent() -> None:

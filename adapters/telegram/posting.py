@@ -1,4 +1,4 @@
-"""Pieces as messages: posted, changed, deleted (Bot API: sendMessage, editMessageText, deleteMessage)."""
+"""Pieces as messages: posted, changed, deleted (Bot API: sendMessage, sendRichMessage, editMessageText)."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aiogram.exceptions import AiogramError, TelegramBadRequest, TelegramMigrateToChat
-from aiogram.methods import DeleteMessage, EditMessageText, SendMessage, TelegramMethod
-from aiogram.types import InlineKeyboardMarkup, LinkPreviewOptions, MessageEntity, ReplyParameters
+from aiogram.exceptions import AiogramError, TelegramBadRequest, TelegramMigrateToChat, TelegramNotFound
+from aiogram.methods import DeleteMessage, EditMessageText, SendMessage, SendRichMessage, TelegramMethod
+from aiogram.types import (
+    InlineKeyboardMarkup,
+    InputRichMessage,
+    LinkPreviewOptions,
+    MessageEntity,
+    ReplyParameters,
+)
 
 from adapters.telegram import menus
+from adapters.telegram.blocks import gains, rich
 from adapters.telegram.errors import hide, is_deleted, is_not_modified, remedy, translate
 from adapters.telegram.inbound import Me, moved
 from adapters.telegram.render import Entity, render
 from adapters.telegram.wire import Wire
-from bot.errors import RetryLater, StoreError, Unknown
+from bot.errors import Gone, RetryLater, StoreError, Unknown
 from bot.types import Chat, Clock, Intake, Moved, Piece, PostId
 
 __all__ = ["Place", "Poster"]
 
 log = logging.getLogger(__name__)
 
+_MOST_REMEMBERED = 10_000  # chats
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
@@ -47,6 +55,21 @@ class _Message:
             return replace(self, buttons=None)
         return replace(self, entities=()) if what == "entities" else self
 
+    def rich_call(self, place: Place, at: int | None, fields: dict[str, Any]) -> TelegramMethod[Any]:
+        message = InputRichMessage.model_validate(fields)
+        if at is not None:
+            return EditMessageText(chat_id=place.chat, message_id=at, rich_message=message, reply_markup=self.buttons)
+        return SendRichMessage(
+            chat_id=place.chat,
+            message_thread_id=place.thread,
+            rich_message=message,
+            reply_parameters=self._reply(),
+            reply_markup=self.buttons,
+        )
+
+    def _reply(self) -> ReplyParameters | None:
+        return ReplyParameters(message_id=self.reply_to, allow_sending_without_reply=True) if self.reply_to else None
+
     def call(self, place: Place, at: int | None) -> TelegramMethod[Any]:
         entities = [_entity(each) for each in self.entities] or None
         if at is not None:
@@ -58,23 +81,25 @@ class _Message:
                 link_preview_options=_NO_PREVIEW,
                 reply_markup=self.buttons,
             )
-        reply = ReplyParameters(message_id=self.reply_to, allow_sending_without_reply=True) if self.reply_to else None
         return SendMessage(
             chat_id=place.chat,
             message_thread_id=place.thread,
             text=self.text,
             entities=entities,
             link_preview_options=_NO_PREVIEW,
-            reply_parameters=reply,
+            reply_parameters=self._reply(),
             reply_markup=self.buttons,
         )
 
 
 class Poster:
-    """`intake` is told where a group has become a supergroup, which a refused call may be the first to say."""
+    """`intake` is told where a group has become a supergroup, which a refused call may be the first to say. `rich`: the
+    setting TELEGRAM_RICH."""
 
-    def __init__(self, wire: Wire, me: Me, clock: Clock) -> None:
+    def __init__(self, wire: Wire, me: Me, clock: Clock, rich: str = "off") -> None:
         self._wire = wire
+        self._rich = rich
+        self._takes_no_rich: set[int] = set()  # ids of chats; 0 for all of them
         self._me = me
         self._clock = clock
         self._moved: dict[str, str] = {}  # chat id -> the id it goes on under
@@ -119,6 +144,8 @@ class Poster:
         buttons = menus.keyboard(piece.menu, piece.key)
         message = _Message(rendered.text, rendered.entities, buttons, reply_to)
         number = None if at is None else int(at)
+        if self._is_rich(place, piece) and (post := await self._show_rich(place, piece, message, number)):
+            return post
         while True:
             try:
                 result = await self._wire.call(message.call(place, number))
@@ -132,6 +159,38 @@ class Poster:
                 message = plainer
             else:
                 return at if at is not None else _posted(result)
+
+    def _is_rich(self, place: Place, piece: Piece) -> bool:
+        """Only a finished piece: while it grows, it would change its form with each half of a table."""
+        if self._rich == "off" or piece.growing or self._takes_no_rich & {0, place.chat}:
+            return False
+        return self._rich == "on" or gains(piece.blocks)
+
+    async def _show_rich(self, place: Place, piece: Piece, message: _Message, at: int | None) -> PostId:
+        """'' if it can't be: then it goes out as text, and so does what comes later there."""
+        fields = rich(piece)
+        if fields is None:
+            return ""
+        try:
+            result = await self._wire.call(message.rich_call(place, at, fields))
+        except TelegramNotFound as error:  # the server is older than rich messages
+            self._remember_no_rich(0, error)
+            return ""
+        except TelegramBadRequest as error:
+            if at is not None and is_not_modified(error):
+                return str(at)
+            if isinstance(error, TelegramMigrateToChat) or isinstance(translate(error, self._wire.token), Gone):
+                raise
+            self._remember_no_rich(place.chat, error)
+            return ""
+        return str(at) if at is not None else _posted(result)
+
+    def _remember_no_rich(self, chat: int, error: TelegramNotFound | TelegramBadRequest) -> None:
+        """`chat` 0: everywhere."""
+        log.warning("no rich message: %s", hide(error.message, self._wire.token))
+        if len(self._takes_no_rich) >= _MOST_REMEMBERED:
+            self._takes_no_rich.clear()
+        self._takes_no_rich.add(chat)
 
     async def _delete(self, place: Place, at: PostId) -> None:
         try:

@@ -1,25 +1,26 @@
 """Document tree -> text and entities (Bot API: MessageEntity), never a markup that the platform would parse.
 
-Offsets and lengths are UTF-16 code units. Entities keep the platform's rules (Bot API: Formatting options): `pre` and
-`code` stand alone, so bold, italic, strikethrough and quotes go around a `pre`; in quotes and links, code is words; a
-quote holds no other quote.
+A table stands in a monospaced font if a telephone shows its lines unbroken, else each row is a list of what is in it; a
+formula is Unicode where that can be done.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, nullcontext
 from urllib.parse import urlsplit
 
+from adapters.telegram.entities import MOST_ENTITIES, Entity, Rendered, Writer, harmless
 from bot.markdown import plain, utf16
+from bot.markdown.linear import linear
 from bot.markdown.tree import (
     Block,
     Break,
     Code,
     Emphasis,
     Fence,
+    Footnote,
     Heading,
     Inline,
     Item,
@@ -35,69 +36,76 @@ from bot.markdown.tree import (
     Table,
     Words,
 )
+from bot.markdown.units import cells
 from bot.types import Note, NoteKind, Piece
 
-__all__ = ["MOST", "SIZE", "Entity", "Rendered", "measure", "render"]
+__all__ = ["MOST", "MOST_ENTITIES", "SIZE", "Entity", "Rendered", "measure", "render", "shown_notes", "takes_link"]
 
 MOST = 4_096  # UTF-16 units of one message (Bot API: sendMessage, text)
 SIZE = 3_584  # of them for the answer; the rest is for notes and the mark of growth
-MOST_ENTITIES = 100  # of one message; the platform drops further ones without a word
+TABLE_CELLS = 42  # in a line of a telephone; a wider table becomes a list
 
 _MARK = "…"
 _RULE = "———"
 _BOXES = {True: "☑ ", False: "☐ "}
-_HIDDEN = frozenset({NoteKind.COST})
-_SOLID = ("pre", "code")
-_SPLITTABLE = ("blockquote", "bold", "italic", "strikethrough")
-_WORTH = {name: rank for rank, name in enumerate(("pre", "text_link", "code", *_SPLITTABLE))}
+_HIDDEN = frozenset({NoteKind.COST, NoteKind.REASONING})
+_WORTHWHILE = 60  # UTF-16 units; less of the reasoning isn't worth its place
 _INDENT = "   "
 _HOST = re.compile(r"[\w~%-]+(?:\.[\w~%-]+)+\.?")
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
-    type: str
-    offset: int
-    length: int
-    language: str = ""  # of pre
-    url: str = ""  # of text_link
-
-    @property
-    def end(self) -> int:
-        return self.offset + self.length
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    text: str
-    entities: tuple[Entity, ...] = ()
-
-
 def render(piece: Piece) -> Rendered:
-    """What a piece looks like: its blocks, then the mark if it is growing, then its notes in italics."""
-    writer = _Writer()
-    _blocks(writer, piece.blocks)
-    if piece.growing:
-        _grow(writer, piece.blocks)
-    _notes(writer, piece.notes)
+    """What a piece looks like: the reasoning folded, its blocks, the mark if it is growing, its notes in italics."""
+    thoughts = "\n".join(note.text.strip() for note in piece.notes if note.kind is NoteKind.REASONING)
+    if thoughts:
+        _answer(answer := Writer(), piece)
+        thoughts = _fitting(harmless(thoughts), MOST - answer.length - 4)
+    writer = Writer()
+    if thoughts:
+        with writer.span("expandable_blockquote"):
+            writer.write(thoughts)
+        writer.gap("\n\n")
+    _answer(writer, piece)
     rendered = writer.rendered()
     return rendered if rendered.text else Rendered(_MARK)  # an empty text is refused
 
 
+def _answer(writer: Writer, piece: Piece) -> None:
+    _blocks(writer, piece.blocks)
+    if piece.growing:
+        _grow(writer, piece.blocks)
+    _notes(writer, piece.notes)
+
+
+def _fitting(thoughts: str, room: int) -> str:
+    """As much of the reasoning as there is room for; a mark where it is cut."""
+    if utf16(thoughts) <= room:
+        return thoughts
+    room -= utf16(_MARK)
+    cut = thoughts.encode("utf-16-le", "replace")[: 2 * max(room, 0)].decode("utf-16-le", "ignore").rstrip()
+    return cut + _MARK if room >= _WORTHWHILE else ""
+
+
 def measure(blocks: Sequence[Block]) -> int:
-    """How long the blocks are as text, in UTF-16 units."""
-    writer = _Writer()
+    """How long the blocks are as text, in UTF-16 units; more than a message holds if they have too many entities."""
+    writer = Writer()
     _blocks(writer, blocks)
-    return writer.length
+    most = MOST_ENTITIES - 4  # notes have some, too
+    return writer.length if writer.count <= most else max(writer.length, SIZE * writer.count // most)
 
 
-def _grow(writer: _Writer, blocks: Sequence[Block]) -> None:
+def _grow(writer: Writer, blocks: Sequence[Block]) -> None:
     inline = blocks and isinstance(blocks[-1], Paragraph | Heading | List)
     writer.write((" " if inline else "\n") + _MARK if writer.length else _MARK)
 
 
-def _notes(writer: _Writer, notes: Sequence[Note]) -> None:
-    text = "\n".join(note.text.strip() for note in notes if note.kind not in _HIDDEN)
+def shown_notes(notes: Sequence[Note]) -> str:
+    """The notes that stand below an answer, a line each."""
+    return "\n".join(note.text.strip() for note in notes if note.kind not in _HIDDEN)
+
+
+def _notes(writer: Writer, notes: Sequence[Note]) -> None:
+    text = shown_notes(notes)
     room = MOST - writer.length - 3
     if not text or room < 1:
         return
@@ -108,123 +116,17 @@ def _notes(writer: _Writer, notes: Sequence[Note]) -> None:
         writer.write(text)
 
 
-# ── the text and its entities ───────────────────────────────────────────────────────────────────────────────────────
-
-
-class _Writer:
-    """Text that grows, and the entities over it. A gap is only written when something follows it."""
-
-    def __init__(self) -> None:
-        self.length = 0
-        self.indent = ""
-        self._text: list[str] = []
-        self._gap = ""
-        self._is_worded = False
-        self._entities: list[Entity] = []
-
-    def write(self, text: str) -> None:
-        text = text.replace("\0", "")
-        if not text:
-            return
-        if self.indent:
-            text = text.replace("\n", "\n" + self.indent)
-        self._put(self._gap + text)
-        self._gap = ""
-
-    def solid(self, text: str, language: str) -> None:
-        """A `pre`: as it is, on lines of its own, without indentation."""
-        if self._gap:
-            self._gap = self._gap.rstrip(" >")
-        indent, self.indent = self.indent, ""
-        with self.span("pre", language=language):
-            self.write(text)
-        self.indent = indent
-
-    def code(self, text: str) -> None:
-        if self._is_worded:
-            self.write(text)
-            return
-        with self.span("code"):
-            self.write(text)
-
-    @contextmanager
-    def worded(self) -> Iterator[None]:
-        """Where code can't be marked as such."""
-        before, self._is_worded = self._is_worded, True
-        yield
-        self._is_worded = before
-
-    def _put(self, text: str) -> None:
-        self._text.append(text)
-        self.length += utf16(text)
-
-    def gap(self, text: str) -> None:
-        """Between what is there and what will follow; the first of several counts."""
-        if self.length and not self._gap:
-            self._gap = text.replace("\n\n", "\n\n" + self.indent) if "\n\n" in text else text + self.indent
-
-    @contextmanager
-    def span(self, type: str, *, language: str = "", url: str = "") -> Iterator[None]:
-        start = self.length + utf16(self._gap)
-        yield
-        if self.length > start:
-            self._entities.append(Entity(type, start, self.length - start, language, url))
-
-    def rendered(self) -> Rendered:
-        whole = "".join(self._text)
-        text = whole.rstrip()  # the platform cuts spaces at the end off
-        end = self.length - (len(whole) - len(text))
-        clipped = (replace(each, length=min(each.end, end) - each.offset) for each in self._entities)
-        # half a surrogate pair can't travel as UTF-8; what takes its place is as long
-        text = text.encode("utf-8", "replace").decode()
-        return Rendered(text, _allowed([each for each in clipped if each.length > 0]))
-
-
-def _allowed(entities: Sequence[Entity]) -> tuple[Entity, ...]:
-    """What may stand together, in order; the less important go where there are too many."""
-    solid = sorted((each.offset, each.end) for each in entities if each.type in _SOLID)
-    kept = [each for each in entities if each.type not in _SPLITTABLE]
-    for type in _SPLITTABLE:
-        for start, end in _without(_union(each for each in entities if each.type == type), solid):
-            kept.append(Entity(type, start, end - start))
-    if len(kept) > MOST_ENTITIES:
-        kept = sorted(kept, key=lambda each: _WORTH[each.type])[:MOST_ENTITIES]
-    return tuple(sorted(kept, key=lambda each: (each.offset, -each.length, _WORTH[each.type])))
-
-
-def _union(entities: Iterator[Entity]) -> list[tuple[int, int]]:
-    spans: list[tuple[int, int]] = []
-    for each in sorted(entities, key=lambda each: each.offset):
-        if spans and each.offset < spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], each.end))
-        else:
-            spans.append((each.offset, each.end))
-    return spans
-
-
-def _without(spans: Sequence[tuple[int, int]], holes: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    for start, end in spans:
-        for hole_start, hole_end in holes:
-            if hole_end <= start or hole_start >= end:
-                continue
-            if hole_start > start:
-                yield start, hole_start
-            start = hole_end
-        if start < end:
-            yield start, end
-
-
 # ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _blocks(writer: _Writer, blocks: Sequence[Block], nested: bool = False, gap: str = "\n\n") -> None:
+def _blocks(writer: Writer, blocks: Sequence[Block], nested: bool = False, gap: str = "\n\n") -> None:
     for number, block in enumerate(blocks):
         if number:
             writer.gap(gap)
         _block(writer, block, nested)
 
 
-def _block(writer: _Writer, block: Block, nested: bool) -> None:
+def _block(writer: Writer, block: Block, nested: bool) -> None:
     match block:
         case Paragraph(children):
             _inlines(writer, children)
@@ -234,9 +136,10 @@ def _block(writer: _Writer, block: Block, nested: bool) -> None:
         case Fence(text, language):
             writer.solid(text, language[:40])
         case MathBlock(text):
-            writer.solid(text, "latex")
+            line = linear(text)
+            writer.solid(line, "latex" if line == text and "\\" in text else "")
         case Table():
-            writer.solid(plain((block,)), "")
+            _table(writer, block)
         case Quote(children):
             _quote(writer, children, nested)
         case List():
@@ -245,7 +148,7 @@ def _block(writer: _Writer, block: Block, nested: bool) -> None:
             writer.write(_RULE)
 
 
-def _quote(writer: _Writer, children: Sequence[Block], nested: bool) -> None:
+def _quote(writer: Writer, children: Sequence[Block], nested: bool) -> None:
     if not nested:
         with writer.span("blockquote"), writer.worded():
             _blocks(writer, children, True)
@@ -255,14 +158,38 @@ def _quote(writer: _Writer, children: Sequence[Block], nested: bool) -> None:
         _blocks(writer, children, True)
 
 
-def _list(writer: _Writer, block: List) -> None:
+def _table(writer: Writer, block: Table) -> None:
+    lines = plain((block,))
+    if max(cells(line) for line in lines.split("\n")) <= TABLE_CELLS or not block.rows:
+        writer.solid(lines, "")
+        return
+    for number, row in enumerate(block.rows):
+        if number:
+            writer.gap("\n\n")
+        for place, (head, cell) in enumerate(zip(block.head, row, strict=True)):
+            if place:
+                writer.gap("\n")
+                writer.write("• ")
+            _entry(writer, head, cell, first=not place)
+
+
+def _entry(writer: Writer, head: Sequence[Inline], cell: Sequence[Inline], *, first: bool) -> None:
+    """`header: value`, and the first of a row in bold: it is mostly what the row is about."""
+    with writer.span("bold") if first else nullcontext(), _indented(writer, "" if first else _INDENT):
+        _inlines(writer, head)
+        if head:
+            writer.write(": ")
+        _inlines(writer, cell)
+
+
+def _list(writer: Writer, block: List) -> None:
     for number, item in enumerate(block.items, block.start or 0):
         if number > (block.start or 0):
             writer.gap("\n" if block.tight else "\n\n")
         _item(writer, item, "• " if block.start is None else f"{number}. ", block.tight)
 
 
-def _item(writer: _Writer, item: Item, mark: str, tight: bool) -> None:
+def _item(writer: Writer, item: Item, mark: str, tight: bool) -> None:
     if item.done is not None:
         mark = (mark if mark != "• " else "") + _BOXES[item.done]
     writer.write(mark)
@@ -273,7 +200,7 @@ def _item(writer: _Writer, item: Item, mark: str, tight: bool) -> None:
 
 
 @contextmanager
-def _indented(writer: _Writer, indent: str) -> Iterator[None]:
+def _indented(writer: Writer, indent: str) -> Iterator[None]:
     before = writer.indent
     writer.indent += indent
     yield
@@ -283,17 +210,21 @@ def _indented(writer: _Writer, indent: str) -> Iterator[None]:
 # ── inside of a line ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _inlines(writer: _Writer, children: Sequence[Inline]) -> None:
+def _inlines(writer: Writer, children: Sequence[Inline]) -> None:
     for child in children:
         _inline(writer, child)
 
 
-def _inline(writer: _Writer, node: Inline) -> None:
+def _inline(writer: Writer, node: Inline) -> None:
     match node:
         case Words(text):
-            writer.write(text)
-        case Code(text) | Math(text):
+            writer.words(text)
+        case Code(text):
             writer.code(text)
+        case Math(text):
+            _math(writer, text)
+        case Footnote(label, defines):
+            writer.write(f"[{label}] " if defines else f"[{label}]")
         case Break():
             writer.write("\n")
         case Strong(children):
@@ -306,13 +237,21 @@ def _inline(writer: _Writer, node: Inline) -> None:
             _link(writer, url, children)
 
 
-def _styled(writer: _Writer, type: str, children: Sequence[Inline]) -> None:
+def _math(writer: Writer, latex: str) -> None:
+    line = linear(latex).replace("\n", "; ")
+    if line == latex and "\\" in latex:
+        writer.code(latex)
+    else:
+        writer.words(line)
+
+
+def _styled(writer: Writer, type: str, children: Sequence[Inline]) -> None:
     with writer.span(type):
         _inlines(writer, children)
 
 
-def _link(writer: _Writer, url: str, children: Sequence[Inline]) -> None:
-    if _can_be_linked(url):
+def _link(writer: Writer, url: str, children: Sequence[Inline]) -> None:
+    if takes_link(url):
         with writer.span("text_link", url=url), writer.worded():
             _inlines(writer, children)
         return
@@ -322,7 +261,7 @@ def _link(writer: _Writer, url: str, children: Sequence[Inline]) -> None:
         writer.write(f" ({address})")
 
 
-def _can_be_linked(url: str) -> bool:
+def takes_link(url: str) -> bool:
     """What the platform takes as a link; one that it doesn't would have the whole message refused."""
     if any(ord(char) <= 32 or ord(char) == 127 for char in url):
         return False

@@ -30,6 +30,7 @@ _EXAMPLES = {
     "TELEGRAM_BOT_TOKEN": "123456789:example-letters-from-BotFather",
     "TELEGRAM_MODE": "polling",
     "TELEGRAM_PROXY": "socks5://127.0.0.1:1080",
+    "TELEGRAM_RICH": "auto",
     "TELEGRAM_WEBHOOK_SECRET": "a-long-random-word",
 }
 
@@ -47,9 +48,10 @@ class TelegramSettings(BaseSettings):
     telegram_bot_token: SecretStr | None = None
     telegram_mode: Literal["polling", "webhook"] = "polling"
     telegram_proxy: SecretStr | None = None
+    telegram_rich: Literal["off", "auto", "on"] = "off"
     telegram_webhook_secret: SecretStr | None = None
 
-    @field_validator("telegram_mode", mode="before")
+    @field_validator("telegram_mode", "telegram_rich", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bot.markdown import tree
+from bot.markdown.linear import linear
 from bot.markdown.tree import Block, Inline
 from bot.markdown.units import cells
 
@@ -28,8 +29,10 @@ def _block(block: Block) -> str:
     match block:
         case tree.Paragraph(children) | tree.Heading(_, children):
             return plain_inline(children)
-        case tree.Fence(text) | tree.MathBlock(text):
+        case tree.Fence(text):
             return text
+        case tree.MathBlock(text):
+            return linear(text)
         case tree.Quote(children):
             return _indented(plain(children), "> ", "> ")
         case tree.List():
@@ -42,8 +45,10 @@ def _block(block: Block) -> str:
 
 def _inline(child: Inline) -> str:
     match child:
-        case tree.Words(text) | tree.Code(text) | tree.Math(text):
+        case tree.Words(text) | tree.Code(text):
             return text
+        case tree.Math(text):
+            return linear(text)
         case tree.Break():
             return "\n"
         case tree.Footnote(label, defines):

@@ -13,7 +13,8 @@ from tests.fakes.telegram.params import Params
 from tests.fakes.telegram.parse_mode import parse
 from tests.fakes.telegram.people import Room
 from tests.fakes.telegram.places import find_room, find_thread, may_write
-from tests.fakes.telegram.refusals import bad
+from tests.fakes.telegram.refusals import Refusal, bad
+from tests.fakes.telegram.rich import check_rich
 from tests.fakes.telegram.world import World
 
 __all__ = ["Sending"]
@@ -35,6 +36,7 @@ class Sending:
     def __init__(self, world: World, limits: Limits) -> None:
         self._world = world
         self.limits = limits
+        self.takes_rich = True  # whether the server is new enough for rich messages
 
     def send_message(self, params: Params) -> Json:
         text, entities = _text(params)
@@ -55,9 +57,22 @@ class Sending:
         post = self._world.post(room, self._world.bot, fields, reply, thread)
         return post.json
 
+    def send_rich(self, params: Params) -> Json:
+        if not self.takes_rich:
+            raise Refusal(404, "Not Found: method not found")
+        rich = check_rich(params.data("rich_message", dict) or {})
+        keyboard = check_markup(params.data("reply_markup", dict))
+        room = find_room(self._world, params)
+        may_write(self._world, room)
+        thread = find_thread(self._world, room, params)
+        reply, _ = self._reply(room, params)
+        self.limits.count(room.id, self._world.seconds())
+        fields = _content("", [], keyboard, None) | {"rich_message": rich}
+        return self._world.post(room, self._world.bot, fields, reply, thread).json
+
     def edit_text(self, params: Params) -> Json:
         if not params.text("text") and params.given("rich_message"):
-            raise bad("rich messages aren't part of this fake")
+            return self._edit_rich(params)
         text, entities = _text(params)
         preview = _preview(params)
         keyboard = check_markup(params.data("reply_markup", dict), inline_only=True)
@@ -66,6 +81,15 @@ class Sending:
         if units(text) > _MOST:
             raise bad("MESSAGE_TOO_LONG")  # an edit is measured by another part of the server than a send
         return self._change(post, _content(text, entities, keyboard, preview))
+
+    def _edit_rich(self, params: Params) -> Json:
+        if not self.takes_rich:
+            raise bad("message text is empty")  # an older server doesn't know the parameter
+        rich = check_rich(params.data("rich_message", dict) or {})
+        keyboard = check_markup(params.data("reply_markup", dict), inline_only=True)
+        room, post = self._to_edit(params)
+        self.limits.count(room.id, self._world.seconds())
+        return self._change(post, _content("", [], keyboard, None) | {"rich_message": rich})
 
     def edit_markup(self, params: Params) -> Json:
         keyboard = check_markup(params.data("reply_markup", dict), inline_only=True)
@@ -132,7 +156,7 @@ class Sending:
         return room, post
 
     def _change(self, post: Post, new: Json) -> Json:
-        names = ("text", "entities", "reply_markup", "link_preview_options")
+        names = ("text", "entities", "reply_markup", "link_preview_options", "rich_message")
         if all(post.fields.get(name) == new.get(name) for name in names):
             raise bad(_NOT_MODIFIED)
         for name in names:

@@ -69,6 +69,7 @@ class Server:
         self.faults = Faults()
         self.calls: list[Call] = []
         self.webhook = Webhook(self.clock, self.world.updates, self._answer_from_webhook)
+        self.sending = Sending(self.world, self.limits)
         self._methods = self._table()
         self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -182,7 +183,7 @@ class Server:
     # ── methods ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _table(self) -> dict[str, _Method]:
-        asks, sends = Lookups(self.world), Sending(self.world, self.limits)
+        asks, sends = Lookups(self.world), self.sending
         table: dict[str, _Method] = {
             "getMe": asks.me,
             "getUpdates": self._get_updates,
@@ -190,6 +191,7 @@ class Server:
             "deleteWebhook": self.webhook.delete,
             "getWebhookInfo": lambda _: self.webhook.info,
             "sendMessage": sends.send_message,
+            "sendRichMessage": sends.send_rich,
             "editMessageText": sends.edit_text,
             "editMessageReplyMarkup": sends.edit_markup,
             "deleteMessage": sends.delete,
