@@ -157,7 +157,10 @@ class SlackAdapter:
         return await self._poster.put(chat, piece, at)
 
     async def status(self, chat: Chat, what: Status) -> None:  # noqa: ARG002
-        await self._sessions.begin(chat, self._around.say(Text("is thinking…"), "en"))
+        rows = await self._around.reader.settings(chat)
+        set_here = [str(row.value) for row in rows if row.name == "language"]
+        language = set_here[-1] if set_here else self._people.spoken(chat)
+        await self._sessions.begin(chat, self._around.say(Text("is thinking…"), language))
 
     async def fetch(self, ref: str, to: Path, limit: int) -> None:
         await self._files.fetch(ref, to, limit)

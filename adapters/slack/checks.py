@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, missing_scope, translate
 from adapters.slack.manifest import SCOPES
-from adapters.slack.settings import SlackSettings
+from adapters.slack.settings import EVENTS_PATH, SlackSettings
 from adapters.slack.wire import Wire
 from bot.errors import SettingError
 from bot.types import Text
@@ -66,6 +66,12 @@ def _scopes(granted: frozenset[str]) -> list[Found]:
 async def _way(settings: SlackSettings, wire: Wire) -> Found:
     """How events come in."""
     if settings.slack_mode == "http":
+        if not settings.public_url:
+            return True, Text(
+                "Events are pushed to {path} (SLACK_MODE=http). Set PUBLIC_URL, and `magpie manifest` prints the whole "
+                "address.",
+                {"path": EVENTS_PATH},
+            )
         return True, Text("Events are pushed to {url} (SLACK_MODE=http).", {"url": settings.events_url})
     try:
         await wire.call("apps.connections.open", app_token=settings.app_token)

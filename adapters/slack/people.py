@@ -11,7 +11,7 @@ from typing import Any
 from adapters.slack.errors import FAILURES, retry_after, translate
 from adapters.slack.limits import Window
 from adapters.slack.wire import Wire
-from bot.types import Clock, Person
+from bot.types import Chat, Clock, Person
 
 __all__ = ["People"]
 
@@ -32,11 +32,22 @@ class People:
         self._clock = clock
         self._calls = Window(clock, _CALLS)
         self._known: OrderedDict[str, tuple[float, Person]] = OrderedDict()  # id -> (kept until, who)
+        self._spoken: OrderedDict[str, str] = OrderedDict()  # chat key -> language
         self._asking: dict[str, asyncio.Task[Person]] = {}
 
     def known(self, id: str) -> Person:
         """Without asking."""
         return self._known.get(id, (0.0, Person(id)))[1]
+
+    def heard(self, chat: Chat, person: Person) -> None:
+        self._spoken[chat.key] = person.language
+        self._spoken.move_to_end(chat.key)
+        if len(self._spoken) > _MOST:
+            self._spoken.popitem(last=False)
+
+    def spoken(self, chat: Chat) -> str:
+        """The language of whoever spoke there last."""
+        return self._spoken.get(chat.key, "en")
 
     async def person(self, id: str) -> Person:
         until, person = self._known.get(id, (0.0, Person(id)))

@@ -126,6 +126,7 @@ class Receiver:
         if event.get("type") == "app_mention" and not files:
             await self.clock.sleep(TWICE)
         author = await self.people.person(message.author.id)
+        self.people.heard(message.chat, author)
         return replace(message, author=author, attachments=tuple(files), addressed=True)
 
     async def _is_open(self, deletion: StopPressed) -> bool:
