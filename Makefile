@@ -10,11 +10,13 @@ RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock
+.PHONY: help demo test soak guards check format lock
 
 help:
 	@echo 'make demo     try Magpie in the browser: no account, no key        (make demo ARGS="--port 8090")'
 	@echo 'make test     run all tests                                        (make test ARGS="tests/test_docs.py -x")'
+	@echo 'make soak     play 10,000 schedules of failures, others each time  (make soak SECONDS=3600)'
+	@echo 'make guards   take the guards of the promise out, one by one: do the tests notice?'
 	@echo 'make check    lint, format, types, import rules'
 	@echo 'make format   put the code in its form'
 	@echo 'make lock     look for newer versions of the dependencies, and write them to requirements.lock'
@@ -26,6 +28,12 @@ demo: $(RUN)
 
 test: $(DEV)
 	@$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
+
+soak: $(DEV)
+	@$(PY) -m tests.faults.soak
+
+guards: $(DEV)
+	@$(PY) -m tests.faults.guards $(ARGS)
 
 check: $(DEV)
 	$(PY) -m ruff check .
@@ -114,7 +122,7 @@ $(MADE):
 	@printf '%s\n' "$(CURDIR)" > $@
 
 # Under `make -j demo test` only one pip runs: the greater installation stands for the smaller.
-ifneq ($(filter test check format $(DEV),$(MAKECMDGOALS)),)
+ifneq ($(filter test soak guards check format $(DEV),$(MAKECMDGOALS)),)
 $(RUN): $(DEV)
 endif
 

@@ -17,9 +17,10 @@ from bot.dispatcher import Dispatcher
 from bot.gate import Gate
 from bot.intake import CoreIntake
 from bot.media import MediaStore
+from bot.metrics import Metrics
 from bot.planning import Options, Planner
 from bot.turns import Turns
-from bot.types import Ack, Adapter, Chat, ChatSettings, Inbound, Reader, Store
+from bot.types import Ack, Adapter, Chat, ChatModel, ChatSettings, Inbound, Reader, Store
 from storage import open_store
 from tests.fakes.clock import SimClock
 from tests.fakes.model import FakeModel
@@ -60,9 +61,10 @@ class Core:
         store: Store,
         clock: SimClock,
         platform: FakePlatform,
-        model: FakeModel,
+        model: ChatModel,
         directory: Path,
         access: Callable[[Reader], Access],
+        poll: float = 30.0,
     ) -> None:
         self.clock, self.platform, self.model = clock, platform, model
         self.lives = [Mortal(store), Mortal(platform)]
@@ -71,8 +73,11 @@ class Core:
         options = Options(ChatSettings("qwen-plus"), "qwen-vl-plus", "qwen-vl-max", "qwen-mt-turbo")
         calibration = Calibration()
         planner = Planner(self.store, model, MediaStore(directory / "media", clock), clock, options, calibration)
-        dispatcher = Dispatcher(self.store, model, {"fake": adapter}, planner, Gate(clock), clock, calibration)
-        self.turns = Turns(self.store, dispatcher.run, clock)
+        self.metrics = Metrics()
+        dispatcher = Dispatcher(
+            self.store, model, {"fake": adapter}, planner, Gate(clock), clock, calibration, metrics=self.metrics
+        )
+        self.turns = Turns(self.store, dispatcher.run, clock, poll=poll)
         self.access = access(self.store)
         commands = Commands(self.store, Catalogue(), options.defaults, GatewayFacts("fake"), access=self.access)
         self.intake = CoreIntake(self.store, commands, self.turns, clock, self.access)
@@ -109,7 +114,7 @@ class Core:
         await asyncio.gather(self._working, return_exceptions=True)
 
 
-def _everyone(reader: Reader) -> Access:
+def everyone(reader: Reader) -> Access:
     return Access(reader, everyone=True)
 
 
@@ -119,7 +124,7 @@ async def running_core(
     directory: Path,
     platform: FakePlatform,
     model: FakeModel,
-    access: Callable[[Reader], Access] = _everyone,
+    access: Callable[[Reader], Access] = everyone,
 ) -> AsyncIterator[Core]:
     """A core on the database in `directory`: a second one, later, is the same service started again. Everybody is let
     in unless `access` says otherwise."""

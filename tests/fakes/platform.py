@@ -90,6 +90,10 @@ class FakePlatform:
     def http(self) -> Mapping[str, AsgiApp]:
         return {}
 
+    @property
+    def trouble(self) -> str:
+        return ""
+
     async def run(self, intake: Intake) -> None:
         await asyncio.Event().wait()
 
@@ -101,12 +105,17 @@ class FakePlatform:
         if trouble.delay:
             await self.clock.sleep(trouble.delay)
         if trouble.error is not None and trouble.when == "before":
+            if isinstance(trouble.error, Gone) and piece is not None and self.posts.pop(at or "", None):
+                self._keep_frame()  # somebody has deleted it
             raise trouble.error
         post = self._do(chat, piece, at)
-        self.frames.append({id: piece for id, (_, piece) in self.posts.items()})
+        self._keep_frame()
         if trouble.error is not None:
             raise trouble.error
         return post
+
+    def _keep_frame(self) -> None:
+        self.frames.append({id: piece for id, (_, piece) in self.posts.items()})
 
     def _do(self, chat: Chat, piece: Piece | None, at: PostId | None) -> PostId:
         if chat in self.gone:
