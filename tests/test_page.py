@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +15,8 @@ from typing import Any
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+from tests.fakes.service import Service
 
 FLAGS = [
     "--headless",
@@ -37,42 +34,24 @@ LONG = "Give me a long answer"
 
 
 class Demo:
-    """A `magpie demo` process with its own data, which can be killed and started again."""
+    """A `magpie demo` process with its own data, which can be killed and started again at the same address."""
 
     def __init__(self, folder: Path, rate: int) -> None:
-        self.folder = folder
-        self.rate = rate  # tokens per second
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/"
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}/"
+        self._service = Service(folder, "demo", "--port", str(port), "--rate", str(rate))  # tokens per second
         self.start()
 
     def start(self) -> None:
-        settings = {
-            "DATA_DIR": str(self.folder / "data"),
-            "HTTP_HOST": "127.0.0.1",
-            "PYTHONPATH": str(Path(__file__).parent.parent),
-        }
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        command = [sys.executable, "-m", "bot", "demo", "--port", str(self.port), "--rate", str(self.rate)]
-        with (self.folder / "log").open("ab") as log:
-            environment = kept | settings
-            self.process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
-        end = time.monotonic() + 30
-        while True:
-            try:
-                with urllib.request.urlopen(f"{self.url}readyz", timeout=2):
-                    return
-            except OSError:
-                said = (self.folder / "log").read_text(errors="replace")
-                assert self.process.poll() is None, said
-                assert time.monotonic() < end, said
-                time.sleep(0.05)
+        self._service.start()
 
-    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        self.process.send_signal(how)
-        self.process.wait(30)
+    def end(self) -> None:
+        self._service.stop()
+
+    def kill(self) -> None:
+        self._service.kill()
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +230,7 @@ def test_a_killed_server_that_comes_back_leaves_one_whole_answer(slow_page: Page
     page = slow_page
     ask(page, SHORT)
     expect(page.locator(".growing")).to_have_count(1)
-    slow.end(signal.SIGKILL)
+    slow.kill()
     expect(page.locator("#banner")).to_be_visible()
     page.fill("#input", "meanwhile")
     slow.start()
