@@ -670,6 +670,7 @@ async def test_a_group_that_became_a_supergroup(house: House) -> None:
         assert [shown.text for shown in house.tg.shown(new)] == ["one and two"]
         assert await house.put("one, two, three", room, at=second) == second
         await house.put("four", room, reply_to="1")
+        assert house.tg.shown(new)[-1].reply_to is None
         await house.adapter.put(house.chat(room), None, first)
         await house.adapter.put(house.chat(room), None, second)
         assert [shown.text for shown in house.tg.shown(new)] == ["four"]
