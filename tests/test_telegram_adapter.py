@@ -669,7 +669,7 @@ async def test_a_group_that_became_a_supergroup(house: House) -> None:
         second = await house.put("one and two", room, at=first)
         assert [shown.text for shown in house.tg.shown(new)] == ["one and two"]
         assert await house.put("one, two, three", room, at=second) == second
-        await house.put("four", room, reply_to="1")
+        await house.put("four", room, reply_to=second)
         assert house.tg.shown(new)[-1].reply_to is None
         await house.adapter.put(house.chat(room), None, first)
         await house.adapter.put(house.chat(room), None, second)
