@@ -28,11 +28,12 @@ from bot.doctor import Check, Finding, check_key, examine
 from bot.errors import MagpieError, SettingError
 from bot.gate import Gate
 from bot.gateway import make_gateway, sandboxed
-from bot.http import Host
+from bot.http import Host, Part
 from bot.intake import CoreIntake
 from bot.locales import learn, say, terminal_language
 from bot.logs import set_up
 from bot.media import MediaStore
+from bot.metrics import Metrics
 from bot.planning import Options, Planner
 from bot.serving import Server, listen
 from bot.turns import Turns
@@ -45,6 +46,7 @@ log = logging.getLogger(__name__)
 
 OWN = frozenset({"web"})  # platforms on which every user is the owner
 MOST_MEDIA = 500_000_000  # bytes of prepared pictures that are kept
+STORE_PATIENCE = 2.0  # seconds that whoever asks how we are waits for the store
 
 Announce = Callable[[str], None]
 Platforms = Mapping[str, Callable[[Surroundings], Adapter]]
@@ -66,13 +68,15 @@ class App:
     turns: Turns
     access: Access
     intake: CoreIntake
+    metrics: Metrics
 
     async def run(self, stop: asyncio.Event, listening: socket.socket) -> None:
         """Serve until `stop`; then no new work, and what runs gets DRAIN_SECONDS to end."""
         mounts: dict[str, AsgiApp] = {}
         for adapter in self.adapters.values():
             mounts |= adapter.http
-        server = Server(Host(mounts, self._not_ready))
+        pages = None if self.settings.metrics == "off" else self._metrics
+        server = Server(Host(mounts, self._parts, pages, open_metrics=self.settings.metrics == "on"))
         serving = asyncio.create_task(server.serve([listening]), name="http")
         working = asyncio.create_task(self.turns.run(), name="turns")
         arriving = [asyncio.create_task(each.run(self.intake), name=name) for name, each in self.adapters.items()]
@@ -93,12 +97,24 @@ class App:
         await self.models.learn()
         await self.media.prune(MOST_MEDIA)
 
-    async def _not_ready(self) -> Mapping[str, str]:
+    async def _parts(self) -> Mapping[str, Part]:
+        parts = {"store": Part(await self._store_trouble())}
+        parts |= {name: Part(adapter.trouble) for name, adapter in self.adapters.items()}
+        gateway = self.metrics.troubles.get(self.models.gateway.name, "")
+        return parts | {"gateway": Part(gateway, vital=False)}  # without it questions are still taken in, and told so
+
+    async def _store_trouble(self) -> str:
         try:
-            await self.store.seen("readyz")
+            async with asyncio.timeout(STORE_PATIENCE):
+                await self.store.seen("readyz")
+        except TimeoutError:
+            return f"no answer in {STORE_PATIENCE:.0f} s"
         except MagpieError as error:
-            return {"store": str(error)}
-        return {}
+            return str(error)
+        return ""
+
+    async def _metrics(self) -> bytes:
+        return await self.metrics.page(self.store, self.models.gateway.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +152,19 @@ def build(settings: Settings, platforms: Platforms, store: Store, models: Models
         defaults, settings.vision_model, settings.video_model, settings.translation_model, settings.timezone
     )
     client, calibration = models.client, Calibration()
-    surroundings = Surroundings(store, models.all, clock, client.gateway, {"model": defaults.model}, listing)
+    surroundings = Surroundings(store, models.all, clock, client.gateway, {"model": defaults.model}, listing, say=say)
     adapters = {name: make(surroundings) for name, make in platforms.items()}
     media = MediaStore(settings.data_dir / "media", clock)
     planner = Planner(store, client, media, clock, options, calibration)
-    dispatcher = Dispatcher(store, client, adapters, planner, Gate(clock), clock, calibration, settings.stale_after)
+    metrics = Metrics()
+    dispatcher = Dispatcher(
+        store, client, adapters, planner, Gate(clock), clock, calibration, settings.stale_after, metrics
+    )
     turns = Turns(store, dispatcher.run, clock)
     access = Access(store, settings.admin_ids, everyone=settings.access == "open")
     commands = Commands(store, models, defaults, models.facts(settings), ZoneInfo(settings.timezone), access)
     intake = CoreIntake(store, commands, turns, clock, access)
-    return App(settings, store, models, media, adapters, turns, access, intake)
+    return App(settings, store, models, media, adapters, turns, access, intake, metrics)
 
 
 async def invite(access: Access, adapters: Mapping[str, Adapter], announce: Announce) -> None:
@@ -231,7 +250,10 @@ async def opened_store(settings: Settings, clock: Clock, announce: Announce) -> 
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingError(
-            "DATA_DIR", "{path} can't be made ({reason})", path=settings.data_dir, reason=error
+            "DATA_DIR",
+            "{path} can't be made ({reason}). Example: DATA_DIR=./data",
+            path=settings.data_dir,
+            reason=error.strerror or error,
         ) from error
     alone = settings.store_url.startswith("sqlite")
     with DataLock(settings.data_dir / "lock") if alone else contextlib.nullcontext():
@@ -246,7 +268,7 @@ def _none_on() -> SettingError:
     return SettingError(
         "WEB",
         "no platform is switched on. Set {variables}, or try `magpie demo` first",
-        variables="TELEGRAM_BOT_TOKEN or WEB=on",
+        variables="TELEGRAM_BOT_TOKEN, SLACK_BOT_TOKEN or WEB=on",
     )
 
 

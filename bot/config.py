@@ -37,6 +37,7 @@ EXAMPLES: Mapping[str, str] = {
     "DRAIN_SECONDS": "20",
     "STALE_AFTER": "15 min",
     "TIMEZONE": "Asia/Shanghai",
+    "METRICS": "local",
     "LOG_LEVEL": "info",
     "LOG_FORMAT": "text",
 }
@@ -91,6 +92,7 @@ class Settings(BaseSettings):
     drain_seconds: Seconds = 20.0
     stale_after: Seconds = 900.0
     timezone: str = "UTC"
+    metrics: Annotated[Literal["local", "on", "off"], BeforeValidator(_lower)] = "local"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = "text"
 

@@ -20,8 +20,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.errors import AdapterError, Gone, Refused, RetryLater, StoreError, Superseded, Unknown
+from bot.atwork import show_work
+from bot.errors import Gone, Refused, RetryLater, StoreError, Superseded, Unknown
 from bot.gate import Gate
+from bot.metrics import Tally
 from bot.pieces import Draft, Phrases
 from bot.standing import STORE_PAUSE, Shown, Standing
 from bot.types import (
@@ -33,7 +35,6 @@ from bot.types import (
     FindPost,
     Piece,
     PostId,
-    Status,
     Store,
     Turn,
 )
@@ -55,6 +56,11 @@ class _Step:
     piece: Piece | None  # None: delete what stands there
 
 
+def _kind(step: _Step) -> str:
+    """For the counts: a deletion is final, but no text."""
+    return "delete" if step.piece is None else step.call.name.lower()
+
+
 @dataclass(slots=True)
 class Delivery:
     """The answer of one turn on its way. `grow` whenever there is more text, then `finish` once; `close` in any
@@ -66,9 +72,8 @@ class Delivery:
     gate: Gate
     clock: Clock
     phrases: Phrases
-    calls: int = 0
-    refusals: int = 0  # 429s
-    first_visible: int | None = None  # UTC ms
+    tally: Tally = field(default_factory=Tally)
+    first_visible: float | None = None  # monotonic seconds
     _text: str = ""
     _begun: float | None = None
     _answer: Answer | None = None
@@ -90,7 +95,7 @@ class Delivery:
 
     def start(self) -> None:
         """Show that somebody is at work, until there is text."""
-        self._status = asyncio.create_task(self._keep_status())
+        self._status = asyncio.create_task(show_work(self.turn.chat, self.adapter, self.gate, self.clock, self.tally))
 
     def grow(self, text: str) -> None:
         """The answer so far, whole; it only ever gets longer."""
@@ -227,7 +232,7 @@ class Delivery:
         try:
             await self._call_platform(step)
         except RetryLater as later:
-            self.refusals += 1
+            self.tally.refused[_kind(step)] += 1
             buckets = self._buckets(step.call)
             self.gate.refused(buckets, later.after)
             if not buckets:
@@ -249,7 +254,7 @@ class Delivery:
 
     async def _call_platform(self, step: _Step) -> None:
         shown = self._standing.get(step.index)
-        self.calls += 1
+        self.tally.made[_kind(step)] += 1
         if step.piece is None:
             if shown is not None:
                 await self._delete(step.index, shown)
@@ -309,7 +314,7 @@ class Delivery:
 
     async def _stands(self, index: int, shown: Shown, post: PostId, piece: Piece) -> None:
         if self.first_visible is None:
-            self.first_visible = self.clock.now()
+            self.first_visible = self.clock.monotonic()
             self._stop_status()
         await self._standing.stands(index, shown, post, piece)
 
@@ -349,20 +354,6 @@ class Delivery:
             await self._unless_finished(self.clock.sleep(seconds))
 
     # ── status, and waiting ─────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _keep_status(self) -> None:
-        """Renewed as long as it is the only thing to be seen. May be dropped at any time."""
-        chat, every = self.turn.chat, self.adapter.limits.status_every
-        while True:
-            silent = self.gate.silent(self._buckets(Call.CHANGE))
-            if not silent and self.gate.try_enter(chat, Call.STATUS, self._buckets(Call.STATUS)):
-                try:
-                    await self.adapter.status(chat, Status.THINKING)
-                except RetryLater as later:
-                    self.gate.refused(self._buckets(Call.STATUS), later.after)
-                except AdapterError as error:
-                    log.debug("status not shown: %s", error)
-            await self.clock.sleep(every)
 
     def _stop_status(self) -> None:
         if self._status is not None:

@@ -15,6 +15,7 @@ from bot.errors import AdapterError, Gone, MagpieError, RequestRefused, RetryLat
 from bot.exchange import Exchange, conclude, expired, passing, prompt_tokens
 from bot.gate import Gate
 from bot.locales import say
+from bot.metrics import Metrics
 from bot.pieces import Phrases
 from bot.planning import Plan, Planner
 from bot.prompt import resumed
@@ -34,6 +35,7 @@ from bot.types import (
     Store,
     Text,
     Turn,
+    TurnKind,
     TurnState,
 )
 
@@ -55,6 +57,7 @@ class _Run:
     language: str
     delivery: Delivery
     stop: asyncio.Event
+    began: float  # monotonic seconds
     exchange: Exchange = field(default_factory=Exchange)
 
 
@@ -71,6 +74,7 @@ class Dispatcher:
         clock: Clock,
         calibration: Calibration,
         stale_after: float = 900.0,
+        metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._model = model
@@ -79,6 +83,7 @@ class Dispatcher:
         self._gate = gate
         self._clock = clock
         self._calibration = calibration
+        self._metrics = metrics or Metrics()
         self._oldest = clock.now() - round(stale_after * 1000)
 
     async def run(self, turn: Turn, stop: asyncio.Event) -> None:
@@ -92,12 +97,20 @@ class Dispatcher:
         settings = await self._planner.settings(turn)
         language = settings.language or turn.asker.language
         delivery = Delivery(turn, adapter, self._store, self._gate, self._clock, _phrases(turn, language))
-        run = _Run(turn, adapter, settings, language, delivery, stop)
+        run = _Run(turn, adapter, settings, language, delivery, stop, began)
         try:
-            outcome = await self._deliver(run, await self._answer(run))
+            answer = await self._answer(run)
+            generated = self._clock.monotonic()
+            outcome = await self._deliver(run, answer)
         finally:
             await delivery.close()
-        log.info("%s", _line(run, outcome, self._clock.monotonic() - began))
+            self._metrics.called(turn.chat.platform, delivery.tally)
+        now = self._clock.monotonic()
+        if outcome is not None and turn.kind is TurnKind.QUESTION:
+            fresh = turn.state is TurnState.RUNNING
+            visible = None if delivery.first_visible is None or not fresh else delivery.first_visible - began
+            self._metrics.ended(turn.chat.platform, outcome, visible=visible, lag=now - generated if fresh else None)
+        log.info("%s", _line(run, outcome, now - began))
 
     async def _answer(self, run: _Run) -> Answer:
         """What there is to show. A new one is generated and recorded: from then on it is the store's."""
@@ -189,12 +202,15 @@ class Dispatcher:
         exchange.finish = None
         try:
             await self._unless_stopped(run, self._consume(run, number, request))
+            self._metrics.gateway(self._model.gateway, None)
         except MagpieError as error:
+            self._metrics.gateway(self._model.gateway, error)
             exchange.entries[number] = replace(exchange.entries[number], finish=type(error).__name__)
             raise
         finally:
             info = self._model.info(request.model)
             exchange.close(number, request, info, exchange.text[before + len(separator) :], self._clock.now())
+            self._metrics.asked([exchange.entries[number]])
         usage = exchange.entries[number].usage
         if plan.calibrating and usage is not None and not usage.estimated:
             self._calibration.learn(
@@ -279,9 +295,9 @@ def _line(run: _Run, outcome: Outcome | None, took: float) -> str:
         "in": sum(usage.input for usage in usages),
         "out": sum(usage.output for usage in usages),
         "cost": sum(entry.cost.amount for entry in entries if entry.cost is not None),
-        "calls": delivery.calls,
-        "refusals": delivery.refusals,
-        "visible": "-" if visible is None else f"{(visible - turn.created) / 1000:.2f}s",
+        "calls": delivery.tally.made.total(),
+        "refusals": delivery.tally.refused.total(),
+        "visible": "-" if visible is None else f"{visible - run.began:.2f}s",
         "took": f"{took:.2f}s",
     }
     return " ".join(f"{name}={value}" for name, value in fields.items())

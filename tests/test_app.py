@@ -73,7 +73,7 @@ def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
 def test_the_demo_answers_and_ends_well(service: Service) -> None:
     with client(service.start()) as http:
         assert http.get("/healthz").status_code == 200
-        assert http.get("/readyz").json() == {}
+        assert http.get("/readyz").json() == {"store": "ok", "web": "ok", "gateway": "ok"}
         ask(http, "你好")
         wait_for(lambda: [turn for turn in turns(http) if not turn["open"]])
     assert service.stop() == 0

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.http import Host
+from bot.http import Host, Part
 from bot.types import AsgiApp
 
 Event = MutableMapping[str, Any]
@@ -32,11 +32,11 @@ def app(name: str) -> AsgiApp:
     return answer
 
 
-def host(mounts: Mapping[str, AsgiApp] | None = None, missing: Mapping[str, str] | None = None) -> Host:
-    async def ready() -> Mapping[str, str]:
-        return missing or {}
+def host(mounts: Mapping[str, AsgiApp] | None = None, parts: Mapping[str, Part] | None = None, **more: Any) -> Host:
+    async def tell() -> Mapping[str, Part]:
+        return parts or {"store": Part()}
 
-    return Host(mounts or {}, ready)
+    return Host(mounts or {}, tell, **more)
 
 
 async def ask(app: Host, path: str, method: str = "GET", content: bytes = b"") -> httpx.Response:
@@ -73,19 +73,50 @@ async def test_what_is_nowhere_is_404(mounts: Mapping[str, AsgiApp]) -> None:
 
 
 async def test_healthz_even_beside_a_page_at_the_root() -> None:
-    answer = await ask(host({"/": app("page")}, {"store": "locked"}), "/healthz")
-    assert (answer.status_code, answer.text) == (200, "ok")
-    assert int((await ask(host(), "/healthz", "HEAD")).headers["content-length"]) == 2
+    answer = await ask(host({"/": app("page")}, {"store": Part("数据库 is locked"), "page": Part()}), "/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"store": "数据库 is locked", "page": "ok"})
+    assert int((await ask(host(), "/healthz", "HEAD")).headers["content-length"]) == len('{"store": "ok"}')
     assert (await ask(host(), "/healthz", "POST")).status_code == 405
 
 
 async def test_readyz_names_what_is_not_ready() -> None:
     answer = await ask(host(), "/readyz")
-    assert (answer.status_code, answer.json()) == (200, {})
-    answer = await ask(host(missing={"store": "数据库 is locked"}), "/readyz")
-    assert (answer.status_code, answer.json()) == (503, {"store": "数据库 is locked"})
+    assert (answer.status_code, answer.json()) == (200, {"store": "ok"})
+    answer = await ask(host(parts={"store": Part("locked"), "gateway": Part()}), "/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"store": "locked", "gateway": "ok"})
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_what_is_not_vital_is_told_and_no_more() -> None:
+    answer = await ask(host(parts={"store": Part(), "gateway": Part("BadKey", vital=False)}), "/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"store": "ok", "gateway": "BadKey"})
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "open_metrics", "status"),
+    [
+        ("127.0.0.1", {}, False, 200),
+        ("::1", {}, False, 200),
+        ("10.0.0.7", {}, False, 404),
+        ("nowhere", {}, False, 404),
+        ("127.0.0.1", {"X-Forwarded-For": "10.0.0.7"}, False, 404),
+        ("10.0.0.7", {}, True, 200),
+    ],
+)
+async def test_metrics_are_for_this_machine(
+    client: str, headers: Mapping[str, str], open_metrics: bool, status: int
+) -> None:
+    async def metrics() -> bytes:
+        return b"magpie_turns_total 3"
+
+    app = host(metrics=metrics, open_metrics=open_metrics)
+    transport = httpx.ASGITransport(app, client=(client, 5))
+    async with httpx.AsyncClient(transport=transport, base_url="http://host") as http:
+        answer = await http.get("/metrics", headers=headers)
+    assert answer.status_code == status
+    assert ("magpie_turns_total 3" in answer.text) is (status == 200)
+    assert (await ask(host(), "/metrics")).status_code == 404
 
 
 @pytest.mark.parametrize("mounts", [{"a": app("a")}, {"/a": app("a"), "/a/": app("b")}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,13 @@ from bot.types import (
     Ack,
     Admins,
     AsgiApp,
+    CanPost,
     Chat,
     Features,
     FindPost,
     Intake,
     Limits,
+    OlderMessages,
     Piece,
     PostId,
     Query,
@@ -65,10 +67,11 @@ class TelegramAdapter:
         self._around = surroundings
         self._wire = Wire(settings)
         self._me = Me(self._wire.bot_id)
-        self._poster = Poster(self._wire, self._me, surroundings.clock)
+        self._poster = Poster(self._wire, self._me, surroundings.clock, settings.telegram_rich)
         self._files = Files(self._wire, local=not settings.official)
         self._webhook = Webhook(settings.webhook_secret)
         self._admins: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._trouble: Callable[[], str] = lambda: "not connected yet"
 
     @property
     def account(self) -> Account:
@@ -86,6 +89,10 @@ class TelegramAdapter:
     @property
     def http(self) -> Mapping[str, AsgiApp]:
         return {WEBHOOK_PATH: self._webhook} if self._settings.telegram_mode == "webhook" else {}
+
+    @property
+    def trouble(self) -> str:
+        return self._trouble()
 
     # ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -108,7 +115,9 @@ class TelegramAdapter:
                 if self._settings.telegram_mode == "webhook":
                     await self._listen(receiver)
                 else:
-                    await Polling(self._wire, self._settings, self._around.clock, receiver.take).run()
+                    polling = Polling(self._wire, self._settings, self._around.clock, receiver.take)
+                    self._trouble = lambda: polling.trouble
+                    await polling.run()
             finally:
                 self._webhook.take = None
                 registering.cancel()
@@ -136,11 +145,13 @@ class TelegramAdapter:
             raise SettingError(
                 "PUBLIC_URL", "is not taken by the platform: {reason}", reason=hide(error.message, self._wire.token)
             ) from None
+        self._trouble = str
         await asyncio.Event().wait()
 
     async def _until_answered(self, call: TelegramMethod[Any]) -> Any:
         """A call that everything else needs. SettingError if the token is rejected, TelegramBadRequest."""
         backoff = Backoff(self._around.clock)
+        self._trouble = lambda: backoff.trouble or "not connected yet"
         while True:
             try:
                 return await self._wire.call(call)
@@ -194,10 +205,13 @@ class TelegramAdapter:
 
     async def ask(self, query: Query) -> Any:
         match query:
-            case FindPost():
+            case FindPost() | OlderMessages():
                 raise Refused("messages can't be looked up here")
             case Admins(chat):
                 return await self._admins_of(chat)
+            case CanPost(chat):  # a chat action is refused where a message would be (Bot API: sendChatAction)
+                await self.status(chat, Status.THINKING)
+                return True
 
     async def _admins_of(self, chat: Chat) -> tuple[str, ...]:
         """In a private chat, its person. Else as the platform tells, kept for some minutes."""

@@ -44,6 +44,7 @@ class Backoff:
         self._clock = clock
         self._tries = 0
         self._said: dict[str, float] = {}
+        self.trouble = ""  # what was said last, until it worked again
 
     async def pause(self, least: float = 0.0) -> None:
         longest = min(_SLOWEST, 2.0**self._tries)
@@ -54,9 +55,11 @@ class Backoff:
         if self._tries:
             log.info("updates come in again")
         self._tries = 0
+        self.trouble = ""
         self._said.clear()
 
     def say(self, what: str) -> None:
+        self.trouble = what
         now = self._clock.monotonic()
         if now - self._said.get(what, -_SAY_AGAIN) >= _SAY_AGAIN:
             self._said[what] = now
@@ -72,6 +75,11 @@ class Polling:
         self._backoff = Backoff(clock)
         self._offset: int | None = None
         self._webhook = True  # may be set; while it is, nothing is to be had here
+
+    @property
+    def trouble(self) -> str:
+        """Why no updates come, '' if they do."""
+        return self._backoff.trouble
 
     async def run(self) -> None:
         """For ever. SettingError if the token is rejected."""
