@@ -22,6 +22,7 @@ from adapters.web.rooms import HEARTBEAT, KEPT_EVENTS, KEPT_ROOMS, Room, Rooms
 from adapters.web.settings import WebSettings, load_settings
 from bot.errors import Gone, MediaError, RetryLater, SettingError, StoreError
 from bot.markdown.parser import parse
+from bot.pictures import MAX_BYTES
 from bot.types import (
     Ack,
     Admins,
@@ -208,7 +209,7 @@ async def test_the_table_of_platforms_leads_to_it(monkeypatch: pytest.MonkeyPatc
 
 async def test_reading_the_small_things(house: House) -> None:
     start = (await house.client.get("/api/start")).json()
-    assert start["limits"]["file_bytes"] == 20 * 1024 * 1024
+    assert start["limits"]["file_bytes"] == MAX_BYTES
     assert start["defaults"] == {"model": "qwen-plus"}
     models = (await house.client.get("/api/models")).json()["models"]
     assert models[0]["price"] == {"currency": "CNY", "flat": "0.0025"}
@@ -716,7 +717,7 @@ async def test_only_the_first_bytes_say_how_a_file_comes_back(
 async def test_a_file_too_large_or_empty_says_so_and_leaves_nothing(house: House) -> None:
     async def chunks(count: int) -> AsyncIterator[bytes]:
         for _ in range(count):
-            yield bytes(1024 * 1024)
+            yield bytes(1_000_000)
 
     large = await house.upload(chunks(30))
     assert large.status_code == 413
@@ -728,7 +729,7 @@ async def test_a_file_too_large_or_empty_says_so_and_leaves_nothing(house: House
     empty = await house.upload(b"")
     assert (empty.status_code, empty.json()["error"]["code"]) == (400, "empty_file")
     assert list((house.settings.data_dir / "files").iterdir()) == []
-    exact = await house.upload(chunks(MOST_BYTES // 1024 // 1024))
+    exact = await house.upload(chunks(MOST_BYTES // 1_000_000))
     assert exact.status_code == 201
 
 

@@ -173,7 +173,7 @@ export class Composer {
       const picture = { file, ref: null, url: URL.createObjectURL(file) };
       this.pictures.push(picture);
       if (file.size === 0) Object.assign(picture, { reason: new Failure("empty_file").message, image: icon("file") });
-      else if (file.size > bytes) picture.reason = new Failure("too_large", { limit: bytes / 1024 / 1024 }).message;
+      else if (file.size > bytes) picture.reason = new Failure("too_large", { limit: bytes / 1e6 }).message;
       else this.upload(picture);
     }
     this.showPictures();
