@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.web.code import coloured
 from adapters.web.render import measure, render, render_blocks
 from bot.markdown.parser import parse
 from bot.markdown.tree import (
@@ -15,6 +16,7 @@ from bot.markdown.tree import (
     Code,
     Emphasis,
     Fence,
+    Footnote,
     Heading,
     Item,
     Link,
@@ -30,6 +32,23 @@ from bot.markdown.tree import (
     Words,
 )
 
+LANGUAGES = [
+    "python",
+    "js",
+    "ts",
+    "java",
+    "c",
+    "cpp",
+    "go",
+    "rust",
+    "sql",
+    "bash",
+    "html",
+    "css",
+    "json",
+    "yaml",
+    "diff",
+]
 TAGS = {
     *(
         "p",
@@ -49,9 +68,13 @@ TAGS = {
         "hr",
         "br",
     ),
+    *("sup", "span", "math", "mi", "mn", "mo", "mtext", "mspace", "mrow", "mfrac", "msqrt", "mroot", "msub", "msup"),
+    *("msubsup", "munder", "mover", "munderover", "mtable", "mtr", "mtd"),
     *("div", "table", "thead", "tbody", "tr", "th", "td", "strong", "em", "s", "a"),
 }
-ATTRIBUTES = {"class", "href", "target", "rel", "start", "type", "disabled", "checked", "tabindex"}
+ATTRIBUTES = {"class", "href", "target", "rel", "start", "type", "disabled", "checked", "tabindex"} | {
+    *("display", "width", "linethickness", "accent")
+}
 VOID = {"input", "hr", "br"}
 
 
@@ -102,10 +125,16 @@ def p(*children: object) -> Paragraph:
         (p(Words("a < b & c")), "<p>a &lt; b &amp; c</p>"),
         (p(Strong((Words("x"),)), Break(), Emphasis((Words("y"),))), "<p><strong>x</strong><br><em>y</em></p>"),
         (p(Strike((Words("no"),)), Code("<b>")), "<p><s>no</s><code>&lt;b&gt;</code></p>"),
-        (p(Math("a<b")), '<p><code class="math">a&lt;b</code></p>'),
+        (p(Math("a<b")), "<p><math><mrow><mi>a</mi><mo>&lt;</mo><mi>b</mi></mrow></math></p>"),
+        (p(Math(r"\foo<b")), '<p><code class="math">\\foo&lt;b</code></p>'),
+        (p(Words("x"), Footnote("1")), '<p>x<sup class="footnote">1</sup></p>'),
         (Heading(1, (Words("t"),)), '<h3 class="level-1">t</h3>'),
         (Heading(6, (Words("t"),)), '<h6 class="level-6">t</h6>'),
-        (MathBlock("x^2"), '<pre class="math"><code>x^2</code></pre>'),
+        (MathBlock(r"\foo^2"), '<pre class="math"><code>\\foo^2</code></pre>'),
+        (
+            MathBlock("x^2"),
+            '<div class="formula" tabindex="0"><math display="block"><msup><mi>x</mi><mn>2</mn></msup></math></div>',
+        ),
         (Quote((p(Words("q")),)), "<blockquote><p>q</p></blockquote>"),
         (Rule(), "<hr>"),
         (List((Item((p(Words("a")),)),)), "<ul><li>a</li></ul>"),
@@ -132,6 +161,51 @@ def test_each_block_has_its_html(block: object, html: str) -> None:
 def test_a_fence_keeps_its_text_and_names_its_language() -> None:
     html = render((Fence("if a < b:\n  pass\n", 'py"><script>'),))
     assert Inspector(html).text == 'py"><script>if a < b:\n  pass\n'
+
+
+def test_code_has_colours_and_keeps_its_words() -> None:
+    source = 'def f(x):\n    return "<b>" + str(x)  # 注释\n'
+    html = render((Fence(source, "Python"),))
+    assert '<span class="k">def</span> <span class="f">f</span>' in html
+    assert '<span class="s">&quot;&lt;b&gt;&quot;</span>' in html
+    assert Inspector(html).text == "Python" + source
+
+
+@given(st.sampled_from(LANGUAGES), st.text(max_size=60) | st.text("ab<&'\"\\\n\t\r/*#{}()=;$ 汉", max_size=60))
+def test_no_language_loses_a_word(language: str, source: str) -> None:
+    assert unescape(coloured(source, language)).replace("\r", "") == source.replace("\r", "")
+
+
+def unescape(html: str) -> str:
+    return Inspector(html).text
+
+
+def test_code_that_grows_is_plain() -> None:
+    fence = Fence("def f(): pass", "python")
+    listed = List((Item((fence,)),))
+    assert all("<span" in html for html in render_blocks((fence, listed)))
+    assert ["<span" in html for html in render_blocks((fence, fence), growing=True)] == [True, False]
+    assert "<span" not in render_blocks((listed,), growing=True)[0]
+
+
+def test_too_much_code_stays_plain() -> None:
+    assert coloured("def x\n" * 6_000, "python") == "def x\n" * 6_000
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"x=\frac{-b\pm\sqrt{b^2-4ac}}{2a}",
+        r"\sum_{i=1}^{n} \sqrt[3]{x_i^2} \le \vec{v}",
+        r"\begin{pmatrix} a & b \\ c & d \end{pmatrix} \quad \begin{cases} x \end{cases}",
+        r"\begin{aligned} a &= b \\ c &< \text{<script>} \end{aligned}",
+        r"\binom{n}{k} \underline{x} \lim_{x\to 0} \underset{a}{b} x'",
+    ],
+)
+def test_formulas_are_typeset(latex: str) -> None:
+    html = render((MathBlock(latex), p(Math(latex))))
+    assert html.count("<math") == 2
+    Inspector(html)
 
 
 def test_a_link_opens_elsewhere_and_tells_nothing() -> None:

@@ -10,12 +10,15 @@ from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
+from adapters.web.code import coloured
+from adapters.web.formulas import mathml
 from bot.markdown.tree import (
     Block,
     Break,
     Code,
     Emphasis,
     Fence,
+    Footnote,
     Heading,
     Inline,
     Item,
@@ -42,9 +45,11 @@ def render(blocks: Sequence[Block]) -> str:
     return "".join(render_blocks(blocks))
 
 
-def render_blocks(blocks: Sequence[Block]) -> tuple[str, ...]:
-    """One HTML string per block."""
-    return tuple(_block(block) for block in blocks)
+def render_blocks(blocks: Sequence[Block], *, growing: bool = False) -> tuple[str, ...]:
+    """One HTML string per block. `growing`: code of the last one has no colours yet, they cost too much to be found
+    anew with each word."""
+    last = len(blocks) - 1 if growing else -1
+    return tuple(_block(block, colours=number != last) for number, block in enumerate(blocks))
 
 
 def measure(blocks: Sequence[Block]) -> int:
@@ -55,7 +60,7 @@ def measure(blocks: Sequence[Block]) -> int:
 # ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _block(block: Block) -> str:
+def _block(block: Block, *, colours: bool = True) -> str:
     match block:
         case Paragraph(children):
             return f"<p>{_inlines(children)}</p>"
@@ -64,34 +69,42 @@ def _block(block: Block) -> str:
             tag = f"h{min(max(level, 1) + 2, 6)}"
             return f'<{tag} class="level-{min(max(level, 1), 6)}">{_inlines(children)}</{tag}>'
         case Fence(text, language):
-            return _fence(text, language)
+            return _fence(text, language if colours else "", language)
         case MathBlock(text):
-            return f'<pre class="math"><code>{escape(text)}</code></pre>'
+            return _formula(text)
         case Quote(children):
-            return f"<blockquote>{render(children)}</blockquote>"
+            return f"<blockquote>{''.join(_block(child, colours=colours) for child in children)}</blockquote>"
         case List():
-            return _list(block)
+            return _list(block, colours)
         case Table():
             return _table(block)
         case Rule():
             return "<hr>"
 
 
-def _fence(text: str, language: str) -> str:
+def _fence(text: str, coloured_as: str, language: str) -> str:
     label = f'<figcaption class="language">{escape(language[:40])}</figcaption>'
-    return f'<figure class="code">{label}<pre tabindex="0"><code>{escape(text)}</code></pre></figure>'
+    return f'<figure class="code">{label}<pre tabindex="0"><code>{coloured(text, coloured_as)}</code></pre></figure>'
 
 
-def _list(block: List) -> str:
+def _formula(latex: str) -> str:
+    found = mathml(latex, block=True)
+    if found:
+        return f'<div class="formula" tabindex="0">{found}</div>'
+    return f'<pre class="math"><code>{escape(latex)}</code></pre>'
+
+
+def _list(block: List, colours: bool) -> str:
     tag = "ul" if block.start is None else "ol"
     start = "" if block.start in (None, 1) else f' start="{int(block.start or 0)}"'
-    items = "".join(_item(item, block.tight) for item in block.items)
+    items = "".join(_item(item, block.tight, colours) for item in block.items)
     return f"<{tag}{start}>{items}</{tag}>"
 
 
-def _item(item: Item, tight: bool) -> str:
+def _item(item: Item, tight: bool, colours: bool) -> str:
     inner = "".join(
-        _inlines(child.children) if tight and isinstance(child, Paragraph) else _block(child) for child in item.children
+        _inlines(child.children) if tight and isinstance(child, Paragraph) else _block(child, colours=colours)
+        for child in item.children
     )
     if item.done is None:
         return f"<li>{inner}</li>"
@@ -132,7 +145,7 @@ def _inline(node: Inline) -> str:
         case Code(text):
             return f"<code>{escape(text)}</code>"
         case Math(text):
-            return f'<code class="math">{escape(text)}</code>'
+            return mathml(text, block=False) or f'<code class="math">{escape(text)}</code>'
         case Break():
             return "<br>"
         case Strong(children):
@@ -143,6 +156,8 @@ def _inline(node: Inline) -> str:
             return f"<s>{_inlines(children)}</s>"
         case Link(url, children):
             return _link(url, children)
+        case Footnote(label, defines):
+            return f'<sup class="footnote">{escape(label)}</sup>' + (" " if defines else "")
 
 
 def _link(url: str, children: tuple[Inline, ...]) -> str:
@@ -193,4 +208,5 @@ _LENGTHS: dict[type, Callable[[Any], int]] = {
     Emphasis: lambda node: _inline_length(node.children),
     Strike: lambda node: _inline_length(node.children),
     Link: lambda node: _inline_length(node.children) + len(node.url),
+    Footnote: lambda node: len(node.label) + 1,
 }

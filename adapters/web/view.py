@@ -195,7 +195,7 @@ def file_view(file: Attachment) -> View:
 def piece_view(piece: Piece, post: str) -> View:
     return {
         "post": post,
-        "blocks": list(render_blocks(piece.blocks)),
+        "blocks": list(render_blocks(piece.blocks, growing=piece.growing)),
         "growing": piece.growing,
         "notes": [note_view(note) for note in piece.notes],
         "menu": menu_view(piece.menu),
