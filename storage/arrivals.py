@@ -6,7 +6,7 @@ who locks in this order never waits in a circle.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -16,6 +16,8 @@ from bot.types import (
     Edited,
     IncomingMessage,
     Membership,
+    Message,
+    Notice,
     Outcome,
     Person,
     Press,
@@ -28,9 +30,10 @@ from bot.types import (
 from storage.codec import message_values, turn_values
 from storage.effects import apply
 from storage.engine import Tx
+from storage.notices import insert, queue, save_own_words, touch
 from storage.tables import WAITING_FIRST, chats, inbound, messages, posts, turns
 
-__all__ = ["accept", "answer", "edit", "enter", "membership", "notify", "seen", "touch"]
+__all__ = ["accept", "adopt", "answer", "edit", "enter", "membership", "notify", "seen"]
 
 _LONGEST_WAIT = 5000  # ms from a turn's first message, however many follow
 
@@ -89,13 +92,13 @@ async def answer(
             menu=reply.menu,
             outcome=Outcome.REFUSED if reply.error else Outcome.WHOLE,
         )
-        turn = await _insert(tx, turns, notice)
+        turn = await insert(tx, turns, notice)
     if isinstance(event, IncomingMessage | Edited):
         await _save_user_message(tx, event, turn, in_context=False)
     if isinstance(event, Membership):
         await _note_presence(tx, event)
     if turn is not None:
-        await _save_own_words(tx, event.chat, turn, reply.text)
+        await save_own_words(tx, event.chat, turn, reply.text)
         if isinstance(event, Press) and event.post is not None:
             standing = {"turn": turn, "position": 0, "post": event.post, "digest": "", "repeats": 0}
             await tx.conn.execute(sa.insert(posts).values(standing))
@@ -106,20 +109,7 @@ async def answer(
 async def notify(tx: Tx, chat: Chat, text: str, *, key: str, language: str) -> int | None:
     if not await enter(tx, key):
         return None
-    await touch(tx, chat, said=True)
-    notice = turn_values(
-        chat=chat.key,
-        kind=TurnKind.NOTICE,
-        state=TurnState.DELIVERING,
-        asker=Person("", language=language),
-        created=tx.now,
-        text=text,
-        outcome=Outcome.WHOLE,
-    )
-    turn = await _insert(tx, turns, notice)
-    await _save_own_words(tx, chat, turn, text)
-    await tx.wake()
-    return turn
+    return await queue(tx, Notice(chat, text, language))
 
 
 async def edit(tx: Tx, event: Edited) -> bool:
@@ -148,19 +138,32 @@ async def membership(tx: Tx, event: Membership) -> bool:
     return True
 
 
+async def adopt(tx: Tx, chat: Chat, older: Sequence[Message], *, key: str) -> bool:
+    """Messages in context that belong to no turn: they came before all turns (`reading.context`)."""
+    if not await enter(tx, key):
+        return False
+    await touch(tx, chat)
+    for message in older:
+        row = message_values(
+            chat=chat.key,
+            turn=None,
+            role=message.role,
+            author=message.author,
+            text=message.text,
+            at=message.at,
+            attachments=message.attachments,
+            quoted=message.quoted,
+            post=message.post,
+            in_context=True,
+        )
+        await insert(tx, messages, row)
+    return True
+
+
 async def enter(tx: Tx, key: str) -> bool:
     """Note an event as taken in. False if it was before."""
     new = tx.insert(inbound).values(key=key, at=tx.now).on_conflict_do_nothing().returning(inbound.c.key)
     return (await tx.conn.execute(new)).first() is not None
-
-
-async def touch(tx: Tx, chat: Chat, *, title: str = "", said: bool = False) -> None:
-    """Make the chat known and lock its row; `said`: it has a new message."""
-    last = tx.now if said else None
-    row = {"key": chat.key, "platform": chat.platform, "account": chat.account, "title": title, "last": last}
-    new = tx.insert(chats).values(**row, present=True, forgotten=0, forgotten_turn=0)
-    changed: dict[str, Any] = {"title": title or chats.c.title, "last": last or chats.c.last}
-    await tx.conn.execute(new.on_conflict_do_update(index_elements=[chats.c.key], set_=changed))
 
 
 async def _waiting(tx: Tx, chat: Chat, lane: str) -> sa.Row[int, int] | None:
@@ -186,7 +189,7 @@ async def _new_question(tx: Tx, message: IncomingMessage, lane: str, due: int) -
         title=message.title,
         reply_to=message.post,
     )
-    return await _insert(tx, turns, row)
+    return await insert(tx, turns, row)
 
 
 async def _save_user_message(tx: Tx, event: IncomingMessage | Edited, turn: int | None, *, in_context: bool) -> None:
@@ -202,17 +205,8 @@ async def _save_user_message(tx: Tx, event: IncomingMessage | Edited, turn: int 
         post=event.post,
         in_context=in_context,
     )
-    await _insert(tx, messages, row)
-
-
-async def _save_own_words(tx: Tx, chat: Chat, turn: int, text: str) -> None:
-    row = message_values(chat=chat.key, turn=turn, role=Role.ASSISTANT, author=Person(""), text=text, at=tx.now)
-    await _insert(tx, messages, row)
+    await insert(tx, messages, row)
 
 
 async def _note_presence(tx: Tx, event: Membership) -> None:
     await tx.conn.execute(sa.update(chats).where(chats.c.key == event.chat.key).values(present=event.present))
-
-
-async def _insert(tx: Tx, table: sa.Table, row: dict[str, Any]) -> int:
-    return int((await tx.conn.execute(sa.insert(table).values(row).returning(table.c.id))).scalar_one())

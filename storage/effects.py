@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from bot.types import Effect, Forget, Outcome, Reopen, Set, Stop, TurnKind, TurnState
+from bot.types import Effect, Forget, Notice, Outcome, Reopen, Set, Stop, TurnKind, TurnState
 from storage.engine import Tx
+from storage.notices import queue
 from storage.tables import ANSWER, OPEN, WAITING_FIRST, chats, messages, posts, settings, turns
 
 __all__ = ["apply"]
@@ -25,6 +26,8 @@ async def apply(tx: Tx, effects: Iterable[Effect], *, by: str) -> None:
                 await _stop(tx, effect)
             case Reopen():
                 await _reopen(tx, effect)
+            case Notice():
+                await queue(tx, effect)
 
 
 async def _forget(tx: Tx, effect: Forget) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from bot.types import Chat, Moved, TurnState
-from storage.arrivals import enter, touch
+from storage.arrivals import enter
 from storage.engine import Tx
+from storage.notices import touch
 from storage.tables import WAITING_FIRST, chats, messages, posts, settings, turns
 
 __all__ = ["move"]

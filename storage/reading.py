@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,15 +16,18 @@ from bot.types import (
     LedgerEntry,
     Message,
     Money,
+    Outlay,
     Role,
     SettingRow,
+    Spender,
     Spending,
     Turn,
     TurnKind,
+    TurnState,
 )
 from storage.codec import entry_from, message_from, turn_from
 from storage.engine import Tx
-from storage.tables import IN_CONTEXT, OPEN, balances, chats, learned, ledger, messages, posts, settings, turns
+from storage.tables import IN_CONTEXT, OPEN, alerts, balances, chats, learned, ledger, messages, posts, settings, turns
 
 __all__ = [
     "balance",
@@ -36,7 +40,9 @@ __all__ = [
     "last_turn",
     "lessons",
     "open_turns",
+    "outlay",
     "question",
+    "raised",
     "settings_in_force",
     "spending",
     "turn",
@@ -70,8 +76,24 @@ async def history(tx: Tx, chat: Chat, *, before: int | None, limit: int) -> Sequ
     return [message_from(dict(row)) for row in (await tx.conn.execute(history_query(chat, before, limit))).mappings()]
 
 
+def older_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
+    """What was said before the first turn: context that belongs to none."""
+    m = messages.c
+    forgotten = sa.select(chats.c.forgotten).where(chats.c.key == chat.key).scalar_subquery()
+    query = sa.select(messages).where(m.chat == chat.key, IN_CONTEXT, m.turn.is_(None), m.id > forgotten)
+    if before is not None:
+        query = query.where(m.id < before)
+    return query.order_by(m.id.desc()).limit(limit)
+
+
 async def context(tx: Tx, chat: Chat, *, before: tuple[int, int] | None, limit: int) -> Sequence[Message]:
-    return [message_from(dict(row)) for row in (await tx.conn.execute(context_query(chat, before, limit))).mappings()]
+    rows: list[Mapping[Any, Any]] = []
+    older = before[1] if before is not None and before[0] == 0 else None  # turns are numbered from 1
+    if older is None:
+        rows += (await tx.conn.execute(context_query(chat, before, limit))).mappings()
+    if len(rows) < limit:
+        rows += (await tx.conn.execute(older_query(chat, older, limit - len(rows)))).mappings()
+    return [message_from(dict(row)) for row in rows]
 
 
 async def question(tx: Tx, id: int) -> Sequence[Message]:
@@ -125,6 +147,11 @@ async def open_turns(tx: Tx, chat: Chat) -> Sequence[Turn]:
     return await turns_of(tx, sa.select(turns).where(turns.c.chat == chat.key, OPEN).order_by(turns.c.id))
 
 
+async def backlog(tx: Tx) -> Mapping[TurnState, int]:
+    counts = sa.select(turns.c.state, sa.func.count()).where(OPEN).group_by(turns.c.state)
+    return {TurnState(state): number for state, number in await tx.conn.execute(counts)}
+
+
 async def last_turn(tx: Tx, chat: Chat) -> Turn | None:
     questions = sa.select(turns).where(turns.c.chat == chat.key, turns.c.kind == TurnKind.QUESTION)
     found = await turns_of(tx, questions.order_by(turns.c.id.desc()).limit(1))
@@ -146,9 +173,7 @@ async def spending(tx: Tx, *, chat: Chat | None, since: int) -> Spending:
             sa.func.coalesce(sa.func.sum(e.input), 0).label("input"),
             sa.func.coalesce(sa.func.sum(e.output), 0).label("output"),
             sa.func.sum(sa.case((e.estimated, 1), else_=0)).label("estimated"),
-            sa.type_coerce(
-                sa.cast(sa.func.sum(sa.type_coerce(e.cost, sa.BigInteger)), sa.BigInteger), e.cost.type
-            ).label("cost"),
+            _sum(e.cost, sa.type_coerce(e.cost, sa.BigInteger)),
         )
         .where(e.started >= since)
         .group_by(e.currency)
@@ -167,6 +192,45 @@ async def spending(tx: Tx, *, chat: Chat | None, since: int) -> Spending:
     )
 
 
+async def outlay(tx: Tx, gateway: str, currency: str, *, since: int, most: int) -> Outlay:
+    """A room's threads count together."""
+    e = ledger.c
+    query = (
+        sa.select(
+            chats.c.key,
+            chats.c.title,
+            sa.func.min(e.started).label("first"),
+            sa.func.sum(sa.case((e.cost.is_(None), 1), else_=0)).label("unknown"),
+            _sum(e.cost, sa.case((e.currency == currency, sa.type_coerce(e.cost, sa.BigInteger)), else_=0)),
+        )
+        .join(turns, turns.c.id == e.turn)
+        .join(chats, chats.c.key == turns.c.chat)
+        .where(e.gateway == gateway, e.started >= since)
+        .group_by(chats.c.key, chats.c.title)
+        .order_by(chats.c.key)
+    )
+    rows = (await tx.conn.execute(query)).all()
+    costs: dict[Chat, Decimal] = {}
+    titles: dict[Chat, str] = {}
+    for row in rows:
+        room = Chat.parse(row.key).room
+        costs[room] = costs.get(room, Decimal(0)) + (row.cost or 0)
+        titles[room] = titles.get(room) or row.title
+    spenders = [Spender(room, titles[room], Money(cost, currency)) for room, cost in costs.items() if cost > 0]
+    spenders.sort(key=lambda each: -each.cost.amount)
+    return Outlay(
+        Money(sum(costs.values(), Decimal(0)), currency),
+        min((row.first for row in rows), default=None),
+        sum(int(row.unknown) for row in rows),
+        tuple(spenders[:most]),
+    )
+
+
+async def raised(tx: Tx, gateway: str) -> Mapping[str, int]:
+    query = sa.select(alerts.c.name, alerts.c.at).where(alerts.c.gateway == gateway, alerts.c.raised.is_(True))
+    return {row.name: row.at for row in await tx.conn.execute(query.order_by(alerts.c.name))}
+
+
 async def balance(tx: Tx, gateway: str) -> BalanceReading | None:
     b = balances.c
     newest = sa.select(balances).where(b.gateway == gateway).order_by(b.at.desc(), b.id.desc()).limit(1)
@@ -179,6 +243,11 @@ async def balance(tx: Tx, gateway: str) -> BalanceReading | None:
 async def lessons(tx: Tx, gateway: str) -> Mapping[str, Json]:
     query = sa.select(learned.c.name, learned.c.value).where(learned.c.gateway == gateway)
     return {row.name: row.value for row in await tx.conn.execute(query)}
+
+
+def _sum(money: sa.ColumnElement[Any], nano: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The sum of `nano`, as `cost`, which is what `money` is; PostgreSQL's own would be a numeric."""
+    return sa.type_coerce(sa.cast(sa.func.sum(nano), sa.BigInteger), money.type).label("cost")
 
 
 def _line(text: str) -> str:

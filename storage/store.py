@@ -21,7 +21,9 @@ from bot.types import (
     Membership,
     Message,
     Moved,
+    Notice,
     Outcome,
+    Outlay,
     PostId,
     Press,
     Reply,
@@ -30,6 +32,7 @@ from bot.types import (
     StopPressed,
     Store,
     Turn,
+    TurnState,
 )
 from storage import arrivals, learning, moving, reading, turns
 from storage.engine import Database, Tx, parse_url
@@ -101,6 +104,9 @@ class SqlStore(Store):
     async def open_turns(self, chat: Chat) -> Sequence[Turn]:
         return await self._db.read(reading.open_turns, chat)
 
+    async def backlog(self) -> Mapping[TurnState, int]:
+        return await self._db.read(reading.backlog)
+
     async def last_turn(self, chat: Chat) -> Turn | None:
         return await self._db.read(reading.last_turn, chat)
 
@@ -115,6 +121,12 @@ class SqlStore(Store):
 
     async def balance(self, gateway: str) -> BalanceReading | None:
         return await self._db.read(reading.balance, gateway)
+
+    async def outlay(self, gateway: str, currency: str, *, since: int, most: int = 3) -> Outlay:
+        return await self._db.read(reading.outlay, gateway, currency, since=since, most=most)
+
+    async def alerts(self, gateway: str) -> Mapping[str, int]:
+        return await self._db.read(reading.raised, gateway)
 
     async def learned(self, gateway: str) -> Mapping[str, Json]:
         return await self._db.read(reading.lessons, gateway)
@@ -141,6 +153,9 @@ class SqlStore(Store):
 
     async def membership(self, event: Membership) -> bool:
         return await self._db.write(arrivals.membership, event)
+
+    async def adopt(self, chat: Chat, messages: Sequence[Message], *, key: str) -> bool:
+        return await self._db.write(arrivals.adopt, chat, messages, key=key)
 
     async def notify(self, chat: Chat, text: str, *, key: str, language: str = "en") -> int | None:
         return await self._db.write(arrivals.notify, chat, text, key=key, language=language)
@@ -177,6 +192,9 @@ class SqlStore(Store):
 
     async def reading(self, reading: BalanceReading) -> None:
         await self._db.write(learning.reading, reading)
+
+    async def alert(self, gateway: str, name: str, *, raised: bool, notices: Sequence[Notice] = ()) -> bool:
+        return await self._db.write(learning.alert, gateway, name, raised=raised, notices=notices)
 
     async def learn(self, gateway: str, name: str, value: Json) -> None:
         await self._db.write(learning.learn, gateway, name, value)

@@ -23,6 +23,7 @@ __all__ = [
     "METADATA",
     "OPEN",
     "WAITING_FIRST",
+    "alerts",
     "balances",
     "chats",
     "inbound",
@@ -254,6 +255,16 @@ class BalanceRow(Row, table=True):
     source: str = _key()
 
 
+class AlertRow(Row, table=True):
+    """Whether an alert is raised, and since when it is or is not. Only who changes `raised` may tell of it."""
+
+    __tablename__ = "alerts"
+    gateway: str = _key(primary_key=True)
+    name: str = _key(primary_key=True)
+    raised: bool = False
+    at: int = _time()
+
+
 class LearnedRow(Row, table=True):
     __tablename__ = "learned"
     gateway: str = _key(primary_key=True)
@@ -262,9 +273,20 @@ class LearnedRow(Row, table=True):
 
 
 METADATA = Row.metadata
-inbound, chats, turns, messages, posts, settings, ledger, balances, learned = (
+inbound, chats, turns, messages, posts, settings, ledger, balances, learned, alerts = (
     METADATA.tables[name]
-    for name in ("inbound", "chats", "turns", "messages", "posts", "settings", "ledger", "balances", "learned")
+    for name in (
+        "inbound",
+        "chats",
+        "turns",
+        "messages",
+        "posts",
+        "settings",
+        "ledger",
+        "balances",
+        "learned",
+        "alerts",
+    )
 )
 
 

@@ -30,7 +30,9 @@ from bot.types import (
     Moved,
     Note,
     NoteKind,
+    Notice,
     Outcome,
+    Outlay,
     Person,
     Posted,
     Press,
@@ -38,6 +40,7 @@ from bot.types import (
     Reply,
     Role,
     Set,
+    Spender,
     Spending,
     Stop,
     StopPressed,
@@ -777,6 +780,29 @@ class TestReading:
         await store.reading(BalanceReading("other", Money(Decimal(7)), START + 3))
         assert await store.balance("g") == newest
 
+    async def test_outlay_counts_one_gateway_and_currency_and_a_rooms_threads_together(self, store: Store) -> None:
+        assert await store.outlay("g", "CNY", since=0) == Outlay(Money(Decimal(0)))
+        thread = replace(ROOM, thread="7")
+        spent = {HERE: "0.5", ROOM: "0.1", thread: "0.9", THERE: "0.25"}
+        for number, (chat, amount) in enumerate(spent.items()):
+            await store.accept(said(chat=chat, title="The team" if chat == thread else ""))
+            turn = await claimed(store)
+            entry = LedgerEntry(turn.id, turn.attempt, "g", "m", START + number, cost=Money(Decimal(amount)))
+            await store.begin(turn, entry)
+            await store.begin(turn, replace(entry, gateway="other"))
+            await store.begin(turn, replace(entry, cost=Money(Decimal(7), "USD")))
+            await store.begin(turn, replace(entry, cost=None))
+            await store.end(turn, Outcome.WHOLE)
+        most = (
+            Spender(ROOM, "The team", Money(Decimal("1.0"))),
+            Spender(HERE, "", Money(Decimal("0.5"))),
+            Spender(THERE.room, "", Money(Decimal("0.25"))),
+        )
+        assert await store.outlay("g", "CNY", since=0) == Outlay(Money(Decimal("1.75")), START, 4, most)
+        assert (await store.outlay("g", "CNY", since=0, most=1)).most == most[:1]
+        recent = await store.outlay("g", "CNY", since=START + 2)
+        assert (recent.total.amount, recent.first) == (Decimal("1.15"), START + 2)
+
     async def test_what_was_learned_last_holds(self, store: Store) -> None:
         await store.learn("g", "stream_options", False)
         await store.learn("g", "stream_options", True)
@@ -785,8 +811,60 @@ class TestReading:
         assert await store.learned("g") == {"stream_options": True, "vision:x": {"max": [1, None]}}
 
 
+class TestAlerts:
+    NOTICES = (Notice(HERE, "the balance is low"), Notice(ROOM, "余额不足", "zh", "Alerts"))
+
+    async def test_raising_tells_once_until_it_is_laid(self, ground: Ground) -> None:
+        store = await ground.open()
+        assert await store.alerts("g") == {}
+        await ground.clock.advance(5)
+        assert await store.alert("g", "low", raised=True, notices=self.NOTICES)
+        assert not await store.alert("g", "low", raised=True, notices=self.NOTICES)
+        assert await store.alerts("g") == {"low": START + 5000}
+        assert await store.alerts("other") == {}
+        assert (await texts(store), await texts(store, ROOM)) == (["the balance is low"], ["余额不足"])
+        first, second = await claimed(store, START + 5000), await claimed(store, START + 5000)
+        assert {(turn.chat, turn.kind, turn.state, turn.text, turn.asker.language) for turn in (first, second)} == {
+            (HERE, TurnKind.NOTICE, TurnState.DELIVERING, "the balance is low", "en"),
+            (ROOM, TurnKind.NOTICE, TurnState.DELIVERING, "余额不足", "zh"),
+        }
+        assert await store.alert("g", "low", raised=False)
+        assert not await store.alert("g", "low", raised=False)
+        assert await store.alerts("g") == {}
+        assert await store.alert("g", "low", raised=True, notices=self.NOTICES[:1])
+        assert len(await texts(store)) == 2
+
+    async def test_what_was_never_raised_can_not_be_laid(self, store: Store) -> None:
+        assert not await store.alert("g", "low", raised=False, notices=self.NOTICES)
+        assert await texts(store) == []
+
+    async def test_many_at_once_tell_once(self, store: Store) -> None:
+        told = await asyncio.gather(*(store.alert("g", "low", raised=True, notices=self.NOTICES) for _ in range(9)))
+        assert sorted(told) == [False] * 8 + [True]
+        assert len(await texts(store)) == 1
+
+    async def test_a_notice_gives_a_title_only_to_a_chat_without_one(self, store: Store) -> None:
+        await store.accept(said(chat=HERE, title="Mine"))
+        titled = [replace(notice, title="Alerts") for notice in self.NOTICES]
+        await store.alert("g", "low", raised=True, notices=titled)
+        assert {chat.chat: chat.title for chat in await store.chats("web", "local")} == {HERE: "Mine", ROOM: "Alerts"}
+
+    async def test_a_command_can_speak_elsewhere(self, store: Store) -> None:
+        event = said("/alerts test")
+        assert await store.answer(event, Reply("sent", effects=(Notice(ROOM, "a test", "zh"),)))
+        await store.answer(event, Reply("sent", effects=(Notice(ROOM, "a test", "zh"),)))
+        assert await texts(store, ROOM) == ["a test"]
+
+
 class TestTogether:
     """Several processes on one database."""
+
+    async def test_an_alert_is_told_by_one_of_them(self, shared_ground: Ground) -> None:
+        stores = [await shared_ground.open() for _ in range(3)]
+        notices = [Notice(ROOM, "low"), Notice(HERE, "low")]
+        told = await asyncio.gather(*(store.alert("g", "low", raised=True, notices=notices) for store in stores * 3))
+        assert told.count(True) == 1
+        assert (await texts(stores[0]), await texts(stores[1], ROOM)) == (["low"], ["low"])
 
     async def test_a_turn_is_taken_once_and_in_order(self, shared_ground: Ground) -> None:
         stores = [await shared_ground.open() for _ in range(3)]

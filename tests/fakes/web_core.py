@@ -27,6 +27,7 @@ from bot.types import (
     Money,
     Note,
     Outcome,
+    Outlay,
     Person,
     Piece,
     Posted,
@@ -55,6 +56,7 @@ class WebCore:
         self.messages: list[Message] = []
         self.rows: list[SettingRow] = []
         self.acks: dict[str, Ack] = {}
+        self.raised: dict[str, int] = {}
         self.broken = False
 
     # ── Intake ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -173,6 +175,12 @@ class WebCore:
 
     async def balance(self, gateway: str) -> BalanceReading | None:
         return BalanceReading(gateway, Money(Decimal("12.5")), 1_800_000_000_000) if gateway == "gateway" else None
+
+    async def outlay(self, gateway: str, currency: str, *, since: int, most: int = 3) -> Outlay:
+        return Outlay(Money(Decimal(0), currency))
+
+    async def alerts(self, gateway: str) -> Mapping[str, int]:
+        return dict(self.raised)
 
     async def learned(self, gateway: str) -> Mapping[str, Json]:
         return {}

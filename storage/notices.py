@@ -1,0 +1,52 @@
+"""Words of our own for a chat: a turn whose text is known already, queued in the transaction that it is part of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.types import Chat, Notice, Outcome, Person, Role, TurnKind, TurnState
+from storage.codec import message_values, turn_values
+from storage.engine import Tx
+from storage.tables import chats, messages, turns
+
+__all__ = ["insert", "queue", "save_own_words", "touch"]
+
+
+async def queue(tx: Tx, notice: Notice) -> int:
+    """Returns its turn."""
+    await touch(tx, notice.chat, title=notice.title, keep=True, said=True)
+    row = turn_values(
+        chat=notice.chat.key,
+        kind=TurnKind.NOTICE,
+        state=TurnState.DELIVERING,
+        asker=Person("", language=notice.language),
+        created=tx.now,
+        text=notice.text,
+        outcome=Outcome.WHOLE,
+    )
+    turn = await insert(tx, turns, row)
+    await save_own_words(tx, notice.chat, turn, notice.text)
+    await tx.wake()
+    return turn
+
+
+async def touch(tx: Tx, chat: Chat, *, title: str = "", keep: bool = False, said: bool = False) -> None:
+    """Make the chat known and lock its row; `keep` the title it has; `said`: it has a new message."""
+    last = tx.now if said else None
+    row = {"key": chat.key, "platform": chat.platform, "account": chat.account, "title": title, "last": last}
+    new = tx.insert(chats).values(**row, present=True, forgotten=0, forgotten_turn=0)
+    titled = sa.case((chats.c.title == "", title), else_=chats.c.title) if keep else title or chats.c.title
+    changed: dict[str, Any] = {"title": titled, "last": last or chats.c.last}
+    await tx.conn.execute(new.on_conflict_do_update(index_elements=[chats.c.key], set_=changed))
+
+
+async def save_own_words(tx: Tx, chat: Chat, turn: int, text: str) -> None:
+    row = message_values(chat=chat.key, turn=turn, role=Role.ASSISTANT, author=Person(""), text=text, at=tx.now)
+    await insert(tx, messages, row)
+
+
+async def insert(tx: Tx, table: sa.Table, row: dict[str, Any]) -> int:
+    """Returns the new row's id."""
+    return int((await tx.conn.execute(sa.insert(table).values(row).returning(table.c.id))).scalar_one())
