@@ -182,9 +182,16 @@ class Delivery:
             if not self._standing.shows(index, piece):
                 return _Step(index, self._call(Call.CHANGE), piece)
         surplus = self._standing.highest
-        if surplus >= len(wanted) and wanted:
+        if surplus >= len(wanted) and wanted and self._may_go(surplus):
             return _Step(surplus, self._call(Call.CHANGE), None)
         return None
+
+    def _may_go(self, index: int) -> bool:
+        """What nobody can find is not forgotten while the answer may yet reach that far: it would stand there twice,
+        unmarked."""
+        shown = self._standing.get(index)
+        lost = shown is not None and shown.post is None and shown.unsure and not self.adapter.features.find
+        return not lost or self._answer is not None
 
     def _call(self, call: Call) -> Call:
         return call if self._answer is None else Call.FINAL

@@ -70,6 +70,11 @@ _STATUS = (Deed(0.0, "status"),)
         Schedule((Said(9, pause=0.0),), (Fault(1, "lost"), *(Fault(n, "later", 11.0) for n in range(2, 7)))),
         # the store in trouble right after a message was posted: it was posted again
         *(Schedule((Said(60, pause=0.05),), full=(Full(n),)) for n in (5, 6, 8)),
+        # a message of unknown outcome was forgotten while the next answer was shorter, and then posted unmarked
+        Schedule((Said(51, chunk=5),), (), (Kill(13, True),), (Deed(0.0, "ask there"),)),
+        Schedule(
+            (Said(0), Said(0, "cut"), Said(43, "stall", chunk=5)), (), (Kill(13, of="write"),), (Deed(0.0, "twice"),)
+        ),
         # a command's answer, killed around its only call
         *(Schedule((Said(9, pause=3.0),), (), (Kill(1, after),), _STATUS, readable=True) for after in (False, True)),
     ],
