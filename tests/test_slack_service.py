@@ -199,7 +199,7 @@ async def test_a_long_answer_with_fences_and_a_table_is_whole(tmp_path: Path, mo
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_kill_in_mid_answer_leaves_one_whole_answer(tmp_path: Path, mode: str) -> None:
-    async with running(tmp_path, mode, rate=60) as bot:
+    async with running(tmp_path, mode, rate=120) as bot:
         asked = bot.says("Show me a table and some code in Markdown")
         await bot.slack.until(lambda: bot.slack.called("chat.appendStream"), SECONDS)  # its id is stored by then
         await asyncio.to_thread(bot.service.kill)
@@ -212,7 +212,7 @@ async def test_a_kill_in_mid_answer_leaves_one_whole_answer(tmp_path: Path, mode
 
 async def test_a_kill_between_the_platform_s_yes_and_our_commit(tmp_path: Path) -> None:
     """The stream stands there, and nobody has its id: the next start looks for it instead of posting another."""
-    async with running(tmp_path, rate=60) as bot:
+    async with running(tmp_path, rate=120) as bot:
         bot.slack.fail("chat.startStream", 1, "lost")
         asked = bot.says("Show me a table and some code in Markdown")
         await bot.slack.until(lambda: bot.slack.messages, SECONDS)
@@ -241,21 +241,11 @@ async def test_stop_ends_the_answer_where_it_is(tmp_path: Path, native: bool) ->
                 }
             )
         else:
-            bot.push(press(bot, post, "Stop"), "interactive")
+            bot.push(bot.slack.pressed("Stop", post), "interactive")
         (text,) = await bot.answered("D1", asked)
         assert "Stopped." in text
-        bot.push(press(bot, post, "Retry"), "interactive")
+        bot.push(bot.slack.pressed("Retry", post), "interactive")
         await bot.slack.until(lambda: "Stopped." not in text_of(bot.slack.messages[post]), SECONDS)
-
-
-def press(bot: Bot, post: str, label: str) -> dict[str, Any]:
-    message = bot.slack.messages[post]
-    blocks = message.get("tail" if "stream" in message else "blocks") or []
-    elements = [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
-    button = next(element for element in elements if element["text"]["text"] == label)
-    place = {"type": "message", "channel_id": message["channel"], "message_ts": post, "thread_ts": message["thread_ts"]}
-    action = {"action_id": button["action_id"], "value": button["value"], "action_ts": bot.slack.ts()}
-    return {"type": "block_actions", "user": {"id": "U1"}, "container": place, "actions": [action], "response_url": ""}
 
 
 async def test_fifty_direct_messages_at_once(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import httpx
 
+from adapters.slack.adapter import SlackAdapter
+from adapters.slack.settings import SlackSettings
 from adapters.telegram.adapter import TelegramAdapter
 from adapters.telegram.settings import TelegramSettings
 from adapters.web.adapter import WebAdapter
@@ -32,6 +34,7 @@ from bot.types import Adapter, Chat, ChatSettings, Reader, Surroundings
 from storage import open_store
 from tests.fakes.model import FakeModel
 from tests.fakes.telegram import FakeTelegram, Limits
+from tests.fakes.workspace import Workspace, text_of
 
 BASE = "http://127.0.0.1:8080"
 ID = "contract-chat-0001"
@@ -103,6 +106,30 @@ class TelegramPlace:
         return [shown.text for shown in self._tg.shown(self._room)]
 
 
+class SlackPlace:
+    """A direct message, of which each question begins a thread of its own."""
+
+    def __init__(self, slack: Workspace, folder: Path, around: Surroundings) -> None:
+        values: dict[str, Any] = {"slack_bot_token": slack.token, "slack_app_token": slack.app_token}
+        values |= {"slack_api_url": slack.url, "data_dir": folder}
+        self.adapter = SlackAdapter(SlackSettings(**values), around)
+        self._slack = slack
+        self.chat = Chat("slack", slack.team, "D1", slack.ts())
+
+    async def says(self, text: str) -> None:
+        event = {"type": "message", "channel": "D1", "user": "U1", "text": text, "ts": self._slack.ts()}
+        await self._slack.push(event)
+
+    async def presses(self, label: str) -> None:
+        await self._slack.push(self._slack.pressed(label), "interactive")
+
+    async def sees(self) -> list[str]:
+        return [self._read(text_of(message)) for message in self._slack.ours()]
+
+    def _read(self, markdown: str) -> str:
+        return html.unescape(re.sub(r"\\([^\w\s])", r"\1", markdown)).replace("\u200b", "")
+
+
 @contextlib.asynccontextmanager
 async def house(folder: Path, model: FakeModel, make: Callable[[Surroundings], Place]) -> AsyncIterator[Place]:
     """The real core on a store in memory, with the adapter that `make` builds."""
@@ -145,4 +172,13 @@ async def telegram(folder: Path, model: FakeModel) -> AsyncIterator[Place]:
         yield place
 
 
-PLACES = {"web": web, "telegram": telegram}
+@contextlib.asynccontextmanager
+async def slack(folder: Path, model: FakeModel) -> AsyncIterator[Place]:
+    async with (
+        Workspace(tiers=False) as workspace,
+        house(folder, model, lambda around: SlackPlace(workspace, folder, around)) as place,
+    ):
+        yield place
+
+
+PLACES = {"slack": slack, "web": web, "telegram": telegram}

@@ -13,7 +13,7 @@ import json
 import time
 import urllib.parse
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -90,6 +90,7 @@ class Workspace:
     app_token: str = APP_TOKEN
     signing_secret: str = SECRET
     team: str = TEAM
+    at: Callable[[str, Call], Awaitable[None]] | None = None  # told when a call has arrived, is done, is answered
     _faults: list[_Fault] = field(default_factory=list)
     _taken: dict[str, deque[float]] = field(default_factory=dict)
     _acks: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
@@ -159,6 +160,18 @@ class Workspace:
             if message.get("bot_id") == BOT and channel in ("", message["channel"])
         ]
 
+    def pressed(self, label: str, post: str = "", by: str = "U1") -> Json:
+        """The interaction of a pressed button, for `push` (docs.slack.dev: block_actions payload)."""
+        for message in self.ours():
+            for button in _buttons(message):
+                if button["text"]["text"] == label and post in ("", message["ts"]):
+                    where = {"channel_id": message["channel"], "message_ts": message["ts"]}
+                    container = {"type": "message", "thread_ts": message.get("thread_ts"), **where}
+                    action = {key: button[key] for key in ("action_id", "value")} | {"action_ts": self.ts()}
+                    body = {"type": "block_actions", "user": {"id": by}, "container": container, "actions": [action]}
+                    return {**body, "response_url": self.address("/respond"), "trigger_id": self.ts()}
+        raise AssertionError(f"no button {label!r}")
+
     async def until(self, predicate: Callable[[], object], seconds: float = 5.0) -> None:
         """Waits, in real time, until the predicate is true."""
         end = time.monotonic() + seconds
@@ -212,6 +225,7 @@ class Workspace:
     async def _api(self, request: web.Request) -> web.StreamResponse:
         call = Call(self.clock.monotonic(), request.match_info["method"], await _params(request))
         self.calls.append(call)
+        await self._tell("arrived", call)
         fault = self._fault(call.method)
         if fault is not None and (refused := _failed(fault, request)) is not None:
             return refused
@@ -219,6 +233,7 @@ class Workspace:
             self._check_token(call, request.headers.get("Authorization", ""))
             self._check_tier(call)
             answer = {"ok": True, **(self._answer(call) or {})}
+            await self._tell("done", call)
         except Refusal as refusal:
             answer = refusal.answer
             call.error = answer["error"]
@@ -227,7 +242,16 @@ class Workspace:
         headers = {"X-OAuth-Scopes": ",".join(self.scopes)} if self.scopes else {}
         if call.error == "ratelimited":
             return web.json_response(answer, status=429, headers={"Retry-After": "30"})
-        return web.json_response(answer, headers=headers)
+        response = web.json_response(answer, headers=headers)
+        if self.at is not None and fault is None:
+            await response.prepare(request)
+            await response.write_eof()
+            await self._tell("answered", call)
+        return response
+
+    async def _tell(self, moment: str, call: Call) -> None:
+        if self.at is not None:
+            await self.at(moment, call)
 
     def _fault(self, method: str) -> _Fault | None:
         for fault in self._faults:
@@ -443,6 +467,11 @@ def signed(body: str, secret: str = SECRET) -> dict[str, str]:
     now = str(int(time.time()))
     digest = hmac.new(secret.encode(), f"v0:{now}:{body}".encode(), hashlib.sha256).hexdigest()
     return {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": f"v0={digest}"}
+
+
+def _buttons(message: Json) -> list[Json]:
+    blocks = message.get("tail" if "stream" in message else "blocks") or ()
+    return [button for block in blocks if block["type"] == "actions" for button in block["elements"]]
 
 
 def text_of(message: Mapping[str, Any]) -> str:
