@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from aiohttp import web
 
@@ -24,12 +24,13 @@ from tests.fakes.telegram.sending import Sending
 from tests.fakes.telegram.webhook import Webhook
 from tests.fakes.telegram.world import World
 
-__all__ = ["Call", "Server"]
+__all__ = ["Call", "Moment", "Server"]
 
 TOKEN = "123456:TEST-abcdefghijklmnopqrstuvwxyz-012"
 _HTML = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 _WEBHOOK_IS_SET = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 _Method = Callable[[Params], Any]
+Moment = Literal["arrived", "done", "answered"]  # of a call: before its effect, after it, after its answer went out
 
 
 @dataclass
@@ -68,6 +69,7 @@ class Server:
         self.limits = limits or Limits()
         self.faults = Faults()
         self.calls: list[Call] = []
+        self.at: Callable[[Moment, Call], Awaitable[None]] | None = None  # told of each call's moments
         self.webhook = Webhook(self.clock, self.world.updates, self._answer_from_webhook)
         self.sending = Sending(self.world, self.limits)
         self._methods = self._table()
@@ -119,18 +121,28 @@ class Server:
             params = await read_params(request)
             call.params = params.values
             self.calls.append(call)
+            await self._tell("arrived", call)
             fault = self.faults.next(method.lower(), params.number("chat_id") or None)
             if fault is not None and fault.how != "lost":
                 return await self._fail(fault, request, call)
             result = await self._run(method, params)
             call.status = 200
+            await self._tell("done", call)
             answer = web.json_response({"ok": True, "result": result})
         except Refusal as refusal:
             answer = _refused(refusal, call)
         if fault is None:
+            if self.at is not None:
+                await answer.prepare(request)
+                await answer.write_eof()
+                await self._tell("answered", call)
             return answer
         call.status = 0
         return self._cut(request)
+
+    async def _tell(self, moment: Moment, call: Call) -> None:
+        if self.at is not None:
+            await self.at(moment, call)
 
     async def _run(self, method: str, params: Params) -> Any:
         run = self._methods.get(method.lower())  # "All methods in the Bot API are case-insensitive"
