@@ -89,6 +89,7 @@ CATALOGUE: list[tuple[int, Any, type[GatewayError]]] = [
     (404, openai("The model `qwen-9` does not exist or you do not have access to it."), UnknownModel),
     (503, openai("当前分组 default 下对于模型 qwen-9 无可用渠道", "model_not_found"), UnknownModel),
     (503, openai("No available channel for model qwen-9", type="new_api_error"), UnknownModel),
+    (503, openai("no key is left", "channel:no_available_key"), UnknownModel),
     (400, openai("Model Not Exist", "invalid_request_error"), UnknownModel),
     (400, openai("qwen-9 is not a valid model ID", 400), UnknownModel),
     (403, {"code": "Model.AccessDenied", "message": "Model access denied."}, UnknownModel),

@@ -204,7 +204,7 @@ _WORDS: tuple[tuple[re.Pattern[str], _Make], ...] = tuple(
             r"model_not_found|model[\w\s`'\"./:\-]{0,80}(?:not exist|not found|not supported|unavailable)"
             r"|model not exist|无可用渠道|no available channel|模型.{0,60}(?:不存在|未找到|无权|不支持|已下线)"
             r"|invalid model|unknown model"
-            r"|model\.accessdenied|not a valid model|unsupported model",
+            r"|model\.accessdenied|not a valid model|unsupported model|\bchannel:[a-z]",
             _model,
         ),
         (r"empty_response|bad_response|internal.?(?:server.?)?error|service unavailable|upstream", _simple(Upstream)),
