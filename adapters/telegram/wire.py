@@ -29,17 +29,19 @@ _SILENT = 30.0  # seconds without a byte, while a file comes
 
 class _Session(AiohttpSession):
     """aiogram checks a result's whole shape, and that of a list as one: a new kind of block would make a call that was
-    made look failed, and one update hold up all others. So results are handed out as they came."""
+    made look failed, and one update hold up all others. So results are handed out as they came. (It also has pydantic
+    make a class per call for it, which takes longer than all the rest.)"""
 
     def check_response(self, bot: Bot, method: TelegramMethod[Any], status_code: int, content: str) -> Response[Any]:
         try:
             answer = json.loads(content)
+            well = answer["ok"] is True and 200 <= status_code < 300
             result = answer.pop("result", None)
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, KeyError):
             return super().check_response(bot, method, status_code, content)  # raises its own error
-        response: Response[Any] = super().check_response(bot, method, status_code, json.dumps(answer))
-        response.result = result
-        return response
+        if not well:
+            return super().check_response(bot, method, status_code, json.dumps(answer))
+        return Response.model_construct(ok=True, result=result)
 
     async def close(self) -> None:
         if self._session is not None and not self._session.closed:
