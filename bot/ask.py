@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -74,23 +74,39 @@ async def _print(client: Client, request: ModelRequest, language: str) -> int:
     now = SystemClock().now
     exchange = Exchange(entries={1: LedgerEntry(1, 1, client.gateway, request.model, now())})
     try:
-        async with aclosing(client.stream(request)) as stream:
-            async for delta in stream:
-                exchange.take(1, delta, now())
-                print(delta.text, end="", flush=True)
+        with _output() as show:
+            async with aclosing(client.stream(request)) as stream:
+                async for delta in stream:
+                    exchange.take(1, delta, now())
+                    show(exchange.text, delta.text)
     except MagpieError as error:
         exchange.error = error
     except asyncio.CancelledError:  # Ctrl+C: what was read is labelled, then it ends
         exchange.stopped = True
     exchange.close(1, request, client.info(request.model), exchange.text, now())
     answer = conclude(exchange, 1, language)
-    if answer.text and not answer.text.endswith("\n"):
+    if answer.text and not answer.text.endswith("\n") and not sys.stdout.isatty():
         print(flush=True)
     for note in answer.notes:
         print(f"magpie: {note.text}" if note.kind is not NoteKind.COST else f"        {note.text}", file=sys.stderr)
     if exchange.error is not None and exchange.error.detail:
         print(f"        {exchange.error.detail}", file=sys.stderr)
     return 0 if answer.outcome is Outcome.WHOLE else 130 if exchange.stopped else 1
+
+
+@contextlib.contextmanager
+def _output() -> Iterator[Callable[[str, str], None]]:
+    """A call for all of the text so far, and what is new of it. On a terminal it is drawn; elsewhere it stays the
+    Markdown that it is."""
+    if not sys.stdout.isatty():
+        yield lambda _, fresh: print(fresh, end="", flush=True)
+        return
+    from rich.console import Console  # not needed, and not loaded, for a pipe
+
+    from bot.terminal import Page
+
+    with Page(Console()) as page:
+        yield lambda text, _: page.show(text)
 
 
 @contextlib.asynccontextmanager

@@ -22,6 +22,7 @@ _SAFE = re.compile(r"(?:https?://|mailto:|tel:)\S", re.IGNORECASE)
 _HELD = re.compile(
     r"""(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)?(?:`{3,}[^`]*|~{3,}.*)   # a fence opens or closes when its line is whole
       | [-=]+ | [*+#_]{1,6} | [`~]{1,2} | \|.*                   # may become a rule, a heading, a table row
+      | \d{1,9}[.)]?                                              # the next item
     """,
     re.VERBOSE,
 )
