@@ -1,0 +1,127 @@
+"""The promise under schedules of failures, in Slack: the real core, adapter and store, a workspace on the loopback.
+
+Calls are refused, lost or cut, streams end by themselves, the process is killed in mid-answer. In the end the answer
+stands in its thread whole, once, in order, and nothing looks unfinished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.slack.adapter import SlackAdapter
+from adapters.slack.settings import SlackSettings
+from bot.access import Access
+from bot.chat_api.catalogue import Catalogue
+from bot.chat_api.tokens import Calibration
+from bot.commands import Commands, GatewayFacts
+from bot.dispatcher import Dispatcher
+from bot.gate import Gate
+from bot.intake import CoreIntake
+from bot.locales import say
+from bot.media import MediaStore
+from bot.planning import Options, Planner
+from bot.turns import Turns
+from bot.types import ChatSettings, Surroundings
+from storage import SqlStore, open_store
+from tests.fakes.clock import SimClock
+from tests.fakes.core import Mortal
+from tests.fakes.model import FakeModel, words
+from tests.fakes.workspace import Workspace, text_of
+
+SCHEDULES = int(os.environ.get("SCHEDULES", "12"))
+METHODS = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update", "chat.postMessage")
+LOOKUPS = ("conversations.replies", "agents.sessions.setStatus", "users.info")
+HOW = ("429", "500", "502", "drop", "lost", "internal_error", "message_not_in_streaming_state")
+
+
+class Process:
+    """One life of the service, until it is killed."""
+
+    def __init__(self, store: SqlStore, slack: Workspace, clock: SimClock, model: FakeModel, folder: Path) -> None:
+        values: dict[str, Any] = {"slack_bot_token": slack.token, "slack_app_token": slack.app_token}
+        settings = SlackSettings(**values, slack_api_url=slack.url, data_dir=folder)
+        around = Surroundings(store, Catalogue().all, clock, "fake", {"model": "qwen-plus"}, say=say)
+        self.adapter = SlackAdapter(settings, around)
+        self.lives = [Mortal(store), Mortal(self.adapter)]
+        mine: Any = self.lives[0]
+        options, calibration = Options(ChatSettings("qwen-plus"), "", "", ""), Calibration()
+        planner = Planner(mine, model, MediaStore(folder / "media", clock), clock, options, calibration)
+        adapters: Any = {"slack": self.lives[1]}
+        dispatcher = Dispatcher(mine, model, adapters, planner, Gate(clock), clock, calibration)
+        self.turns = Turns(mine, dispatcher.run, clock)
+        access = Access(mine, everyone=True)
+        commands = Commands(mine, Catalogue(), options.defaults, GatewayFacts("fake"), access=access)
+        intake = CoreIntake(mine, commands, self.turns, clock, access)
+        self._tasks = [asyncio.create_task(self.turns.run()), asyncio.create_task(self.adapter.run(intake))]
+
+    def busy(self) -> bool:
+        return self.adapter._wire._users > 1  # a call is under way: no time may pass
+
+    async def kill(self) -> None:
+        for life in self.lives:
+            life.dead = True
+        for task in self._tasks:
+            task.cancel()
+        await self.turns.drain(0)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("seed", range(SCHEDULES))
+async def test_whole_once_and_in_order(tmp_path: Path, seed: int) -> None:
+    chance, clock = random.Random(seed), SimClock()
+    text = " ".join(f"word{number:04}" for number in range(chance.choice((30, 300, 1_500))))
+    model = FakeModel(clock, [words(text, chance.choice((0.002, 0.02)))])
+    store = await opened(tmp_path, clock, 0)
+    async with Workspace(clock, native=chance.random() < 0.7) as slack:
+        for _ in range(chance.randrange(6)):
+            method = chance.choice((*METHODS, *METHODS, *LOOKUPS))
+            how = chance.choice(HOW if method == "chat.appendStream" else HOW[:-1])
+            slack.fail(
+                method, chance.randrange(1, 4), how, times=chance.randrange(1, 3), seconds=chance.choice((1, 30))
+            )
+        process = Process(store, slack, clock, model, tmp_path)
+        clock.busy = [store.busy, process.busy]
+        asked = slack.ts()
+        event = {"type": "message", "channel": "D1", "user": "U1", "text": "Say the words", "ts": asked}
+        pushing = asyncio.create_task(slack.push(event))
+        kills = [chance.randrange(5, 60) for _ in range(chance.choice((0, 0, 1, 2)))]
+        for life, calls in enumerate(kills, 1):
+            await _until(clock, lambda calls=calls: _is_settled(slack, text) or len(slack.calls) >= calls)
+            await process.kill()
+            clock.busy = []
+            await store.close()
+            store = await opened(tmp_path, clock, life)
+            process = Process(store, slack, clock, model, tmp_path)
+            clock.busy = [store.busy, process.busy]
+        await _until(clock, lambda: _is_settled(slack, text))
+        await clock.advance(30)
+        await process.kill()
+        await pushing
+    await store.close()
+    shown = [text_of(message) for message in slack.ours("D1")]
+    assert " ".join(" ".join(shown).split()) == text, (seed, shown)
+    assert all(message["thread_ts"] == asked for message in slack.ours("D1"))
+
+
+async def opened(folder: Path, clock: SimClock, life: int) -> SqlStore:
+    return await open_store(f"sqlite:///{folder / 'magpie.db'}", owner=f"life {life}", clock=clock)
+
+
+def _is_settled(slack: Workspace, text: str) -> bool:
+    """Whole. What is not must look so."""
+    shown = " ".join(" ".join(text_of(message) for message in slack.ours("D1")).split())
+    assert not shown or "…" in shown or shown == text, f"a cut text looks whole: {shown[-60:]}"
+    return shown == text
+
+
+async def _until(clock: SimClock, predicate: Any, limit: float = 20_000.0) -> None:
+    end = clock.seconds + limit
+    while not predicate():
+        assert clock.seconds < end, "it does not come to its end"
+        await clock.step()
