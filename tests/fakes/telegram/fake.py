@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
+from tests.fakes.faults import Fault, How
 from tests.fakes.telegram.chats import Shown, Topic, User, Version
-from tests.fakes.telegram.faults import Fault, How
 from tests.fakes.telegram.people import Room
 from tests.fakes.telegram.server import Call, Server
 

@@ -7,49 +7,14 @@ edits share one budget (tdlib/td#2592), topics of a forum share their chat's; wh
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
+from tests.fakes.rates import Bucket, Window
 from tests.fakes.telegram.refusals import Refusal, flood
 
 __all__ = ["Limits"]
 
 _EARLY = 2.0  # what is added, as a factor of the wait that was left, when somebody comes back too early
-
-
-@dataclass
-class _Bucket:
-    rate: float  # per second
-    burst: float
-    level: float = field(init=False)
-    at: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.level = self.burst
-
-    def wait(self, now: float) -> float:
-        """Seconds until one more is taken, 0 if it is now."""
-        self.level = min(self.burst, self.level + (now - self.at) * self.rate)
-        self.at = now
-        return max(0.0, (1 - self.level) / self.rate)
-
-    def take(self) -> None:
-        self.level -= 1
-
-
-@dataclass
-class _Window:
-    most: int
-    seconds: float
-    taken: deque[float] = field(default_factory=deque)
-
-    def wait(self, now: float) -> float:
-        while self.taken and self.taken[0] <= now - self.seconds:
-            self.taken.popleft()
-        return self.taken[0] + self.seconds - now if len(self.taken) >= self.most else 0.0
-
-    def take(self, now: float) -> None:
-        self.taken.append(now)
 
 
 @dataclass
@@ -63,9 +28,9 @@ class Limits:
     all_per_second: float = 30.0
     all_burst: int = 35  # a little more than a second's worth: calls don't arrive as evenly as they are sent
     refused: int = 0  # calls that were answered 429
-    _all: _Bucket | None = None
-    _private: dict[int, _Bucket] = field(default_factory=dict)
-    _groups: dict[int, _Window] = field(default_factory=dict)
+    _all: Bucket | None = None
+    _private: dict[int, Bucket] = field(default_factory=dict)
+    _groups: dict[int, Window] = field(default_factory=dict)
     _silent: dict[int, float] = field(default_factory=dict)  # chat id -> nothing is taken before
 
     def count(self, chat: int, now: float) -> None:
@@ -74,13 +39,13 @@ class Limits:
             return
         if (left := self._silent.get(chat, now) - now) > 0:
             raise self._refuse(chat, now, left * _EARLY)
-        everything = self._all = self._all or _Bucket(self.all_per_second, self.all_burst, at=now)
+        everything = self._all = self._all or Bucket(self.all_per_second, self.all_burst, at=now)
         waits = [everything.wait(now)]
         if chat > 0:
-            private = self._private.setdefault(chat, _Bucket(self.private_per_second, self.private_burst, at=now))
+            private = self._private.setdefault(chat, Bucket(self.private_per_second, self.private_burst, at=now))
             waits.append(private.wait(now))
         else:
-            group = self._groups.setdefault(chat, _Window(self.group_per_minute, 60.0))
+            group = self._groups.setdefault(chat, Window(self.group_per_minute, 60.0))
             waits.append(group.wait(now))
         if (wait := max(waits)) > 0:
             raise self._refuse(chat, now, wait)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from tests.fakes.pictures import picture
 from tests.fakes.telegram.refusals import bad
 
 __all__ = ["Files", "StoredFile", "picture"]
@@ -18,14 +18,6 @@ __all__ = ["Files", "StoredFile", "picture"]
 _MOST = 20 * 1024 * 1024  # getFile: "bots can download files of up to 20MB in size"
 _SIZES = (90, 320, 800, 1280)  # the longer side of what Telegram keeps of a photo
 _FOLDERS = {"photo": "photos", "voice": "voice", "video": "videos", "sticker": "stickers", "video_note": "video_notes"}
-
-
-@cache
-def picture(width: int = 1000, height: int = 750, colour: str = "teal", format: str = "JPEG") -> bytes:
-    """A real picture."""
-    out = io.BytesIO()
-    Image.new("RGB", (width, height), colour).save(out, format)
-    return out.getvalue()
 
 
 @dataclass

@@ -14,8 +14,8 @@ from aiohttp import web
 
 from bot.clock import SystemClock
 from bot.types import Clock
+from tests.fakes.faults import AFTER, Fault, Faults
 from tests.fakes.telegram.chats import User
-from tests.fakes.telegram.faults import Fault, Faults
 from tests.fakes.telegram.limits import Limits
 from tests.fakes.telegram.lookups import Lookups
 from tests.fakes.telegram.params import Params, read_params
@@ -123,7 +123,7 @@ class Server:
             self.calls.append(call)
             await self._tell("arrived", call)
             fault = self.faults.next(method.lower(), params.number("chat_id") or None)
-            if fault is not None and fault.how != "lost":
+            if fault is not None and fault.how not in AFTER:
                 return await self._fail(fault, request, call)
             result = await self._run(method, params)
             call.status = 200
@@ -138,6 +138,8 @@ class Server:
                 await self._tell("answered", call)
             return answer
         call.status = 0
+        if fault.how == "mute":
+            await self._closing.wait()
         return self._cut(request)
 
     async def _tell(self, moment: Moment, call: Call) -> None:

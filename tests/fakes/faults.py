@@ -5,25 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Fault", "Faults", "How"]
+__all__ = ["AFTER", "Fault", "Faults", "How"]
 
-How = Literal["429", "500", "502", "hang", "drop", "lost"]
-"""429 with `retry_after`; 500 as JSON; 502 as the HTML of a proxy; silence until the caller gives up; the connection
-cut before the call had its effect ("drop"), or after it ("lost"): the caller can't tell these two apart."""
+AFTER = frozenset({"lost", "mute"})  # what happens once the call has had its effect
+_WAIT = frozenset({"getupdates", "apps.connections.open"})
+
+How = Literal["429", "500", "502", "hang", "mute", "drop", "lost"]
+"""429, which says how long to wait; 500 as JSON; 502 as the HTML of a proxy; silence until the caller gives up, before
+the call had its effect ("hang") or after it ("mute"); the connection cut before ("drop") or after it ("lost"): the
+caller can't tell which of two it was."""
 
 
 @dataclass
 class Fault:
-    how: How
-    method: str  # lower case, "" for all but getUpdates
-    chat: int | None
+    how: str  # a How; a platform may know further words
+    method: str  # lower case, "" for all but those that only wait for what comes
+    chat: int | str | None
     skip: int  # calls that still pass before
     times: int  # calls that are still hit
     seconds: int
     hits: int = 0
 
-    def wants(self, method: str, chat: int | None) -> bool:
-        mine = method == self.method if self.method else method != "getupdates"
+    def wants(self, method: str, chat: int | str | None) -> bool:
+        mine = method == self.method if self.method else method not in _WAIT
         return mine and self.chat in (None, chat) and self.times > 0
 
 
@@ -39,7 +43,7 @@ class Faults:
         """From now on nothing goes wrong."""
         self._all.clear()
 
-    def next(self, method: str, chat: int | None) -> Fault | None:
+    def next(self, method: str, chat: int | str | None) -> Fault | None:
         """The fault that hits this call, if any."""
         for fault in self._all:
             if not fault.wants(method, chat):
