@@ -10,13 +10,14 @@ RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak guards check format lock
+.PHONY: help demo test soak guards bench check format lock
 
 help:
 	@echo 'make demo     try Magpie in the browser: no account, no key        (make demo ARGS="--port 8090")'
 	@echo 'make test     run all tests                                        (make test ARGS="tests/test_docs.py -x")'
 	@echo 'make soak     play 10,000 schedules of failures, others each time  (make soak SECONDS=3600)'
 	@echo 'make guards   take the guards of the promise out, one by one: do the tests notice?'
+	@echo 'make bench    Magpie measured against a floor, some minutes         (make bench ARGS="1 50 --platform telegram")'
 	@echo 'make check    lint, format, types, import rules'
 	@echo 'make format   put the code in its form'
 	@echo 'make lock     look for newer versions of the dependencies, and write them to requirements.lock'
@@ -41,6 +42,9 @@ check: $(DEV)
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo --no-cache
 	$(PY) -m pytest -q tests/test_architecture.py
+
+bench: $(DEV)
+	@$(PY) -m bench $(ARGS)
 
 format: $(DEV)
 	$(PY) -m ruff check --fix-only .
