@@ -1,0 +1,1 @@
+"""What Magpie does to an answer on its way, measured against the least that could be done (`make bench`)"""
