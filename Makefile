@@ -126,7 +126,7 @@ $(MADE):
 	@printf '%s\n' "$(CURDIR)" > $@
 
 # Under `make -j demo test` only one pip runs: the greater installation stands for the smaller.
-ifneq ($(filter test soak guards check format $(DEV),$(MAKECMDGOALS)),)
+ifneq ($(filter test soak guards bench check format $(DEV),$(MAKECMDGOALS)),)
 $(RUN): $(DEV)
 endif
 
