@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -18,6 +18,8 @@ __all__ = ["Call", "Late", "Timeouts"]
 log = logging.getLogger(__name__)
 
 _AHEAD = 256  # pieces read before somebody takes them
+_BRISK = 1.0  # seconds in which each piece is taken as it comes,
+_BREATH = 0.06  # and then between two reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +104,30 @@ class Call:
             response = await self._http.send(self._request, stream=True)
             try:
                 await self._items.put(response)
-                async for piece in response.aiter_bytes():
-                    self._heard = self._clock.monotonic() + self._idle
-                    await self._items.put(piece)
+                await self._take(response.aiter_bytes())
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
             raise _translated(error) from error
         finally:
             await self._items.put(None)
+
+    async def _take(self, pieces: AsyncIterator[bytes]) -> None:
+        """To the end. Most of what a token costs is the waking up for it: so once an answer is well under way there is
+        a breath after each wait, and what has come meanwhile is taken in one go."""
+        loop, brisk = asyncio.get_running_loop(), float("inf")
+        while True:
+            waited: list[bool] = []
+            told = loop.call_soon(waited.append, True)
+            piece = await anext(pieces, None)
+            told.cancel()
+            if piece is None:
+                return
+            now = self._clock.monotonic()
+            self._heard, brisk = now + self._idle, min(brisk, now + _BRISK)
+            await self._items.put(piece)
+            if waited and now >= brisk:
+                await self._clock.sleep(_BREATH)
 
     async def _watch(self) -> None:
         """What waits in the queue is late by nobody's fault but ours."""
