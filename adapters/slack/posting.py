@@ -82,7 +82,7 @@ class Poster:
         try:
             await self._show("chat.update", piece, channel=chat.id, ts=at)
         except _StillStreaming:
-            await self._streams.stop(chat, at, piece.key)
+            await self._streams.stop(chat, at, piece.key, "processing" if piece.growing else "active")
             await self._show("chat.update", piece, channel=chat.id, ts=at)
         self._pace.posted(chat, growing=piece.growing)
 

@@ -34,7 +34,7 @@ from tests.fakes.core import Mortal
 from tests.fakes.model import FakeModel, words
 from tests.fakes.workspace import Workspace, text_of
 
-SCHEDULES = int(os.environ.get("SCHEDULES", "12"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "16"))
 METHODS = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update", "chat.postMessage")
 LOOKUPS = ("conversations.replies", "agents.sessions.setStatus", "users.info")
 HOW = ("429", "500", "502", "drop", "lost", "internal_error", "message_not_in_streaming_state")
