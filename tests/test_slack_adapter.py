@@ -803,6 +803,7 @@ def refused(word: str, status: int = 200, headers: dict[str, str] | None = None)
         (refused("", 429), RetryLater),
         (refused("channel_not_found"), Gone),
         (refused("is_archived"), Gone),
+        (refused("is_inactive"), Gone),
         (refused("not_in_channel"), Gone),
         (refused("thread_not_found"), Gone),
         (refused("message_not_found"), Gone),
@@ -912,6 +913,8 @@ async def test_whether_a_channel_can_be_posted_to(house: House) -> None:
     house.slack.fail("conversations.info", 1, "channel_not_found")
     with pytest.raises(Gone):
         await house.adapter.ask(CanPost(Chat("slack", "T1", "C1")))
+    house.slack.fail("conversations.info", 1, "missing_scope")
+    assert await house.adapter.ask(CanPost(Chat("slack", "T1", "C1"))) is None
     assert await house.adapter.ask(Admins(house.chat)) == ()
 
 

@@ -31,6 +31,7 @@ _GONE = {
     "not_in_channel": "the bot was removed from the channel",
     "is_archived": "the channel is archived",
     "channel_is_archived": "the channel is archived",
+    "is_inactive": "the channel is archived",
     "thread_not_found": "the thread is deleted",
     "cannot_reply_to_message": "the thread takes no replies",
     "message_not_found": "the message is deleted",

@@ -10,7 +10,7 @@ from adapters.slack.inbound import Me, UnknownShape, is_direct, message_of
 from adapters.slack.people import People
 from adapters.slack.streams import EVENT
 from adapters.slack.wire import Wire
-from bot.errors import Gone
+from bot.errors import Gone, RetryLater
 from bot.types import Chat, Message, PostId, Reader
 
 __all__ = ["can_post", "find", "older"]
@@ -69,7 +69,10 @@ async def can_post(wire: Wire, chat: Chat) -> bool | None:
     """None for a conversation with one person: that can't be looked up. Gone with the reason why not."""
     if is_direct(chat.id) or chat.id.startswith(("U", "W")):
         return None
-    answer = await wire.do("conversations.info", channel=chat.id)
+    try:
+        answer = await wire.do("conversations.info", channel=chat.id)
+    except RetryLater:
+        return None  # not now, or not with our scopes: posting will tell
     channel = answer.get("channel") or {}
     if channel.get("is_archived"):
         raise Gone(reason("is_archived"))
