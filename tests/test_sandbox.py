@@ -391,6 +391,15 @@ async def test_it_remembers_what_was_said(client: Client) -> None:
     assert "You asked 2 questions so far." in answer
 
 
+@pytest.mark.parametrize("wish", ["Continue your answer exactly where it ends.", "请从你的回答断开的地方接着写。"])
+async def test_it_goes_on_where_its_answer_stopped(client: Client, wish: str) -> None:
+    question = user("Please give me a long answer")
+    whole = await client.ask([question])
+    part = {"role": "assistant", "content": whole[:200]}
+    assert await client.ask([question, part, user(wish)]) == whole[200:]
+    assert "A real model would" in await client.ask([question, {**part, "content": "never said"}, user("Continue.")])
+
+
 async def test_max_tokens_and_stop_cut_the_answer(client: Client) -> None:
     whole = await client.ask("markdown")
     cut = await client.stream("markdown", max_tokens=10)

@@ -9,7 +9,7 @@ import itertools
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.chat_api.sandbox_pictures import Picture
@@ -36,6 +36,7 @@ _COLOURS = {
     "pink": "粉色",
 }
 _MOST_CHARACTERS = 60_000
+_GO_ON = re.compile(r"\s*(?:(?:please )?(?:continue|go on)\b|请?(?:从|接着|继续))", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,26 @@ def answer(asked: Asked, pictures: Mapping[str, Picture], now: int) -> Said:
     """The answer to a request; `pictures` by URL, `now` in UTC milliseconds."""
     if asked.translation is not None:
         return Said(translate(asked.last.text, *asked.translation))
+    if (rest := _rest(asked, pictures, now)) is not None:
+        return Said(rest)
     questions = tuple(said.text.strip() for said in asked.messages if said.role == "user")
     written = questions[-1] or "".join(questions)
     zh = bool(re.search("[\u3400-\u9fff]", written)) and not re.search("[\u3040-\u30ff]", written)
     talk = _Talk(asked, pictures, now, questions[-1], questions[:-1], zh)
     text = f"{_body(talk)}\n\n{_closing(talk)}"
     return Said(text, _reasoning(talk) if asked.info.reasoning else "")
+
+
+def _rest(asked: Asked, pictures: Mapping[str, Picture], now: int) -> str | None:
+    """What is left of an answer that stopped in the middle, if that is what is asked for."""
+    if len(asked.messages) < 3 or not _GO_ON.match(asked.last.text):
+        return None
+    *before, part, _ = asked.messages
+    if part.role != "assistant" or not part.text:
+        return None
+    whole = answer(replace(asked, messages=tuple(before)), pictures, now).text
+    _, found, rest = whole.partition(part.text)
+    return rest if found and rest else None
 
 
 def _body(talk: _Talk) -> str:
