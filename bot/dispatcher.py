@@ -123,7 +123,7 @@ class Dispatcher:
             run.delivery.start()
             run.exchange.text = run.exchange.base = resumed(turn.base)
             await self._generate(run)
-            answer = conclude(run.exchange, turn.id, run.language)
+            answer = conclude(run.exchange, turn.id, run.language, run.settings.reasoning)
         # it is paid for: a store in trouble gets it later, rather than the model asked again
         await insist(lambda: self._store.generated(turn, answer, run.exchange.entries), self._clock)
         if run.exchange.balance is not None:

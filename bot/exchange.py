@@ -18,6 +18,7 @@ from bot.errors import (
     UnknownModel,
 )
 from bot.locales import say
+from bot.markdown.units import beginning
 from bot.money.price import cost, show
 from bot.types import (
     Answer,
@@ -39,6 +40,7 @@ from bot.types import (
 
 __all__ = ["Exchange", "conclude", "expired", "passing", "prompt_tokens"]
 
+_BRIEF = 400  # characters of a reasoning that is shown briefly
 _BROKE_OFF = Text("This is a part: the connection to the model's service broke off.")
 _WHY_PART: Mapping[Finish | None, Text] = {
     Finish.LENGTH: Text("This is a part: the answer reached its length limit."),
@@ -135,11 +137,12 @@ def passing(error: MagpieError) -> bool:
     return isinstance(error, GatewayError) and not isinstance(error, lasting)
 
 
-def conclude(exchange: Exchange, turn: int, language: str) -> Answer:
+def conclude(exchange: Exchange, turn: int, language: str, reasoning: str = "") -> Answer:
     """One of the ways a question may end. Nothing that isn't whole goes without a note that says so, and a way to
-    retry."""
+    retry. `reasoning`: how much of it is to be shown, see `ChatSettings`."""
     outcome, note = _verdict(exchange, language)
-    notes = [Note(NoteKind.MODEL, say(text, language)) for text in exchange.notes]
+    notes = _about_reasoning(exchange.reasoning, reasoning, language)
+    notes += [Note(NoteKind.MODEL, say(text, language)) for text in exchange.notes]
     if note is not None:
         notes.append(note)
     go_on = outcome is Outcome.PART and exchange.resumable and not isinstance(exchange.error, Blocked)
@@ -180,6 +183,18 @@ def _verdict(exchange: Exchange, language: str) -> tuple[Outcome, Note | None]:
     if exchange.finish is not Finish.WHOLE:
         return Outcome.PART, Note(NoteKind.PART, say(_WHY_PART[exchange.finish], language))
     return Outcome.WHOLE, None
+
+
+def _about_reasoning(thoughts: str, wanted: str, language: str) -> list[Note]:
+    """The reasoning under a line that says what it is; of a brief one its beginning, and how much more there is."""
+    thoughts = thoughts.strip()
+    if wanted not in ("brief", "full") or not thoughts:
+        return []
+    if wanted == "brief" and len(thoughts) > _BRIEF:
+        begin = beginning(thoughts, _BRIEF)
+        more = say(Text("… and {n} more characters", {"n": len(thoughts) - len(begin)}), language)
+        thoughts = f"{begin}\n{more}"
+    return [Note(NoteKind.REASONING, f"{say(Text('Reasoning'), language)}\n{thoughts}")]
 
 
 def _about_cost(entries: list[LedgerEntry], language: str) -> list[Note]:

@@ -62,6 +62,8 @@ class Draft:
         pieces: list[Piece] = []
         for index in range(last, -1, -1):
             blocks, marks = self._documents[index], self._marks(index in repeated)
+            if index == 0 and answer is not None:
+                marks += tuple(note for note in answer.notes if note.kind is NoteKind.REASONING)
             if index == last:
                 pieces.append(self._last(index, blocks, answer, marks, surplus=highest > last))
             else:
@@ -99,7 +101,8 @@ class Draft:
             return self._piece(index, blocks, True, marks, self._phrases.stop)
         if surplus:
             return self._piece(index, blocks, True, marks)
-        return self._piece(index, blocks, False, marks + answer.notes, answer.menu)
+        notes = tuple(note for note in answer.notes if note.kind is not NoteKind.REASONING)  # it is above the first
+        return self._piece(index, blocks, False, marks + notes, answer.menu)
 
     def _marks(self, repeated: bool) -> tuple[Note, ...]:
         return (Note(NoteKind.REPEAT, self._phrases.repeat),) if repeated else ()

@@ -20,6 +20,7 @@ DEFAULT = "default"  # the origin of what no row says
 def effective(defaults: ChatSettings, rows: Sequence[SettingRow]) -> ChatSettings:
     """`rows` come widest scope first. `origins` names each setting that has a value, and the scope it is from."""
     model, system, translation, language = defaults.model, defaults.system, defaults.translation, defaults.language
+    reasoning = defaults.reasoning
     parameters = dict(defaults.parameters)
     names = ["model", *parameters, *(["system"] if system else ()), *(["translate"] if translation else ())]
     origins = dict.fromkeys(names, DEFAULT)
@@ -33,6 +34,8 @@ def effective(defaults: ChatSettings, rows: Sequence[SettingRow]) -> ChatSetting
                 system = value
             case "language", str(value):
                 language = value
+            case "reasoning", "off" | "brief" | "full":
+                reasoning = str(row.value)
             case "translate", False:
                 translation = None
             case "translate", {"target": str(target), **rest} if target:
@@ -50,6 +53,7 @@ def effective(defaults: ChatSettings, rows: Sequence[SettingRow]) -> ChatSetting
         parameters=parameters,
         translation=translation,
         language=language,
+        reasoning=reasoning,
         origins=origins,
     )
 

@@ -19,7 +19,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.syntax import Syntax
 from rich.table import Table as Grid
-from rich.text import Text
+from rich.text import Text as Styled
 
 from bot.markdown import parse
 from bot.markdown.linear import linear
@@ -94,7 +94,7 @@ class Document:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for block in self._blocks:
             yield from _block(block, options.max_width)
-            yield Text("")
+            yield Styled("")
 
 
 class _Prefixed:
@@ -125,7 +125,7 @@ def _block(block: Block, width: int) -> Iterator[RenderableType]:
             )
             yield _Prefixed(code, "  ", "  ")
         case MathBlock(text):
-            yield _Prefixed(Text(_calm(linear(text)), style="cyan"), "  ", "  ")
+            yield _Prefixed(Styled(_calm(linear(text)), style="cyan"), "  ", "  ")
         case Quote(children):
             yield _Prefixed(Group(*_blocks(children, width - 2, loose=True)), "▌ ", "▌ ", "dim")
         case List():
@@ -139,14 +139,14 @@ def _block(block: Block, width: int) -> Iterator[RenderableType]:
 def _blocks(blocks: Sequence[Block], width: int, *, loose: bool) -> Iterator[RenderableType]:
     for number, block in enumerate(blocks):
         if number and loose:
-            yield Text("")
+            yield Styled("")
         yield from _block(block, width)
 
 
 def _list(block: List, width: int) -> Iterator[RenderableType]:
     for number, item in enumerate(block.items, block.start or 0):
         if number > (block.start or 0) and not block.tight:
-            yield Text("")
+            yield Styled("")
         yield _item(item, "• " if block.start is None else f"{number}. ", width, block.tight)
 
 
@@ -160,13 +160,14 @@ def _item(item: Item, mark: str, width: int, tight: bool) -> RenderableType:
 
 def _table(block: Table, width: int) -> Iterator[RenderableType]:
     if len(block.head) * _COLUMN > width:
-        for row in block.rows or (block.head,):
-            yield Text("")
+        for number, row in enumerate(block.rows or (block.head,)):
+            if number:
+                yield Styled("")
             for head, cell in zip(block.head, row, strict=True):
                 entry = (_text(head, "bold"), ": ") if head and block.rows else ("",)
-                yield Text.assemble(*entry, _text(cell))
+                yield Styled.assemble(*entry, _text(cell))
         return
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for head, side in zip(block.head, block.align, strict=True):
         grid.add_column(_text(head), justify=side or "left", overflow="fold")
     for row in block.rows:
@@ -177,14 +178,14 @@ def _table(block: Table, width: int) -> Iterator[RenderableType]:
 # ── inside of a line ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _text(children: Sequence[Inline], style: str = "") -> Text:
-    text = Text(style=style, overflow="fold")
+def _text(children: Sequence[Inline], style: str = "") -> Styled:
+    text = Styled(style=style, overflow="fold")
     for child in children:
         _say(text, child, "")
     return text
 
 
-def _say(text: Text, node: Inline, style: str) -> None:
+def _say(text: Styled, node: Inline, style: str) -> None:
     match node:
         case Words(words):
             text.append(_calm(words), style)
@@ -210,7 +211,7 @@ def _say(text: Text, node: Inline, style: str) -> None:
                 text.append(f" ({address})", f"{style} dim")
 
 
-def _all(text: Text, children: Sequence[Inline], style: str) -> None:
+def _all(text: Styled, children: Sequence[Inline], style: str) -> None:
     for child in children:
         _say(text, child, style)
 

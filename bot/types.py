@@ -329,6 +329,7 @@ class ChatSettings:
     parameters: Mapping[str, Json] = field(default_factory=dict)
     translation: Translation | None = None
     language: str = ""  # of the bot's own words; '' follows the person
+    reasoning: str = ""  # how much of it is shown above an answer: off, brief, full; '' is off, but on a page folded
     origins: Mapping[str, str] = field(default_factory=dict)  # name of a setting -> the scope it comes from
 
 

@@ -348,6 +348,19 @@ async def test_set(talk: Talk, words: str, name: str, value: Json) -> None:
     assert [(row.name, row.value, row.by) for row in rows] == [(name, value, "u1")]
 
 
+@pytest.mark.parametrize(("words", "value"), [("brief", "brief"), ("完整", "full"), ("OFF", "off")])
+async def test_how_much_reasoning_is_shown(talk: Talk, words: str, value: str) -> None:
+    await talk.say(f"/reasoning {words}")
+    assert effective(ChatSettings("m"), await talk.store.settings(CHAT)).reasoning == value
+    reply = await talk.say("/reasoning")
+    assert reply.menu is not None
+    assert [choice.action for choice in reply.menu.rows[0] if choice.chosen] == [f"/reasoning {value}"]
+    assert "reasoning" in (await talk.say("/settings")).text
+    await talk.say("/unset reasoning")
+    assert effective(ChatSettings("m"), await talk.store.settings(CHAT)).reasoning == ""
+    assert (await talk.say("/reasoning maybe")).error
+
+
 async def test_a_bad_value_gets_its_bound_and_an_example(talk: Talk) -> None:
     reply = await talk.say("/set temperature 2")
     assert "temperature must be at least 0 and below 2, got 2" in reply.text

@@ -308,3 +308,16 @@ async def test_a_drain_that_is_too_short_leaves_the_turn_to_the_next_start(
         await core.quiet(600, CHAT)
     assert platform.text() == text
     assert len(platform.shown()) == 1
+
+
+async def test_reasoning_stands_above_the_first_message(core: Core, platform: FakePlatform, model: FakeModel) -> None:
+    await core.say(platform.says("/reasoning full"))
+    await core.quiet()
+    said = len(platform.shown())
+    model.scripts = [replace(words(LONG), reasoning="let me see")]
+    await core.say(platform.says("hi"))
+    await core.quiet()
+    first, *more = platform.shown()[said:]
+    assert [note.text for note in first.notes if note.kind is NoteKind.REASONING] == ["Reasoning\nlet me see"]
+    assert len(more) > 2
+    assert not [note for piece in more for note in piece.notes if note.kind is NoteKind.REASONING]

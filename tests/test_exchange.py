@@ -35,6 +35,29 @@ def test_an_entry_holds_what_the_call_took() -> None:
     assert entry.cost == Money(Decimal("0.00007"))
 
 
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        ("", None),
+        ("off", None),
+        ("full", "Reasoning\n" + "so it is " * 60),
+        ("brief", "Reasoning\n" + "so it is " * 44),
+    ],
+)
+def test_reasoning_is_shown_as_far_as_it_is_wanted(wanted: str, shown: str | None) -> None:
+    made = exchange(Delta(reasoning="so it is " * 60), Delta(text="Yes", finish=Finish.WHOLE))
+    answer = conclude(made, 5, "en", wanted)
+    texts = [note.text for note in answer.notes if note.kind is NoteKind.REASONING]
+    assert answer.reasoning == "so it is " * 60
+    if shown is None:
+        assert not texts
+    else:
+        (text,) = texts
+        assert text.startswith(shown.strip())
+        assert ("… and 141 more characters" in text) == (wanted == "brief")
+        assert len(text) < 480 or wanted == "full"
+
+
 def test_no_text_and_no_usage_costs_nothing_that_is_known() -> None:
     made = exchange()
     assert made.entries[7].usage is None

@@ -105,8 +105,10 @@ class Conversation:
         shown = turn
         if (other := self._room.replaced.get(id)) is not None:
             shown = await self._reader.turn(other) or turn
+        rows = [row for row in await self._reader.settings(self._chat) if row.name == "reasoning" and row.value]
+        shows_reasoning = not rows or rows[-1].value != "off"
         # after the last await: from here on nothing can come between what is read and what is told
-        pieces = self._pieces(shown, messages, f"{id}.{max(0, len(turn.posts) - 1)}", place=id)
+        pieces = self._pieces(shown, messages, f"{id}.{max(0, len(turn.posts) - 1)}", id, shows_reasoning)
         return {
             "id": id,
             "kind": str(turn.kind),
@@ -118,14 +120,17 @@ class Conversation:
             "pieces": pieces,
         }
 
-    def _pieces(self, turn: Turn, messages: Sequence[Message], last: str, place: int) -> list[View]:
+    def _pieces(
+        self, turn: Turn, messages: Sequence[Message], last: str, place: int, shows_reasoning: bool
+    ) -> list[View]:
         live = self._room.live.get(place, {})
         if not is_stored(turn):
             return [piece_view(piece, f"{place}.{index}") for index, piece in sorted(live.items())]
         text = turn.text or next((m.text for m in reversed(messages) if m.role is Role.ASSISTANT), "")
         repeats = [note for piece in live.values() for note in piece.notes if note.kind is NoteKind.REPEAT]
         notes = [*repeats[:1], *turn.notes]
-        if turn.reasoning and not any(note.kind is NoteKind.REASONING for note in notes):
+        notes = [note for note in notes if note.kind is not NoteKind.REASONING]
+        if turn.reasoning and shows_reasoning:  # all of it: here it is folded
             notes.insert(0, Note(NoteKind.REASONING, turn.reasoning))
         if not text and not notes and turn.menu is None:
             return []

@@ -16,6 +16,7 @@ from bot.commands.models import model
 from bot.commands.overview import settings, status, usage
 from bot.commands.parameters import search, set_, system, unset
 from bot.commands.talk import continue_, language, new, retry, stop
+from bot.commands.reasoning import reasoning
 from bot.commands.translation import translate
 from bot.errors import RequestRefused
 from bot.locales import say
@@ -76,6 +77,16 @@ TABLE: tuple[Command, ...] = (
     ),
     Command(
         "system",
+    Command(
+        "reasoning",
+        reasoning,
+        Text("Show what a model thinks before it answers"),
+        Text("off | brief | full"),
+        ("/reasoning brief", "/reasoning off"),
+        ("推理", "思考过程"),
+        admin_only=True,
+        here=True,
+    ),
         system,
         Text("Tell the model who it is and how to answer"),
         Text("[words | off]"),

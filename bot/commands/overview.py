@@ -36,6 +36,8 @@ async def settings(call: Call) -> Reply:
     if spoken:
         name = LANGUAGES.get(str(spoken[-1].value), str(spoken[-1].value))
         lines.append(_held(call, "language", plain(name), spoken[-1].scope))
+    if call.settings.reasoning:
+        lines.append(_line(call, "reasoning", code(call.settings.reasoning)))
     known = {name: each for name, each in call.settings.parameters.items() if name in PARAMETERS}
     lines += [_line(call, name, code(value(each, call.language))) for name, each in known.items()]
     unset = [code(name) for name in PARAMETERS if name not in known]

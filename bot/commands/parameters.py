@@ -11,6 +11,7 @@ from bot.chat_api.parameters import PARAMETERS, Parameter, resolve
 from bot.commands.base import Call
 from bot.commands.models import missing, model
 from bot.commands.overview import settings
+from bot.commands.reasoning import reasoning
 from bot.commands.talk import language
 from bot.commands.translation import translate
 from bot.commands.wording import Markdown, code, count, fence, value
@@ -23,7 +24,14 @@ __all__ = ["named", "search", "set_", "system", "unset"]
 _LONGEST = 8_000  # characters of a system prompt: more would leave the smaller models no room for a conversation
 _LONGEST_VALUE = 500  # characters that may follow a parameter's name
 _ALL = ("all", "全部", "所有")
-_OTHERS = {"模型": "model", "系统": "system", "提示词": "system", "翻译": "translate", "语言": "language"}
+_OTHERS = {
+    "模型": "model",
+    "系统": "system",
+    "提示词": "system",
+    "翻译": "translate",
+    "语言": "language",
+    "推理": "reasoning",
+}
 
 
 def named(words: str) -> str:
@@ -161,6 +169,8 @@ def _now(call: Call, name: str) -> Markdown:
         now: str = value(call.settings.parameters[name], call.language)
     elif name == "model":
         now = call.settings.model
+    elif name == "reasoning":
+        now = call.settings.reasoning
     else:
         return call.say("The value from another place holds: {place}.", place=place)
     return call.say("It is {value} ({place}).", value=code(now), place=place)
@@ -224,4 +234,5 @@ _COMMANDS: dict[str, Callable[[Call], Awaitable[Reply]]] = {
     "system": system,
     "translate": translate,
     "language": language,
+    "reasoning": reasoning,
 }

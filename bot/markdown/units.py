@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["cells", "is_wide", "splits_grapheme", "utf8", "utf16"]
+__all__ = ["beginning", "cells", "is_wide", "splits_grapheme", "utf8", "utf16"]
 
 _JOINER = "\u200d"
 _VIRAMA = 9  # canonical combining class
@@ -39,6 +39,16 @@ def _cell(char: str) -> int:
     if unicodedata.category(char) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if is_wide(char) else 1
+
+
+def beginning(text: str, most: int) -> str:
+    """At most `most` characters of it, up to a space if one is near, and never half of what people see as one."""
+    if len(text) <= most:
+        return text
+    at = next((at for at in range(most, most * 3 // 4, -1) if text[at].isspace()), most)
+    while at > 0 and splits_grapheme(text, at):
+        at -= 1
+    return text[:at].rstrip()
 
 
 def splits_grapheme(text: str, at: int) -> bool:

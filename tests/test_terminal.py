@@ -1,0 +1,72 @@
+"""Answers on a terminal: what is printed stays, and nothing in it steers the terminal."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from bot.markdown import parse
+from bot.terminal import Document, Page
+from tests.test_markdown import SAMPLE
+
+
+def printed(source: str, width: int = 60) -> str:
+    out = StringIO()
+    Console(file=out, width=width, color_system=None).print(Document(parse(source)))
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip().split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("# T\n\n**b** `c` $x^2$", "T\n\nb c x²"),
+        ("1. a\n   - b\n2. c", "1. a\n   • b\n2. c"),
+        ("- [x] a\n- [ ] b", "☑ a\n☐ b"),
+        ("> a\n> > b", "▌ a\n▌\n▌ ▌ b"),
+        ("```py\nif x:\n    y\n```", "  if x:\n      y"),
+        ("$$\n\\frac12\n$$", "  ½"),
+        ("[here](https://e.org) <https://e.org>", "here (https://e.org) https://e.org"),
+        ("| 名 | b |\n|---|--:|\n| 模型 | 1 |", "名     b\n────────\n模型   1"),
+        ("a[^1]\n\n[^1]: b", "a[1]\n\n[1] b"),
+    ],
+)
+def test_each_block(source: str, shown: str) -> None:
+    assert printed(source) == shown
+
+
+def test_a_table_too_wide_is_a_list() -> None:
+    assert printed("| a | b | c |\n|---|---|---|\n| 1 | 2 | 3 |", 20) == "a: 1\nb: 2\nc: 3"
+
+
+def test_control_characters_do_nothing() -> None:
+    shown = printed("a\x1b[31mb `\x1b]52;c;eA==\x07` \x9b2J\n\n```\n\x1b[2J\n```\n\n[x\x1b](https://e.org/\x1b[1m)")
+    assert not [char for char in shown if (ord(char) < 32 and char != "\n") or 127 <= ord(char) < 160]
+
+
+def test_what_is_finished_is_printed_once() -> None:
+    out = StringIO()
+    console = Console(file=out, width=60, force_terminal=True, color_system=None, height=40)
+    with Page(console) as page:
+        for end in range(0, len(SAMPLE) + 1, 7):
+            page.show(SAMPLE[:end])
+        page.show(SAMPLE)
+    final = screen(out.getvalue())
+    assert final == [line for line in printed(SAMPLE).split("\n") if line]
+
+
+def screen(output: str) -> list[str]:
+    """The lines left on a terminal that knows what rich's Live says: erase this line, go up, go to its start."""
+    lines, row = [""], 0
+    for part in output.replace("\x1b[?25l", "").replace("\x1b[?25h", "").replace("\x1b", "\n\x1b").split("\n"):
+        if part.startswith("\x1b[2K"):
+            lines[row] = part[4:]
+        elif part.startswith("\x1b[1A"):
+            row = max(row - 1, 0)
+        else:
+            row += 1
+            lines[row:] = [part] if row >= len(lines) else [part, *lines[row + 1 :]]
+        if "\r" in lines[row]:
+            lines[row] = lines[row].rpartition("\r")[2]
+    return [line.rstrip() for line in lines if line.strip()]
