@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from adapters import checks_of_platforms, locales, secrets, switched_on
+from adapters import ADAPTERS, checks_of_platforms, locales, secrets, switched_on
 from bot.access import Access
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client
@@ -24,7 +24,7 @@ from bot.clock import SystemClock
 from bot.commands import Commands, GatewayFacts, listing
 from bot.config import Settings, load_settings, load_toml
 from bot.dispatcher import Dispatcher
-from bot.doctor import Check, Finding, check_key, examine
+from bot.doctor import Check, Finding, check_alerts, check_key, examine
 from bot.errors import MagpieError, SettingError
 from bot.gate import Gate
 from bot.gateway import make_gateway, sandboxed
@@ -34,7 +34,12 @@ from bot.locales import learn, say, terminal_language
 from bot.logs import set_up
 from bot.media import MediaStore
 from bot.metrics import Metrics
+from bot.money.alerts import Rules
+from bot.money.breaker import Guarded
+from bot.money.hearers import Hearers, check_places
+from bot.money.watch import Watch
 from bot.planning import Options, Planner
+from bot.scheduler import Job, run_jobs
 from bot.serving import Server, listen
 from bot.turns import Turns
 from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, ModelInfo, Store, Surroundings, Text
@@ -45,8 +50,12 @@ __all__ = ["App", "build", "demo", "doctor", "invite", "opened_store", "run", "u
 log = logging.getLogger(__name__)
 
 OWN = frozenset({"web"})  # platforms on which every user is the owner
+ALERTS = "magpie-alerts"  # the id of the chat that they have for alerts
+TICK = 60.0  # seconds between two looks at what is due
 MOST_MEDIA = 500_000_000  # bytes of prepared pictures that are kept
 STORE_PATIENCE = 2.0  # seconds that whoever asks how we are waits for the store
+
+DEMO_ALERT = "10"  # a little below what the sandbox starts with, so that the demo shows an alert
 
 Announce = Callable[[str], None]
 Platforms = Mapping[str, Callable[[Surroundings], Adapter]]
@@ -69,6 +78,8 @@ class App:
     access: Access
     intake: CoreIntake
     metrics: Metrics
+    watch: Watch
+    hearers: Hearers
 
     async def run(self, stop: asyncio.Event, listening: socket.socket) -> None:
         """Serve until `stop`; then no new work, and what runs gets DRAIN_SECONDS to end."""
@@ -81,19 +92,24 @@ class App:
         working = asyncio.create_task(self.turns.run(), name="turns")
         arriving = [asyncio.create_task(each.run(self.intake), name=name) for name, each in self.adapters.items()]
         settling = asyncio.create_task(self._settle_in(), name="settle in")
+        ticking = asyncio.create_task(run_jobs(Job("balance", TICK, self.watch.tick)), name="jobs")
         stopping = asyncio.create_task(stop.wait())
         try:
-            done, _ = await asyncio.wait([stopping, serving, working, *arriving], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                [stopping, serving, working, ticking, *arriving], return_when=asyncio.FIRST_COMPLETED
+            )
             for task in done - {stopping}:
                 await task  # nothing vital ends by itself: raise why it did
         finally:
-            await _cancel(*arriving, settling, stopping)
+            await _cancel(*arriving, ticking, settling, stopping)
             await self.turns.drain(self.settings.drain_seconds)
             server.stop()
             await asyncio.gather(serving, working, return_exceptions=True)
 
     async def _settle_in(self) -> None:
         """What need not be done before the first question."""
+        for trouble in await self.hearers.troubles():
+            log.warning("%s", say(trouble, "en"))
         await self.models.learn()
         await self.media.prune(MOST_MEDIA)
 
@@ -152,19 +168,44 @@ def build(settings: Settings, platforms: Platforms, store: Store, models: Models
         defaults, settings.vision_model, settings.video_model, settings.translation_model, settings.timezone
     )
     client, calibration = models.client, Calibration()
-    surroundings = Surroundings(store, models.all, clock, client.gateway, {"model": defaults.model}, listing, say=say)
+    surroundings = Surroundings(
+        store, models.all, clock, client.gateway, {"model": defaults.model}, listing, say=say, alerts=ALERTS
+    )
     adapters = {name: make(surroundings) for name, make in platforms.items()}
+    hearers = _hearers(settings, adapters)
+    rules = _rules(settings, models.gateway, hearers)
+    watch = Watch(store, rules, clock, client.balance, settings.balance_probe_every)
+    guarded = Guarded(client, clock, watch.refused, watch.answered)
+    watch.recovered = guarded.recovered
     media = MediaStore(settings.data_dir / "media", clock)
     planner = Planner(store, client, media, clock, options, calibration)
     metrics = Metrics()
     dispatcher = Dispatcher(
-        store, client, adapters, planner, Gate(clock), clock, calibration, settings.stale_after, metrics
+        store, guarded, adapters, planner, Gate(clock), clock, calibration, settings.stale_after, metrics, watch.take
     )
     turns = Turns(store, dispatcher.run, clock)
+    watch.wake = turns.wake
     access = Access(store, settings.admin_ids, everyone=settings.access == "open")
-    commands = Commands(store, models, defaults, models.facts(settings), ZoneInfo(settings.timezone), access)
+    commands = Commands(store, models, defaults, models.facts(settings), ZoneInfo(settings.timezone), access, rules)
     intake = CoreIntake(store, commands, turns, clock, access)
-    return App(settings, store, models, media, adapters, turns, access, intake, metrics)
+    return App(settings, store, models, media, adapters, turns, access, intake, metrics, watch, hearers)
+
+
+def _hearers(settings: Settings, adapters: Mapping[str, Adapter]) -> Hearers:
+    return Hearers(settings.alert_places, adapters, {name: ALERTS for name in OWN if name in adapters})
+
+
+def _rules(settings: Settings, gateway: Gateway, hearers: Hearers) -> Rules:
+    profile = gateway.profile
+    return Rules(
+        gateway.name,
+        settings.thresholds,
+        hearers.chats,
+        hearers.waiting,
+        topup_url=profile.topup_url,
+        key_url=profile.key_url,
+        own=hearers.own,
+    )
 
 
 async def invite(access: Access, adapters: Mapping[str, Adapter], announce: Announce) -> None:
@@ -181,6 +222,7 @@ async def run(*, announce: Announce, **overrides: Any) -> None:
     gateway, platforms = make_gateway(settings, toml), switched_on()
     if not platforms:
         raise _none_on()
+    check_places(settings.alert_places, ADAPTERS)
     set_up(settings.log_level, settings.log_format, [gateway.key, *secrets()])
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -208,6 +250,8 @@ async def demo(*, rate: float, announce: Announce) -> None:
         return
     announce("No CHAT_API_KEY is set, so a sandbox answers: no account, no cost, and no real model.")
     async with sandboxed(rate) as overrides:
+        if not settings.balance_alert_below:
+            overrides["balance_alert_below"] = DEMO_ALERT
         await run(announce=announce, **overrides)
 
 
@@ -236,11 +280,21 @@ async def doctor(*, tell: Announce) -> int:
         finally:
             await client.aclose()
 
-    checks = [Check("database", store), Check("gateway", key)]
+    async def alerts() -> Sequence[Finding]:
+        check_places(settings.alert_places, ADAPTERS)
+        memory = await open_store("sqlite://", owner="doctor", clock=clock)
+        try:
+            around = Surroundings(memory, list, clock)
+            adapters = {name: make(around) for name, make in switched_on().items()}
+            return await check_alerts(_hearers(settings, adapters), settings.thresholds)
+        finally:
+            await memory.close()
+
+    checks = [Check("database", store), Check("gateway", key), Check("alerts", alerts)]
     checks += [Check(name, look) for name, look in checks_of_platforms().items()]
-    if len(checks) == 2:
+    if len(checks) == 3:
         tell(f"NOT  platforms {say(_none_on(), terminal_language())}")
-    return 0 if await examine(checks, tell, terminal_language()) and len(checks) > 2 else 1
+    return 0 if await examine(checks, tell, terminal_language()) and len(checks) > 3 else 1
 
 
 @contextlib.asynccontextmanager

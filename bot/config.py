@@ -10,6 +10,7 @@ import tomllib
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,7 +28,7 @@ EXAMPLES: Mapping[str, str] = {
     "ADMINS": "platform:123,platform:456",
     "CHAT_API_URL": "https://wcode.net/api/gpt/v1",
     "CHAT_API_KEY": "sk-...",
-    "CHAT_API_PROFILE": "wcode, chatfire, dashscope or generic",
+    "CHAT_API_PROFILE": "wcode, chatfire, dashscope, oneapi or generic",
     "CHAT_MODEL": "qwen-plus",
     "DATABASE_URL": "sqlite:///data/magpie.db",
     "DATA_DIR": "./data",
@@ -37,12 +38,16 @@ EXAMPLES: Mapping[str, str] = {
     "DRAIN_SECONDS": "20",
     "STALE_AFTER": "15 min",
     "TIMEZONE": "Asia/Shanghai",
+    "ALERT_CHATS": "platform:123,platform:-100123",
+    "BALANCE_ALERT_BELOW": "20,5",
+    "BALANCE_PROBE_EVERY": "10 min",
     "METRICS": "local",
     "LOG_LEVEL": "info",
     "LOG_FORMAT": "text",
 }
 
 _ADMIN = re.compile(r"([a-z][a-z0-9_-]*):(\S+)", re.IGNORECASE)
+_NUMBER = re.compile(r"\d{1,9}(\.\d{1,4})?")
 _UNITS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
@@ -77,7 +82,9 @@ class Settings(BaseSettings):
 
     chat_api_url: str = "https://wcode.net/api/gpt/v1"
     chat_api_key: SecretStr | None = None
-    chat_api_profile: Annotated[Literal["", "wcode", "chatfire", "dashscope", "generic"], BeforeValidator(_lower)] = ""
+    chat_api_profile: Annotated[
+        Literal["", "wcode", "chatfire", "dashscope", "oneapi", "generic"], BeforeValidator(_lower)
+    ] = ""
     chat_model: str = Field(default="qwen-plus", min_length=1)
     vision_model: str = Field(default="qwen-vl-plus", min_length=1)
     video_model: str = Field(default="qwen-vl-max", min_length=1)
@@ -89,6 +96,9 @@ class Settings(BaseSettings):
     public_url: str = ""
     access: Annotated[Literal["allowlist", "open"], BeforeValidator(_lower)] = "allowlist"
     admins: str = ""
+    alert_chats: str = ""
+    balance_alert_below: str = ""
+    balance_probe_every: Seconds = 600.0
     drain_seconds: Seconds = 20.0
     stale_after: Seconds = 900.0
     timezone: str = "UTC"
@@ -105,7 +115,14 @@ class Settings(BaseSettings):
             raise ValueError("is not a time zone") from None
         return value
 
-    @field_validator("admins")
+    @field_validator("balance_alert_below")
+    @classmethod
+    def _numbers(cls, value: str) -> str:
+        if not all(_NUMBER.fullmatch(each) and Decimal(each) > 0 for each in _listed(value)):
+            raise ValueError("takes amounts above 0, with commas between")
+        return value
+
+    @field_validator("admins", "alert_chats")
     @classmethod
     def _each_names_its_platform(cls, value: str) -> str:
         if not all(_ADMIN.fullmatch(each) for each in _listed(value)):
@@ -117,6 +134,21 @@ class Settings(BaseSettings):
         """(platform, person's id) of each of ADMINS."""
         found = (each.partition(":") for each in _listed(self.admins))
         return frozenset((platform.lower(), id) for platform, _, id in found)
+
+    @property
+    def alert_places(self) -> tuple[tuple[str, str, str | None], ...]:
+        """(platform, id, thread) of each of ALERT_CHATS: "platform:id" or "platform:id/thread"."""
+        found = []
+        for each in _listed(self.alert_chats):
+            platform, _, place = each.partition(":")
+            id, _, thread = place.partition("/")
+            found.append((platform.lower(), id, thread or None))
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def thresholds(self) -> tuple[Decimal, ...]:
+        """Of the balance, the highest first."""
+        return tuple(sorted({Decimal(each) for each in _listed(self.balance_alert_below)}, reverse=True))
 
     @property
     def store_url(self) -> str:

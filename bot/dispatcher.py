@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,6 +23,7 @@ from bot.standing import insist
 from bot.types import (
     Adapter,
     Answer,
+    BalanceReading,
     ChatModel,
     ChatSettings,
     Choice,
@@ -62,7 +63,8 @@ class _Run:
 
 
 class Dispatcher:
-    """`stale_after` (seconds): a question that was older than that when we came up is not answered unasked."""
+    """`stale_after` (seconds): a question that was older than that when we came up is not answered unasked.
+    `taken` keeps a reading of the balance."""
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class Dispatcher:
         calibration: Calibration,
         stale_after: float = 900.0,
         metrics: Metrics | None = None,
+        taken: Callable[[BalanceReading], Awaitable[None]] | None = None,
     ) -> None:
         self._store = store
         self._model = model
@@ -84,6 +87,7 @@ class Dispatcher:
         self._clock = clock
         self._calibration = calibration
         self._metrics = metrics or Metrics()
+        self._take = taken or store.reading
         self._oldest = clock.now() - round(stale_after * 1000)
 
     async def run(self, turn: Turn, stop: asyncio.Event) -> None:
@@ -127,7 +131,7 @@ class Dispatcher:
         # it is paid for: a store in trouble gets it later, rather than the model asked again
         await insist(lambda: self._store.generated(turn, answer, run.exchange.entries), self._clock)
         if run.exchange.balance is not None:
-            await self._store.reading(run.exchange.balance)
+            await self._take(run.exchange.balance)
         return answer
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from decimal import Decimal
 
 from bot.chat_api.client import Client
-from bot.errors import MagpieError
+from bot.errors import GatewayError, MagpieError
 from bot.locales import say
+from bot.money.hearers import Hearers
 from bot.types import ModelRequest, PromptMessage, Text
 
-__all__ = ["Check", "Finding", "check_key", "examine"]
+__all__ = ["Check", "Finding", "check_alerts", "check_key", "examine"]
 
 Finding = tuple[bool, Text]
 
@@ -46,10 +48,27 @@ async def check_key(client: Client, model: str) -> Sequence[Finding]:
         async for delta in stream:
             balance = delta.balance or balance
     found: list[Finding] = [(True, Text("{gateway} takes the key, and {model} answers.", _names(client, model)))]
+    try:
+        balance = balance or await client.balance()
+    except GatewayError as error:
+        found.append((True, Text("The balance can't be asked for: {reason}", {"reason": error.detail or error})))
     if balance is not None:
         low = balance.money.amount <= 0
         words = Text("The balance of the key is {balance}.", {"balance": balance.money})
         found.append((not low, words))
+    return found
+
+
+async def check_alerts(hearers: Hearers, thresholds: Sequence[Decimal]) -> Sequence[Finding]:
+    """Is anybody told when the account runs dry, and can they be?"""
+    found: list[Finding] = [(False, words) for words in await hearers.troubles()]
+    if not hearers.places:
+        words = Text("Nobody is told when the balance is low or the key is rejected: set ALERT_CHATS.")
+        found.append((not thresholds, words))
+    elif not found:
+        found.append((True, Text("The chats that hear of alerts can be written to.")))
+    if not thresholds:
+        found.append((True, Text("The balance is not watched: set BALANCE_ALERT_BELOW.")))
     return found
 
 

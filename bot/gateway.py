@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from bot.config import Settings, Toml
 from bot.errors import SettingError
 
 __all__ = ["make_gateway", "sandboxed"]
+
+_BALANCE = Decimal("10.0005")  # of the sandbox: after a question or two it falls below 10
 
 
 def make_gateway(settings: Settings, toml: Toml) -> Gateway:
@@ -27,7 +30,7 @@ def make_gateway(settings: Settings, toml: Toml) -> Gateway:
             where=where,
         )
     profile = PROFILES[settings.chat_api_profile] if settings.chat_api_profile else guess(url)
-    name = profile.name if profile.name != "generic" else urlsplit(url).hostname or url
+    name = profile.name if profile.hosts else urlsplit(url).hostname or url
     return Gateway(name, url, check_key(key), profile, {**profile.extra_body, **toml.gateway.extra_body})
 
 
@@ -40,5 +43,5 @@ async def sandboxed(rate: float = 60.0) -> AsyncIterator[dict[str, Any]]:
     from bot.serving import serving
 
     key = "sk-sandbox"
-    async with serving(sandbox(key=key, rate=rate)) as url:
+    async with serving(sandbox(key=key, rate=rate, balance=_BALANCE)) as url:
         yield {"chat_api_url": f"{url}/v1", "chat_api_key": SecretStr(key), "chat_api_profile": "generic"}

@@ -200,7 +200,7 @@ async def outlay(tx: Tx, gateway: str, currency: str, *, since: int, most: int) 
             chats.c.key,
             chats.c.title,
             sa.func.min(e.started).label("first"),
-            sa.func.sum(sa.case((e.cost.is_(None), 1), else_=0)).label("unknown"),
+            sa.func.sum(sa.case((sa.and_(e.input.is_not(None), e.cost.is_(None)), 1), else_=0)).label("unknown"),
             _sum(e.cost, sa.case((e.currency == currency, sa.type_coerce(e.cost, sa.BigInteger)), else_=0)),
         )
         .join(turns, turns.c.id == e.turn)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import random as chance
-import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from decimal import Decimal
 
 import httpx
 import orjson
@@ -18,6 +16,7 @@ from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.check import check
 from bot.chat_api.errors import classify
 from bot.chat_api.learned import Learned
+from bot.chat_api.probes import PROBES, amount
 from bot.chat_api.profiles import Gateway
 from bot.chat_api.reader import NoAnswer, Reader, collect
 from bot.chat_api.remedy import learn, remedied, spoken
@@ -33,7 +32,6 @@ log = logging.getLogger(__name__)
 _TRIES = 3
 _PATIENCE = 30.0  # seconds; who is told to wait longer had better ask again later
 _ERROR_BODY = 1 << 18  # bytes
-_AMOUNT = re.compile(r"[+-]?\d{1,15}(\.\d{1,12})?")
 
 
 class Client:
@@ -80,7 +78,23 @@ class Client:
 
     async def models(self) -> list[str]:
         """The ids of the gateway's own list (GET /models). Raises GatewayError."""
-        request = self._http.build_request("GET", f"{self._gateway.url}/models")
+        value = await self._get(f"{self._gateway.url}/models")
+        found = value.get("data", value.get("models")) if isinstance(value, dict) else value
+        if not isinstance(found, list):
+            raise self._classified(200, {}, value)
+        ids = [each.get("id") or each.get("name") if isinstance(each, dict) else each for each in found]
+        return list(dict.fromkeys(each for each in ids if isinstance(each, str) and each))
+
+    async def balance(self) -> BalanceReading | None:
+        """What the gateway says when it is asked for the balance. None: it can't be asked, or sets this key no limit.
+        Raises GatewayError."""
+        probe = PROBES.get(self._gateway.profile.probe)
+        started = self._clock.now()
+        money = await probe(self._gateway.url, self._gateway.profile.currency, self._get) if probe else None
+        return None if money is None else BalanceReading(self.gateway, money, started, "probe")
+
+    async def _get(self, url: str) -> Json:
+        request = self._http.build_request("GET", url)
         async with self._call(request, first=self._timeouts.first, until=self._clock.monotonic() + 60) as call:
             response = await call.head()
             body = await collect(call.pieces(), TOTAL)
@@ -88,11 +102,9 @@ class Client:
             value = loads(body)
         except ValueError:
             value = None
-        found = value.get("data", value.get("models")) if isinstance(value, dict) else value
-        if response.status_code != 200 or not isinstance(found, list):
+        if response.status_code != 200 or value is None or (isinstance(value, dict) and _failed(value)):
             raise self._classified(response.status_code, response.headers, body)
-        ids = [each.get("id") or each.get("name") if isinstance(each, dict) else each for each in found]
-        return list(dict.fromkeys(each for each in ids if isinstance(each, str) and each))
+        return value
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """See `ChatModel.stream`. An error may also come after some text: then that text is a part."""
@@ -200,10 +212,8 @@ class Client:
         return self._timeouts.slow if slow else self._timeouts.first
 
     def _balance(self, headers: httpx.Headers, at: int) -> BalanceReading | None:
-        value = headers.get(self._gateway.profile.balance_header, "").strip()
-        if not _AMOUNT.fullmatch(value):
-            return None
-        return BalanceReading(self.gateway, Money(Decimal(value), self._gateway.profile.currency), at)
+        value = amount(headers.get(self._gateway.profile.balance_header, ""))
+        return None if value is None else BalanceReading(self.gateway, Money(value, self._gateway.profile.currency), at)
 
     def _classified(self, status: int, headers: Mapping[str, str], body: bytes | Json, model: str = "") -> GatewayError:
         return classify(status, headers, body, model=model, secrets=(self._gateway.key,))
@@ -213,6 +223,11 @@ class Client:
             await self._learned.note(f"{request.model}/cumulative", True)
         if reader.streamed and not reader.assembler.usage_known and not usage:
             await self._learned.note("usage_asked", True)
+
+
+def _failed(value: Mapping[str, Json]) -> bool:
+    """Is this an error that came with status 200?"""
+    return bool(value.get("error")) or value.get("success") is False or value.get("status") == "error"
 
 
 def _dumps(body: Json) -> bytes:

@@ -30,6 +30,7 @@ class Profile:
     auto_source: bool = False  # takes "auto" as the language to translate from
     video_data: bool = False  # takes a video file as a data: URL
     balance_header: str = "X-Account-Balance"
+    probe: str = ""  # how the balance is asked for (`probes.PROBES`); '' for not at all
     currency: str = "CNY"
     max_seed: int = 2**64 - 1
     key_url: str = ""
@@ -47,6 +48,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 url="https://wcode.net/api/gpt/v1",
                 hosts=("wcode.net",),
                 usage_unasked=True,
+                probe="grants",
                 key_url="https://wcode.net/get-apikey",
                 topup_url="https://wcode.net/apikey-recharge",
             ),
@@ -54,6 +56,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 "chatfire",
                 url="https://api.chatfire.cn/v1",
                 hosts=("chatfire.cn", "chatfire.site"),
+                probe="billing",
                 key_url="https://api.chatfire.cn",
                 topup_url="https://api.chatfire.cn",
             ),
@@ -67,6 +70,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 topup_url="https://billing-cost.console.aliyun.com/",
                 languages={"Filipino": "Tagalog", "Persian": "Western Persian"},
             ),
+            Profile("oneapi", probe="billing", currency="USD"),
             Profile("generic"),
         )
     }

@@ -10,16 +10,18 @@ from datetime import UTC, tzinfo
 
 from bot.access import Access, is_access
 from bot.commands.access import allow, claim, deny
+from bot.commands.balance import alerts, balance
 from bot.commands.base import Call, Command, Context, GatewayFacts, ModelBook
 from bot.commands.help import by_name, help_, start, unknown
 from bot.commands.models import model
 from bot.commands.overview import settings, status, usage
 from bot.commands.parameters import search, set_, system, unset
-from bot.commands.talk import continue_, language, new, retry, stop
 from bot.commands.reasoning import reasoning
+from bot.commands.talk import continue_, language, new, retry, stop
 from bot.commands.translation import translate
 from bot.errors import RequestRefused
 from bot.locales import say
+from bot.money.alerts import Rules
 from bot.settings import effective
 from bot.types import ChatSettings, Reader, Reply, Set, Text
 
@@ -76,8 +78,6 @@ TABLE: tuple[Command, ...] = (
         here=True,
     ),
     Command(
-        "system",
-    Command(
         "reasoning",
         reasoning,
         Text("Show what a model thinks before it answers"),
@@ -87,6 +87,8 @@ TABLE: tuple[Command, ...] = (
         admin_only=True,
         here=True,
     ),
+    Command(
+        "system",
         system,
         Text("Tell the model who it is and how to answer"),
         Text("[words | off]"),
@@ -145,6 +147,15 @@ TABLE: tuple[Command, ...] = (
         ("/deny 12345", "/deny"),
         ("禁止",),
     ),
+    Command("balance", balance, Text("For admins: the balance, and how long it will do"), aliases=("余额",)),
+    Command(
+        "alerts",
+        alerts,
+        Text("For admins: who is told when the balance is low; mute that, or test it"),
+        Text("[mute time | on | test]"),
+        ("/alerts mute 2h", "/alerts on", "/alerts test"),
+        ("提醒",),
+    ),
     Command(
         "claim",
         claim,
@@ -157,7 +168,7 @@ TABLE: tuple[Command, ...] = (
 )
 
 _BY_NAME = by_name(TABLE)
-_FOR_ADMINS = ("allow", "deny", "claim")
+_FOR_ADMINS = ("allow", "deny", "claim", "balance", "alerts")
 _COMMAND = re.compile(r"[/／](\w{1,32})(?:\s+(.*))?", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HERE = re.compile(r"(?:here|这里|此处)(?:\s+|$)", re.IGNORECASE)
@@ -190,6 +201,7 @@ class Commands:
         gateway: GatewayFacts,
         zone: tzinfo = UTC,
         access: Access | None = None,
+        rules: Rules | None = None,
     ) -> None:
         self._reader = reader
         self._models = models
@@ -197,6 +209,7 @@ class Commands:
         self._gateway = gateway
         self._zone = zone
         self._access = access or Access(reader)
+        self._rules = rules or Rules(gateway.name, topup_url=gateway.topup_url, key_url=gateway.key_url)
 
     def for_strangers(self, text: str) -> bool:
         """Is it a command that people may give who have not been let in?"""
@@ -241,6 +254,7 @@ class Commands:
             settings=settings,
             language=settings.language or context.author.language,
             access=self._access,
+            rules=self._rules,
             zone=self._zone,
         )
 

@@ -12,6 +12,7 @@ from bot.access import Access
 from bot.commands.wording import Markdown, code, harmless
 from bot.errors import MagpieError
 from bot.locales import say
+from bot.money.alerts import Rules
 from bot.settings import DEFAULT
 from bot.types import Chat, ChatSettings, Json, Menu, ModelInfo, Person, Reader, Reply, Set, SettingRow, Text
 
@@ -79,6 +80,7 @@ class Call:
     settings: ChatSettings
     language: str
     access: Access
+    rules: Rules
     zone: tzinfo = UTC
 
     @property

@@ -9,10 +9,11 @@ import orjson
 
 from bot.errors import MagpieError
 from bot.locales import say
+from bot.money.alerts import Message
 from bot.money.price import show
 from bot.types import Json, Money, Text
 
-__all__ = ["Markdown", "ago", "code", "count", "fence", "harmless", "plain", "value"]
+__all__ = ["Markdown", "ago", "code", "count", "fence", "harmless", "plain", "value", "written"]
 
 # An underscore inside of a word is no markup: "top_p" stays readable where Markdown is not. A bracket is left alone but
 # where it would make a link: with a backslash before it, it would begin a formula.
@@ -54,6 +55,16 @@ def value(setting: Json, language: str) -> str:
             return " ".join(value(each, language) for each in setting)
         case _:
             return orjson.dumps(setting).decode() if not isinstance(setting, int) else str(setting)
+
+
+def written(message: Message, language: str) -> str:
+    """An alert as Markdown."""
+
+    def one(words: Text) -> str:
+        return say(words.id, language, **harmless(words.data, language))
+
+    parts = [one(message.head), "\n".join(f"- {one(line)}" for line in message.lines), *map(one, message.feet)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def count(number: int) -> str:

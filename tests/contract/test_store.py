@@ -791,7 +791,8 @@ class TestReading:
             await store.begin(turn, entry)
             await store.begin(turn, replace(entry, gateway="other"))
             await store.begin(turn, replace(entry, cost=Money(Decimal(7), "USD")))
-            await store.begin(turn, replace(entry, cost=None))
+            await store.begin(turn, replace(entry, cost=None, usage=Usage(1, 2)))
+            await store.begin(turn, replace(entry, cost=None, finish="Unreachable"))
             await store.end(turn, Outcome.WHOLE)
         most = (
             Spender(ROOM, "The team", Money(Decimal("1.0"))),
