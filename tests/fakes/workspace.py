@@ -25,7 +25,7 @@ from bot.clock import SystemClock
 from bot.types import Clock
 from tests.fakes.block_kit import Refusal, check_blocks, check_content, check_stream, check_view, needs
 
-__all__ = ["APP_TOKEN", "BOT_TOKEN", "SECRET", "Call", "Workspace", "text_of"]
+__all__ = ["APP_TOKEN", "BOT_TOKEN", "SECRET", "Call", "Workspace", "buttons_of", "text_of"]
 
 Json = dict[str, Any]
 
@@ -472,6 +472,11 @@ def signed(body: str, secret: str = SECRET) -> dict[str, str]:
 def _buttons(message: Json) -> list[Json]:
     blocks = message.get("tail" if "stream" in message else "blocks") or ()
     return [button for block in blocks if block["type"] == "actions" for button in block["elements"]]
+
+
+def buttons_of(message: Json) -> list[str]:
+    """The labels, in reading order."""
+    return [button["text"]["text"] for button in _buttons(message)]
 
 
 def text_of(message: Mapping[str, Any]) -> str:

@@ -55,7 +55,7 @@ def soak(schedules: int, seconds: float, first: int) -> int:
 
         try:
             promise()
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, it is told
             failed += 1
             print(f"seed {number}:\n{traceback.format_exc(limit=-3)}", flush=True)
         played += count

@@ -1,0 +1,216 @@
+"""`make guards`: takes each guard of the promise out of a copy of the code, and looks which test notices.
+
+1 if one goes unnoticed. `make guards ARGS="dedupe stale"` takes only those whose name has one of the words.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.project import ROOT, files
+
+SECONDS = 300.0  # for one run of tests; what hangs is noticed too
+SEAM = "tests/faults/test_schedules.py"
+SINGLE = "tests/faults/test_single_defects.py"
+WIRE = "tests/faults/test_wire_schedules.py"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`edits`: (file, what stands there, what is put there). `tests` are run in this order until one fails."""
+
+    name: str
+    edits: tuple[tuple[str, str, str], ...]
+    tests: tuple[str, ...] = (SEAM, SINGLE)
+
+
+GUARDS = (
+    Guard(
+        "dedupe: an event counts once",
+        (
+            (
+                "storage/arrivals.py",
+                "if not await enter(tx, message.key):",
+                "if not await enter(tx, message.key) and 0:",
+            ),
+            ("bot/intake.py", "if await self._store.seen(message.key):", "if 0:"),
+        ),
+    ),
+    Guard(
+        "attempt fence: who was overtaken writes nothing",
+        (("storage/turns.py", "raise Superseded\n\n\nasync def _fenced", "return\n\n\nasync def _fenced"),),
+        ("tests/contract/test_store.py",),
+    ),
+    Guard(
+        "intent before send",
+        (("bot/standing.py", "await self._store.intend(self._turn, index)\n", "pass\n"),),
+    ),
+    Guard(
+        "commit before ack",
+        (
+            (
+                "bot/intake.py",
+                "ack = await self._message(event)",
+                "import asyncio; self._later = asyncio.ensure_future(self._message(event)); ack = Ack()",
+            ),
+        ),
+    ),
+    Guard(
+        "silence after 429",
+        (("bot/delivery.py", "self.gate.refused(buckets, later.after)", "pass"),),
+    ),
+    Guard(
+        "priority of finals",
+        (("bot/gate.py", "return (self.call, max(head", "return (Call.FINAL, max(head"),),
+        ("tests/test_gate.py",),
+    ),
+    Guard(
+        "newest text only",
+        (("bot/delivery.py", "step = replace(step, piece=wanted[step.index])", "pass"),),
+        (SEAM, SINGLE, "tests/test_delivery.py"),
+    ),
+    Guard(
+        "surplus messages are deleted",
+        (("bot/delivery.py", "if surplus >= len(wanted) and wanted", "if 0 and wanted"),),
+    ),
+    Guard(
+        "a part is labelled",
+        (("bot/exchange.py", "    if note is not None:\n        notes.append(note)\n", ""),),
+    ),
+    Guard(
+        "drain on SIGTERM: what runs is finished",
+        (("bot/app.py", "await self.turns.drain(self.settings.drain_seconds)", "await self.turns.drain(0)"),),
+        (WIRE,),
+    ),
+    Guard(
+        "no new turns while draining",
+        (
+            ("bot/turns.py", "while not self._draining and (turn", "while (turn"),
+            ("bot/turns.py", "if self._draining:  #", "if 0:  #"),
+        ),
+        (SINGLE, WIRE),
+    ),
+    Guard(
+        "stale turns end with an apology",
+        (("bot/dispatcher.py", "if max(turn.created, turn.not_before) < self._oldest:", "if 0:"),),
+        (SEAM, "tests/test_dispatcher.py"),
+    ),
+    Guard(
+        "order within a chat",
+        (("storage/turns.py", "sa.or_(o.owner.is_not(None), o.id < t.id)", "o.owner.is_not(None)"),),
+    ),
+    Guard(
+        "one at a time in a chat",
+        (("storage/turns.py", "sa.or_(o.owner.is_not(None), o.id < t.id)", "o.id < 0"),),
+    ),
+    Guard(
+        "what was posted is stored",
+        (
+            (
+                "bot/standing.py",
+                "await self._write(lambda: self._store.posted(self._turn, index, post, digest))",
+                "pass",
+            ),
+        ),
+    ),
+    Guard(
+        "a repeat says so",
+        (("bot/delivery.py", "piece = self._draft.repeated(piece)", "pass"),),
+    ),
+    Guard(
+        "look before a repeat",
+        (("bot/delivery.py", "if found is not None:", "if 0:"),),
+    ),
+    Guard(
+        "doubt before a change",
+        (("bot/standing.py", "if shown.post is not None and shown.digest != UNKNOWN and not unfinished:", "if 0:"),),
+    ),
+    Guard(
+        "a full message looks unfinished until the next stands",
+        (("bot/pieces.py", "not stands(index + 1, pieces[-1])", "False"),),
+    ),
+    Guard(
+        "turns of a dead process are taken up",
+        (("storage/turns.py", "    if not dead:\n", "    if dead or not dead:\n"),),
+    ),
+    Guard(
+        "what was forgotten is not sent again unmarked",
+        (("bot/delivery.py", "return not lost or self._answer is not None", "return True"),),
+    ),
+    Guard(
+        "calls that were lost are closed in the ledger",
+        (("storage/turns.py", "    await _lose(tx, ledger.c.turn.in_(ids))\n", ""),),
+    ),
+    Guard(
+        "what is paid for is kept",
+        (
+            (
+                "bot/dispatcher.py",
+                "await insist(lambda: self._store.generated(turn, answer, run.exchange.entries), self._clock)",
+                "await self._store.generated(turn, answer, run.exchange.entries)",
+            ),
+        ),
+    ),
+)
+
+
+def caught(guard: Guard, copy: Path) -> str:
+    """What noticed that it was missing, '' if nothing did."""
+    originals = {name: (copy / name).read_text(encoding="utf-8") for name, _, _ in guard.edits}
+    try:
+        for name, old, new in guard.edits:
+            text = (copy / name).read_text(encoding="utf-8")
+            assert text.count(old) == 1, f"{guard.name}: {name} has {text.count(old)} times {old!r}"
+            (copy / name).write_text(text.replace(old, new), encoding="utf-8")
+        return next(filter(None, (_noticed(tests, copy) for tests in guard.tests)), "")
+    finally:
+        for name, text in originals.items():
+            (copy / name).write_text(text, encoding="utf-8")
+
+
+def _noticed(tests: str, copy: Path) -> str:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-W", "ignore", tests]
+    environment = {**os.environ, "SHRINK": "0", "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=copy, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"{tests} (it hangs)"
+    if done.returncode == 0:
+        return ""
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    again = re.search(r'REPLAY="(.*)"', done.stdout)
+    scenes = re.findall(r"AssertionError: ([^:\n]+): (?:AssertionError|TimeoutError)", done.stdout)
+    assert failed, done.stdout[-3000:] + done.stderr[-2000:]
+    return " ".join([failed[1].removeprefix("tests/"), *(again.groups() if again else scenes[:1])])
+
+
+def main(words: list[str]) -> int:
+    lost = 0
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory) / "copy"
+        for path in files():
+            if (ROOT / path).is_file():
+                (copy / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / path, copy / path)
+        for guard in GUARDS:
+            if words and not any(word in guard.name for word in words):
+                continue
+            began = time.monotonic()
+            by = caught(guard, copy)
+            lost += not by
+            print(f"{guard.name} | {by or 'NOBODY NOTICED'} | {time.monotonic() - began:.0f} s", flush=True)
+    return min(1, lost)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
