@@ -1,0 +1,120 @@
+"""A gateway that rejects the key, or has no money for us, is asked once in a while, and people are told at once."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from decimal import Decimal
+
+import pytest
+
+from bot.errors import BadKey, Blocked, GatewayError, NoMoney
+from bot.money.breaker import Guarded
+from bot.types import BalanceReading, Delta, ModelRequest, Money, PromptMessage
+from tests.fakes.clock import START, SimClock
+from tests.fakes.model import FakeModel, Script, words
+
+HELLO = ModelRequest("qwen-plus", (PromptMessage("user", "Hello"),))
+OTHER = ModelRequest("qwen-max", HELLO.messages)
+EMPTY = Script(error=NoMoney(status=402, detail="the quota is gone"))
+
+
+class Guard:
+    """`heard` are the refusals that the guard passed on, `answers` how often it heard of an answer."""
+
+    def __init__(self, *scripts: Script) -> None:
+        self.clock = SimClock()
+        self.model = FakeModel(self.clock, list(scripts))
+        self.heard: list[GatewayError] = []
+        self.answers = 0
+        self.guarded = Guarded(self.model, self.clock, self._hear, self._answered)
+
+    async def _hear(self, error: GatewayError) -> None:
+        self.heard.append(error)
+
+    def _answered(self) -> None:
+        self.answers += 1
+
+    async def ask(self, request: ModelRequest = HELLO) -> str:
+        async with aclosing(self.guarded.stream(request)) as stream:
+            deltas: list[Delta] = [delta async for delta in stream]
+        return "".join(delta.text for delta in deltas)
+
+    async def refused(self, request: ModelRequest = HELLO) -> GatewayError:
+        with pytest.raises(GatewayError) as caught:
+            await self.ask(request)
+        return caught.value
+
+    def told(self, amount: str, at: float) -> None:
+        """The gateway tells the balance, in answer to a request of so many seconds after the beginning."""
+        self.guarded.recovered(BalanceReading("fake", Money(Decimal(amount)), START + round(at * 1000)))
+
+
+@pytest.mark.parametrize("error", [NoMoney(status=402, detail="gone"), BadKey(status=401, detail="who?")])
+async def test_after_a_refusal_everybody_is_told_the_same_without_a_call(error: GatewayError) -> None:
+    guard = Guard(Script(error=error))
+    for request in (HELLO, HELLO, OTHER):
+        caught = await guard.refused(request)
+        assert (type(caught), str(caught), caught.status, caught.detail) == (
+            type(error),
+            str(error),
+            error.status,
+            error.detail,
+        )
+    assert len(guard.model.asked) == 1
+    assert guard.heard == [error]
+
+
+async def test_it_is_asked_ever_more_rarely_and_by_one_at_a_time() -> None:
+    guard = Guard(EMPTY)
+    asked = []
+    for _ in range(3600):
+        for _ in range(3):
+            before = len(guard.model.asked)
+            await guard.refused()
+            asked += [guard.clock.seconds] * (len(guard.model.asked) - before)
+        await guard.clock.advance(1)
+    assert asked == [0, 30, 90, 210, 450, 930, 1530, 2130, 2730, 3330]
+
+
+async def test_an_answer_lets_everybody_through_again() -> None:
+    guard = Guard(EMPTY, words("Yes.", 0), words("Of course.", 0))
+    await guard.refused()
+    await guard.clock.advance(30)
+    assert await guard.ask() == "Yes."
+    assert await guard.ask(OTHER) == "Of course."
+    assert guard.answers == 2
+
+
+async def test_money_that_came_after_the_refusal_ends_the_wait() -> None:
+    guard = Guard(EMPTY, words("Yes.", 0))
+    await guard.clock.advance(10)
+    await guard.refused()
+    guard.told("-0.5", at=11)
+    guard.told("50", at=9)  # what was there before it was gone
+    await guard.refused()
+    assert len(guard.model.asked) == 1
+    guard.told("50", at=11)
+    assert await guard.ask() == "Yes."
+
+
+async def test_money_is_no_help_against_a_rejected_key() -> None:
+    guard = Guard(Script(error=BadKey(status=401)), words("Yes.", 0))
+    await guard.refused()
+    guard.told("50", at=1)
+    await guard.refused()
+    assert len(guard.model.asked) == 1
+
+
+async def test_a_model_that_the_key_may_not_use_leaves_the_others_alone() -> None:
+    guard = Guard(Script(error=BadKey(status=403)), words("Yes.", 0))
+    await guard.refused()
+    await guard.refused()
+    assert await guard.ask(OTHER) == "Yes."
+    assert len(guard.model.asked) == 2
+
+
+async def test_any_other_error_is_the_questions_own() -> None:
+    guard = Guard(Script(error=Blocked(status=400)), words("Yes.", 0))
+    await guard.refused()
+    assert await guard.ask() == "Yes."
+    assert guard.heard == []
