@@ -34,7 +34,7 @@ class Files:
     def __init__(self, wire: Wire, settings: SlackSettings) -> None:
         self._wire = wire
         self._token = settings.token
-        self._own = urlsplit(settings.slack_api_url).netloc
+        self._own = urlsplit(settings.slack_api_url).hostname
 
     async def looked_up(self, found: Attachment) -> Attachment:
         """A file of another workspace, of which only the id was told. AdapterError."""
@@ -77,9 +77,9 @@ class Files:
 
     def _is_ours(self, url: str) -> bool:
         parts = urlsplit(url)
-        if parts.netloc == self._own and parts.scheme in ("http", "https"):
-            return True
         host = (parts.hostname or "").lower()
+        if host == self._own and parts.scheme in ("http", "https"):
+            return True  # at any port: a server of one's own may give its files out at another
         return parts.scheme == "https" and any(host == known or host.endswith(f".{known}") for known in _HOSTS)
 
     async def _keep(self, response: ClientResponse, to: Path, limit: int) -> None:

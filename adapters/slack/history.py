@@ -82,8 +82,8 @@ async def can_post(wire: Wire, chat: Chat) -> bool | None:
 
 
 async def _messages(wire: Wire, chat: Chat, **which: Any) -> AsyncIterator[Mapping[str, Any]]:
-    """Oldest first where it is a thread."""
-    cursor = ""
+    """Oldest first where it is a thread; what began it comes on every page."""
+    cursor, seen = "", set()
     for _ in range(_PAGES):
         where = {"channel": chat.id, "limit": _PAGE, **which, **({"cursor": cursor} if cursor else {})}
         if chat.thread is None:
@@ -91,7 +91,8 @@ async def _messages(wire: Wire, chat: Chat, **which: Any) -> AsyncIterator[Mappi
         else:
             answer = await wire.do("conversations.replies", ts=chat.thread, **where)
         for message in answer.get("messages") or ():
-            if isinstance(message, Mapping):
+            if isinstance(message, Mapping) and message.get("ts") not in seen:
+                seen.add(message.get("ts"))
                 yield message
         cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
         if not cursor:
