@@ -169,7 +169,8 @@ class TelegramAdapter:
         backoff = Backoff(self._around.clock)
         while self._around.commands is not None:
             try:
-                return await register(self._wire, self._around.commands)
+                await register(self._wire, self._around.commands)
+                return
             except AiogramError as error:
                 trouble = translate(error, self._wire.token)
                 backoff.say(f"the list of commands is not set: {trouble.detail[:200]}")
