@@ -33,8 +33,9 @@ from bot.turns import Turns
 from bot.types import Adapter, Chat, ChatSettings, Reader, Surroundings
 from storage import open_store
 from tests.fakes.model import FakeModel
+from tests.fakes.slack import FakeSlack, Shown
+from tests.fakes.slack import Limits as SlackLimits
 from tests.fakes.telegram import FakeTelegram, Limits
-from tests.fakes.workspace import Workspace, text_of
 
 BASE = "http://127.0.0.1:8080"
 ID = "contract-chat-0001"
@@ -109,25 +110,26 @@ class TelegramPlace:
 class SlackPlace:
     """A direct message, of which each question begins a thread of its own."""
 
-    def __init__(self, slack: Workspace, folder: Path, around: Surroundings) -> None:
+    def __init__(self, slack: FakeSlack, folder: Path, around: Surroundings) -> None:
         values: dict[str, Any] = {"slack_bot_token": slack.token, "slack_app_token": slack.app_token}
         values |= {"slack_api_url": slack.url, "data_dir": folder}
         self.adapter = SlackAdapter(SlackSettings(**values), around)
-        self._slack = slack
-        self.chat = Chat("slack", slack.team, "D1", slack.ts())
+        self._slack, self._room = slack, slack.private("Ann")
+        self.chat = Chat("slack", slack.team, self._room.id, self._room.write("hello", unheard=True).ts)
 
     async def says(self, text: str) -> None:
-        event = {"type": "message", "channel": "D1", "user": "U1", "text": text, "ts": self._slack.ts()}
-        await self._slack.push(event)
+        self._room.write(text)
 
     async def presses(self, label: str) -> None:
-        await self._slack.push(self._slack.pressed(label), "interactive")
+        post = next(post for post in self._slack.posts(self._room) if label in post.shown.buttons)
+        await self._room.press(post, label).wait()
 
     async def sees(self) -> list[str]:
-        return [self._read(text_of(message)) for message in self._slack.ours()]
+        return [self._read(shown) for shown in self._slack.shown(self._room)]
 
-    def _read(self, markdown: str) -> str:
-        return html.unescape(re.sub(r"\\([^\w\s])", r"\1", markdown)).replace("\u200b", "")
+    def _read(self, shown: Shown) -> str:
+        text = html.unescape(re.sub(r"\\([^\w\s])", r"\1", shown.text)).replace("\u200b", "")
+        return " ".join([text, *shown.notes, *(["…"] if shown.streaming else [])])
 
 
 @contextlib.asynccontextmanager
@@ -175,8 +177,8 @@ async def telegram(folder: Path, model: FakeModel) -> AsyncIterator[Place]:
 @contextlib.asynccontextmanager
 async def slack(folder: Path, model: FakeModel) -> AsyncIterator[Place]:
     async with (
-        Workspace(tiers=False) as workspace,
-        house(folder, model, lambda around: SlackPlace(workspace, folder, around)) as place,
+        FakeSlack(limits=SlackLimits(on=False)) as fake,
+        house(folder, model, lambda around: SlackPlace(fake, folder, around)) as place,
     ):
         yield place
 
