@@ -11,7 +11,7 @@ import orjson
 
 __all__ = ["set_up"]
 
-_QUIET = ("httpx", "httpcore", "aiosqlite", "alembic", "uvicorn", "asyncio", "PIL", "markdown_it", "apscheduler")
+_QUIET = ("httpx", "httpcore", "alembic", "uvicorn", "asyncio", "PIL", "markdown_it", "apscheduler")
 
 
 class _Hiding:

@@ -1,17 +1,19 @@
 """Connections and transactions: one writer and some readers on SQLite, a pool on PostgreSQL.
 
 A transaction runs in a task of its own. Whoever waits for it may be cancelled, it is not: SQLAlchemy throws away a
-connection that was cancelled in the middle, and with it a whole database in memory.
+connection that was cancelled in the middle.
+
+On SQLite it runs from its beginning to its end in a thread. With a hop to the thread and back for each statement, every
+one would wait for its turn on the event loop, and all writers behind it: a busy process would write ten times slower.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -33,17 +35,38 @@ CHANNEL = "magpie"  # PostgreSQL: NOTIFY on it wakes the other processes
 _READERS = 3
 _BUSY_SECONDS = 5.0
 _DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "sqlite": "sqlite+pysqlite",
+    "sqlite+pysqlite": "sqlite+pysqlite",
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
 
 
+class _Direct:
+    """What verbs use of an AsyncConnection, on SQLite: what they await is done when it returns."""
+
+    def __init__(self, conn: sa.Connection) -> None:
+        self._conn = conn
+
+    @property
+    def dialect(self) -> sa.Dialect:
+        return self._conn.dialect
+
+    async def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+        return self._conn.execute(statement, parameters)
+
+    async def exec_driver_sql(self, statement: str) -> sa.CursorResult[Any]:
+        return self._conn.exec_driver_sql(statement)
+
+    async def run_sync(self, function: Callable[..., T], *args: Any) -> T:
+        return function(self._conn, *args)
+
+
 @dataclass(frozen=True, slots=True)
 class Tx:
-    """One transaction: its connection, the time it began, and the process it is for."""
+    """One transaction: its connection, the time it began, and the process it is for. On SQLite a verb may wait for
+    nothing but the connection."""
 
     conn: AsyncConnection
     now: int
@@ -91,15 +114,12 @@ class Database:
         self.place = ":memory:" if self.memory else url.render_as_string() if self.postgres else str(url.database)
         self._clock = clock
         self._running: set[asyncio.Task[Any]] = set()
-        self._turn = asyncio.Lock()  # SQLite: who writes next, in the order of asking
         with translated(self.place):
-            self._writer, self._reader = self._engines()
-
-    async def open(self) -> None:
-        """Look whether the file is there or can be: a first connection that fails leaves aiosqlite's thread behind."""
-        if not (self.postgres or self.memory or "uri" in self.url.query):
-            with translated(self.place, sqlite3.Error):
-                await asyncio.to_thread(_touch, self.place)
+            self._shared = _postgres(url) if self.postgres else None
+        if self._shared is None:
+            self._writer, self._reader = _engines(url, memory=self.memory)
+            self._writing: Executor = ThreadPoolExecutor(1, "writer")  # one after the other, in the order of asking
+            self._reading: Executor = self._writing if self.memory else ThreadPoolExecutor(_READERS, "reader")
 
     def busy(self) -> bool:
         """Is a transaction under way?"""
@@ -108,37 +128,41 @@ class Database:
     async def write(self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `verb` in one transaction that may write. Raises StoreError."""
 
-        async def run() -> T:
-            async with self._begin(self._writer, alone=not self.postgres) as tx:
-                return await verb(tx, *args, **kwargs)
-
-        return await self._whole(run())
+        if self._shared is not None:
+            return await self._whole(self._remote(self._shared, lambda tx: verb(tx, *args, **kwargs)))
+        return await self._whole(self._apart(self._writer, self._writing, lambda tx: verb(tx, *args, **kwargs)))
 
     async def read(self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `verb` in one transaction that only reads. Raises StoreError."""
 
-        async def run() -> T:
-            async with self._begin(self._reader, alone=self.memory) as tx:
-                return await verb(tx, *args, **kwargs)
-
-        return await self._whole(run())
+        if self._shared is not None:
+            return await self._whole(self._remote(self._shared, lambda tx: verb(tx, *args, **kwargs)))
+        return await self._whole(self._apart(self._reader, self._reading, lambda tx: verb(tx, *args, **kwargs)))
 
     async def close(self) -> None:
         """Wait for what is under way, then give all connections back."""
         while self._running:
             await asyncio.wait(self._running)
-        await self._writer.dispose()
-        await self._reader.dispose()
+        if self._shared is not None:
+            await self._shared.dispose()
+            return
+        for threads in (self._writing, self._reading):
+            threads.shutdown()
+        for engine in (self._writer, self._reader):
+            engine.dispose()
 
-    @asynccontextmanager
-    async def _begin(self, engine: AsyncEngine, *, alone: bool) -> AsyncIterator[Tx]:
+    async def _remote(self, engine: AsyncEngine, verb: Callable[[Tx], Awaitable[T]]) -> T:
         with translated(self.place):
-            if not alone:
-                async with engine.begin() as conn:
-                    yield Tx(conn, self._clock.now(), self.owner)
-                return
-            async with self._turn, engine.begin() as conn:
-                yield Tx(conn, self._clock.now(), self.owner)
+            async with engine.begin() as conn:
+                return await verb(Tx(conn, self._clock.now(), self.owner))
+
+    async def _apart(self, engine: sa.Engine, threads: Executor, verb: Callable[[Tx], Awaitable[T]]) -> T:
+        def run() -> T:
+            with translated(self.place), engine.begin() as conn:
+                direct = cast(AsyncConnection, _Direct(conn))
+                return _at_once(verb(Tx(direct, self._clock.now(), self.owner)))
+
+        return await asyncio.get_running_loop().run_in_executor(threads, run)
 
     async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
         task = asyncio.ensure_future(work)
@@ -152,33 +176,40 @@ class Database:
                 task.exception()  # nobody is left to hear it
             raise
 
-    def _engines(self) -> tuple[AsyncEngine, AsyncEngine]:
-        if self.postgres:
-            try:
-                engine = create_async_engine(
-                    self.url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True
-                )
-            except ModuleNotFoundError as error:
-                raise StoreError("PostgreSQL needs one more package: pip install 'magpie-bot[postgres]'") from error
-            return engine, engine
-        if self.memory:
-            engine = _sqlite(self.url, "BEGIN IMMEDIATE", poolclass=StaticPool)
-            return engine, engine
-        writer = _sqlite(
-            self.url, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=FULL", pool_size=1, max_overflow=0
-        )
-        return writer, _sqlite(self.url, "BEGIN", "query_only=ON", pool_size=_READERS, max_overflow=0)
+
+def _at_once(verb: Awaitable[T]) -> T:
+    """The result of what waits for nothing, without an event loop."""
+    steps = verb.__await__()
+    try:
+        next(steps)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise RuntimeError("a transaction on SQLite waits for something else than its database")
 
 
-def _touch(path: str) -> None:
-    sqlite3.connect(path).close()
+def _postgres(url: URL) -> AsyncEngine:
+    try:
+        return create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True)
+    except ModuleNotFoundError as error:
+        raise StoreError("PostgreSQL needs one more package: pip install 'magpie-bot[postgres]'") from error
 
 
-def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> AsyncEngine:
+def _engines(url: URL, *, memory: bool) -> tuple[sa.Engine, sa.Engine]:
+    """For who writes, and for who reads."""
+    if memory:
+        engine = _sqlite(url, "BEGIN IMMEDIATE", poolclass=StaticPool)
+        return engine, engine
+    writer = _sqlite(url, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=FULL", pool_size=1, max_overflow=0)
+    return writer, _sqlite(url, "BEGIN", "query_only=ON", pool_size=_READERS, max_overflow=0)
+
+
+def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> sa.Engine:
     """An engine whose transactions begin with `begin`: left alone, Python's driver begins none before the first write,
     and what was read until then may be outdated when it is written back."""
     timeout = float(str(url.query.get("timeout", _BUSY_SECONDS)))
-    engine = create_async_engine(url, connect_args={"timeout": timeout}, hide_parameters=True, **pool)
+    arguments = {"timeout": timeout, "check_same_thread": False}  # a connection is used by one thread at a time
+    engine = sa.create_engine(url, connect_args=arguments, hide_parameters=True, **pool)
 
     def connected(connection: Any, _: object) -> None:
         connection.isolation_level = None
@@ -190,6 +221,6 @@ def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> AsyncEngine:
     def begun(connection: sa.Connection) -> None:
         connection.exec_driver_sql(begin)
 
-    sa.event.listen(engine.sync_engine, "connect", connected)
-    sa.event.listen(engine.sync_engine, "begin", begun)
+    sa.event.listen(engine, "connect", connected)
+    sa.event.listen(engine, "begin", begun)
     return engine

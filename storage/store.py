@@ -52,7 +52,6 @@ async def open_store(url: str, *, owner: str, clock: Clock, progress: Callable[[
     parsed = parse_url(url)
     database = Database(parsed, owner=f"{owner}/{secrets.token_hex(8)}", clock=clock)
     try:
-        await database.open()
         await database.write(_upgrade, progress)
         return SqlStore(database, await _peers(database, clock))
     except BaseException:

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
@@ -195,7 +196,6 @@ async def _insert(tx: Tx, key: str) -> None:
 async def _count_up(tx: Tx) -> None:
     """Read, then write what was read and one more."""
     row = (await tx.conn.execute(sa.select(learned.c.value))).first()
-    await asyncio.sleep(0)
     value = row.value + 1 if row else 1
     new = tx.insert(learned).values(gateway="g", name="n", value=value)
     key = [learned.c.gateway, learned.c.name]
@@ -239,15 +239,15 @@ class TestTransactions:
 
     async def test_who_reads_does_not_wait_for_who_writes(self, store: SqlStore, path: Path, clock: SimClock) -> None:
         db = database(f"sqlite:///{path}", clock)
-        written, go_on = asyncio.Event(), asyncio.Event()
+        written, go_on = threading.Event(), threading.Event()
 
-        async def slow(tx: Tx) -> None:
+        async def slow(tx: Tx) -> None:  # in the writer's thread
             await _insert(tx, "k")
             written.set()
-            await go_on.wait()
+            assert go_on.wait(10)
 
         task = asyncio.ensure_future(db.write(slow))
-        await written.wait()
+        assert await asyncio.to_thread(written.wait, 10)
         assert not await store.seen("k")
         assert db.busy()
         closing_down = asyncio.ensure_future(db.close())
@@ -262,6 +262,16 @@ class TestTransactions:
         db = database(f"sqlite:///{path}", clock)
         with pytest.raises(StoreError, match="can't be written"):
             await db.read(_insert, "k")
+        await db.close()
+
+    async def test_a_transaction_waits_for_nothing_else(self, clock: SimClock) -> None:
+        db = database("sqlite://", clock)
+
+        async def idle(tx: Tx) -> None:
+            await asyncio.sleep(0)
+
+        with pytest.raises(RuntimeError, match="something else"):
+            await db.write(idle)
         await db.close()
 
     async def test_what_is_committed_is_on_the_disk(self, path: Path, clock: SimClock) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
-import aiosqlite
 import sqlalchemy as sa
 
 from bot.types import Clock
@@ -35,7 +35,8 @@ class Ground:
         self._database = Database(parse_url("sqlite://"), owner="", clock=_Passed(lambda: self._now))
         self._opened: sqlite3.Connection | None = None
         self._lives = 0
-        sa.event.listen(self._database._writer.sync_engine, "do_connect", self._connecting)  # the only way in
+        self._database._writing = self._database._reading = _AtOnce()
+        sa.event.listen(self._database._writer, "connect", self._connected)
         self.run(self._database.write(_upgraded))
         self._fresh = sqlite3.connect(":memory:")
         self._connection.backup(self._fresh)
@@ -64,12 +65,8 @@ class Ground:
         assert self._opened is not None
         return self._opened
 
-    def _connecting(self, _dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:
-        async def connected(*args: Any, **more: Any) -> aiosqlite.Connection:
-            self._opened = sqlite3.connect(*args, **more)
-            return await _Threadless(self._opened)
-
-        options["async_creator_fn"] = connected
+    def _connected(self, connection: Any, _record: Any) -> None:
+        self._opened = connection
 
 
 async def _upgraded(tx: Any) -> None:
@@ -92,26 +89,13 @@ class _Passed(Clock):
         await self._which().sleep(seconds)
 
 
-class _Threadless(aiosqlite.Connection):
-    """aiosqlite's connection, but what it queues for its thread is done at once."""
+class _AtOnce(Executor):
+    """Instead of the thread of a transaction: it is done when it is asked for."""
 
-    def __init__(self, opened: sqlite3.Connection) -> None:
-        super().__init__(lambda: opened, 64)
-        self._tx: Any = self
-        self._thread: Any = self
-
-    def start(self) -> None:
-        """For the thread."""
-
-    def put_nowait(self, item: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
-        """For the queue."""
-        future, function = item
+    def submit(self, function: Callable[..., T], /, *args: Any, **more: Any) -> Future[T]:
+        future: Future[T] = Future()
         try:
-            result = function()
-        except Exception as error:
-            if future is None:
-                raise
+            future.set_result(function(*args, **more))
+        except Exception as error:  # noqa: BLE001  # it is told, as by a thread
             future.set_exception(error)
-        else:
-            if future is not None:
-                future.set_result(result)
+        return future
