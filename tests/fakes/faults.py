@@ -44,14 +44,16 @@ class Faults:
         self._all.clear()
 
     def next(self, method: str, chat: int | str | None) -> Fault | None:
-        """The fault that hits this call, if any."""
+        """The fault that hits this call, if any; all others count it too."""
+        hit: Fault | None = None
         for fault in self._all:
             if not fault.wants(method, chat):
                 continue
             if fault.skip:
                 fault.skip -= 1
-                continue
-            fault.times -= 1
-            fault.hits += 1
-            return fault
-        return None
+            elif hit is None:
+                hit = fault
+        if hit is not None:
+            hit.times -= 1
+            hit.hits += 1
+        return hit

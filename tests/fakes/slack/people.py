@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tests.fakes.slack.blocks import elements, with_ids
+from tests.fakes.slack.blocks import check_blocks, elements, with_ids
 from tests.fakes.slack.deliveries import Delivery
 from tests.fakes.slack.files import StoredFile
 from tests.fakes.slack.places import TEAM, Json, Post, User
@@ -161,7 +161,20 @@ class Room:
             "response_url": self.world.interactivity.response_url(self, user),
             "trigger_id": self.world.interactivity.trigger(user),
         }
-        return self.world.deliveries.push("slash_commands", form)
+        delivery = self.world.deliveries.push("slash_commands", form)
+        delivery.on_answer = lambda answer: self._answered(user, answer or {})
+        return delivery
+
+    def _answered(self, user: User, said: Json) -> None:
+        """A command's acknowledgement may be a message (docs.slack.dev: Slash commands)."""
+        text, blocks = said.get("text", ""), said.get("blocks") or []
+        if not text and not blocks:
+            return
+        check_blocks(blocks)
+        if said.get("response_type") == "in_channel":
+            self.world.said(self.world.post(self, self.world.bot, text, blocks=blocks))
+        else:
+            self.whisper(user.id, text, blocks, None)
 
     def shortcut(self, post: Post, callback_id: str, by: User | None = None) -> Delivery:
         """A message shortcut."""
