@@ -150,3 +150,5 @@ class Watch:
             await work()
         except MagpieError as error:
             log.warning("alerts: %s (%s)", error, error.detail)
+        except Exception:
+            log.exception("alerts: failed in a way nobody thought of")
