@@ -105,7 +105,7 @@ class Pace:
     def buckets(self, chat: Chat, call: Call) -> tuple[Bucket, ...]:
         prefix = f"{chat.platform}:{chat.account}"
         post = Bucket(f"{prefix}:post:{chat.id}", 1.1)
-        update = Bucket(f"{prefix}:update", 0.0, count=48, window=MINUTE, reserve=24)
+        update = Bucket(f"{prefix}:update", 0.0, count=48, window=MINUTE, reserve=32)
         match call:
             case Call.STATUS:
                 return (Bucket(f"{prefix}:status", 0.0, count=90, window=MINUTE),)
@@ -114,7 +114,7 @@ class Pace:
             case Call.CHANGE if self.streams(chat):
                 return (Bucket(f"{prefix}:append", 0.6, burst=30, count=96, window=MINUTE),)
             case Call.CHANGE:
-                return update, Bucket(f"{prefix}:growth", 2.5, burst=10)
+                return update, Bucket(f"{prefix}:growth", 4.0, burst=8)
         if self.streams(chat):
             return ()  # `may_stream` keeps room for each stop
         return (update,) if chat.key in self._growing else (post,)
