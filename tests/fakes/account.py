@@ -1,0 +1,167 @@
+"""The whole service, as bot.app wires it, between two fake chat platforms and the sandbox, in simulated time: for what
+happens to money over days."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bot.app import App, Models, build
+from bot.chat_api.catalogue import Catalogue
+from bot.chat_api.client import Client
+from bot.chat_api.learned import Learned
+from bot.chat_api.profiles import PROFILES, Gateway
+from bot.chat_api.sandbox import sandbox
+from bot.config import Settings
+from bot.markdown import plain
+from bot.types import Account, Adapter, AsgiApp, Chat, Person, Piece, Store, Surroundings
+from storage import open_store
+from tests.fakes.clock import SimClock
+from tests.fakes.core import Mortal
+from tests.fakes.platform import FakePlatform
+
+BOSS = Person("boss", "Boss")
+
+
+class Platform(FakePlatform):
+    """One of several."""
+
+    name = "one"
+
+    @property
+    def account(self) -> Account:
+        return Account(self.name, "bot", "Fake")
+
+    def said(self, id: str) -> list[str]:
+        """What stands in a chat, message by message."""
+        return [str(piece_text(piece)) for piece in self.shown(Chat(self.name, "bot", id))]
+
+
+class Other(Platform):
+    name = "two"
+
+
+def piece_text(piece: Piece) -> str:
+    return plain(piece.blocks) + "".join(f" [{note.text}]" for note in piece.notes)
+
+
+class Prepaid:
+    """An ASGI app: the sandbox, whose account can be topped up, and whose visitors are counted."""
+
+    def __init__(self, clock: SimClock, balance: str) -> None:
+        self.clock = clock
+        self.asked: Counter[str] = Counter()
+        self.app: AsgiApp
+        self.set(balance)
+
+    def set(self, balance: str, *, key: str = "sk-right") -> None:
+        self.app = sandbox(key=key, balance=Decimal(balance), rate=0, clock=self.clock)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        self.asked[scope["path"].rpartition("/")[2]] += 1
+        await self.app(scope, receive, send)
+
+    async def balance(self) -> Decimal:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://it") as http:
+            told = await http.get("/api/account/billing/grants", headers={"Authorization": "Bearer sk-right"})
+        return Decimal(str(told.json()["data"]["total_available"]))
+
+
+class Life:
+    """One process. `hours` lets time pass."""
+
+    def __init__(self, app: App, clock: SimClock, store: Store, mortals: list[Mortal]) -> None:
+        self.app = app
+        self.clock = clock
+        self.store = store
+        self.mortals = mortals
+        self._chats: set[Chat] = set()
+        self.working = asyncio.create_task(app.turns.run())
+
+    async def says(self, platform: Platform, id: str, text: str, by: Person = BOSS) -> str:
+        """Returns what stands there last, once all is done."""
+        await self.hears(platform, id, text, by)
+        return platform.said(id)[-1]
+
+    async def hears(self, platform: Platform, id: str, text: str, by: Person = BOSS) -> None:
+        chat = Chat(platform.name, "bot", id)
+        self._chats.add(chat)
+        event = platform.says(text, chat=chat, by=by)
+        await self.clock.run(self.app.intake.accept(replace(event, key=f"{platform.name}:{event.key}")))
+        await self.quiet()
+
+    async def quiet(self) -> None:
+        """Until every turn has ended."""
+        while not self.mortals[0].dead:
+            await self.clock.settle()
+            chats = {*self._chats, *self.app.hearers.chats()}
+            if not self.app.turns.count and not [turn for chat in chats for turn in await self.store.open_turns(chat)]:
+                return
+            await self.clock.step()
+        await self.clock.advance(1)
+
+    async def tick(self) -> None:
+        await self.clock.run(self.app.watch.tick())
+        await self.quiet()
+
+    async def hours(self, count: int) -> None:
+        """Time jumps, three hours at once: nothing else is due meanwhile, and a look at the queue each 30 s takes long."""
+        for _ in range(0, count, 3):
+            self.clock.seconds += 3 * 3600
+            await self.tick()
+
+    def die(self) -> None:
+        """As by kill -9: nothing more is said or stored."""
+        for mortal in self.mortals:
+            mortal.dead = True
+
+    def die_at(self, name: str) -> None:
+        """As by kill -9, right after the store has done this."""
+        store = self.mortals[0]
+        verb = getattr(self.store, name)
+
+        async def last(*args: Any, **more: Any) -> Any:
+            done = await verb(*args, **more)
+            self.die()
+            return done
+
+        store.instead[name] = last
+
+
+def _maker(adapter: Any) -> Callable[[Surroundings], Adapter]:
+    return lambda _surroundings: adapter
+
+
+@contextlib.asynccontextmanager
+async def living(
+    clock: SimClock, directory: Path, account: Prepaid, *platforms: Platform, **settings: Any
+) -> AsyncIterator[Life]:
+    """A process on the database in `directory`; when left, it ends as by SIGTERM, unless it is dead."""
+    read = Settings(data_dir=directory, access="open", admins="one:boss,two:boss", **settings)
+    store = await open_store(f"sqlite:///{directory / 'magpie.db'}", owner="test", clock=clock)
+    clock.busy = [store.busy]
+    mortals = [Mortal(store), *(Mortal(platform) for platform in platforms)]
+    gateway = Gateway("wcode", "http://it/api/gpt/v1", "sk-right", PROFILES["wcode"])
+    client = Client(gateway, Catalogue(), clock, learned=Learned(), transport=httpx.ASGITransport(account))
+    kept: Store = mortals[0]
+    adapters = {each.name: mortal for each, mortal in zip(platforms, mortals[1:], strict=True)}
+    makers = {name: _maker(adapter) for name, adapter in adapters.items()}
+    app = build(read, makers, kept, Models(gateway, client, Catalogue()), clock)
+    life = Life(app, clock, store, mortals)
+    try:
+        yield life
+    finally:
+        await clock.run(app.turns.drain(0))
+        life.working.cancel()
+        await asyncio.gather(life.working, return_exceptions=True)
+        await client.aclose()
+        await store.close()
+        clock.busy = []
