@@ -15,7 +15,7 @@ from bot.delivery import Delivery
 from bot.errors import Broken, Refused, RetryLater, StoreError, Unknown
 from bot.markdown import plain
 from bot.pieces import Draft
-from bot.types import Chat, Finish, Outcome, Piece, Press, Reply, Stop, StopPressed, Turn
+from bot.types import Bucket, Chat, Finish, Outcome, Piece, Press, Reply, Stop, StopPressed, Turn
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Core, running_core
 from tests.fakes.model import FakeModel, Script, words
@@ -62,6 +62,20 @@ async def test_a_platform_without_buckets_is_left_alone_as_long_as_it_wants(
     assert platform.made[1].at - platform.made[0].at >= 0.99
     assert platform.made[3].at - platform.made[2].at >= 600
     assert platform.text() == LONG[:150]
+
+
+async def test_what_waited_for_its_turn_goes_out_with_the_newest_text(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    platform.buckets = lambda chat, call: (Bucket(f"room:{chat.id}", 3.0, 2),)
+    model.scripts = [Script([f"w{n} " for n in range(40)], 0.25)]
+    await core.say(platform.says("hi"))
+    await core.quiet()
+    assert len(platform.made) >= 3
+    for call in platform.made:
+        assert call.piece is not None
+        seen = len(plain(call.piece.blocks).split())
+        assert seen >= min(40, int(call.at / 0.25)) - 1, f"at {call.at} s it showed what was true some time before"
 
 
 async def test_refused_growth_is_tried_ever_more_rarely(core: Core, platform: FakePlatform, model: FakeModel) -> None:
