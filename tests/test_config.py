@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,17 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("ADMINS", "platform:123 platform:456"),
         ("ADMINS", "platform:123,:456"),
         ("ADMINS", "platform: 123"),
+        ("ALERT_CHATS", "C0456"),
+        ("ALERT_CHATS", "one:5 two:6"),
+        ("BALANCE_ALERT_BELOW", "low"),
+        ("BALANCE_ALERT_BELOW", "20;5"),
+        ("BALANCE_ALERT_BELOW", "20,-5"),
+        ("BALANCE_ALERT_BELOW", "0"),
+        ("BALANCE_ALERT_BELOW", "¥20"),
+        ("BALANCE_ALERT_BELOW", "1e3"),
+        ("BALANCE_ALERT_BELOW", "nan"),
+        ("BALANCE_PROBE_EVERY", "often"),
+        ("BALANCE_PROBE_EVERY", "-1"),
     ],
 )
 def test_a_wrong_value_names_its_variable_and_shows_an_example(
@@ -60,6 +72,16 @@ def test_durations_as_people_write_them(monkeypatch: pytest.MonkeyPatch, value: 
 def test_admins_are_platforms_and_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADMINS", " one:123, Two:U0456 ,three:@ann:example.org,")
     assert load_settings().admin_ids == {("one", "123"), ("two", "U0456"), ("three", "@ann:example.org")}
+
+
+def test_alert_chats_are_platforms_ids_and_perhaps_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERT_CHATS", " one:-100123, Two:C0456 ,one:-100123/45,Two:C0456")
+    assert load_settings().alert_places == (("one", "-100123", None), ("two", "C0456", None), ("one", "-100123", "45"))
+
+
+def test_thresholds_are_amounts_the_highest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BALANCE_ALERT_BELOW", " 5, 20.50 ,5.00, 0.02")
+    assert load_settings().thresholds == (Decimal("20.5"), Decimal(5), Decimal("0.02"))
 
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
