@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,9 +28,24 @@ async def run_jobs(*jobs: Job) -> None:
     rules = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     for job in jobs:
         now = datetime.now(UTC)
-        scheduler.add_job(job.work, "interval", seconds=job.seconds, id=job.name, next_run_time=now, **rules)
+        scheduler.add_job(
+            _cancellable,
+            "interval",
+            [job.work],
+            seconds=job.seconds,
+            id=job.name,
+            name=job.name,
+            next_run_time=now,
+            **rules,
+        )
     scheduler.start()
     try:
         await asyncio.Event().wait()
     finally:
         scheduler.shutdown(wait=False)
+
+
+async def _cancellable(work: Callable[[], Awaitable[None]]) -> None:
+    """The scheduler cancels what runs when it is shut down, and would log that as a failure."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await work()
