@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -74,6 +76,17 @@ async def test_it_is_asked_ever_more_rarely_and_by_one_at_a_time() -> None:
             asked += [guard.clock.seconds] * (len(guard.model.asked) - before)
         await guard.clock.advance(1)
     assert asked == [0, 30, 90, 210, 450, 930, 1530, 2130, 2730, 3330]
+
+
+async def test_while_one_finds_out_the_others_are_not_let_through() -> None:
+    guard = Guard(EMPTY, replace(EMPTY, chunks=[""], pause=5))
+    await guard.refused()
+    await guard.clock.advance(30)
+    asking = [asyncio.create_task(guard.refused()) for _ in range(9)]
+    await guard.clock.advance(1)
+    assert sum(task.done() for task in asking) == 8
+    assert len(guard.model.asked) == 2
+    await guard.clock.run(asyncio.gather(*asking))
 
 
 async def test_an_answer_lets_everybody_through_again() -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
 
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client, Learned
 from bot.chat_api.profiles import Gateway
 from bot.clock import SystemClock
-from bot.doctor import Check, Finding, check_key, examine
-from bot.errors import NoMoney, StoreLocked
-from bot.types import Text
+from bot.doctor import Check, Finding, check_alerts, check_key, examine
+from bot.errors import Gone, NoMoney, StoreLocked
+from bot.locales import say
+from bot.money.hearers import Hearers, Place
+from bot.types import CanPost, Query, Text
+from tests.fakes.clock import SimClock
 from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
+from tests.fakes.platform import FakePlatform
 
 
 async def fine() -> Sequence[Finding]:
@@ -65,3 +73,48 @@ async def test_what_the_gateway_says_is_the_finding() -> None:
         assert not await examine([Check("gateway", look)], lines.append)
     assert lines[0].startswith("NOT  gateway")
     assert NoMoney.text in lines[0]
+
+
+# ── alerts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Guarded(FakePlatform):
+    """It tells where it may post."""
+
+    async def ask(self, query: Query) -> Any:
+        assert isinstance(query, CanPost)
+        if query.chat.id == "closed":
+            raise Gone("the bot is not in this chat")
+        if query.chat.id == "?":
+            raise ValueError
+        return None if query.chat.id == "who knows" else True
+
+
+async def alerts(*places: Place, below: str = "20", own: Mapping[str, str] = {}) -> list[tuple[bool, str]]:
+    hearers = Hearers(places, {"fake": Guarded(SimClock())}, own)
+    return [(ok, say(words, "en")) for ok, words in await check_alerts(hearers, [Decimal(below)] if below else [])]
+
+
+async def test_alert_chats_that_can_be_written_to_are_well() -> None:
+    found = await alerts(("fake", "ops", None), ("fake", "who knows", "7"))
+    assert [ok for ok, _ in found] == [True]
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (("other", "C1", None), "ALERT_CHATS: other:C1 hears nothing: other is not switched on."),
+        (("fake", "closed", None), "fake:closed can't be written to: The chat or message is gone: the bot is not in"),
+        (("fake", "?", "45"), "ALERT_CHATS: fake:?/45 is no chat there."),
+    ],
+)
+async def test_each_alert_chat_that_hears_nothing_is_named(place: Place, words: str) -> None:
+    found = await alerts(place, ("fake", "ops", None))
+    assert [ok for ok, _ in found] == [False]
+    assert words in found[0][1]
+
+
+async def test_a_balance_that_is_watched_for_nobody_is_not_well() -> None:
+    assert [ok for ok, _ in await alerts()] == [False]
+    assert [ok for ok, _ in await alerts(below="")] == [True, True]
+    assert [ok for ok, _ in await alerts(own={"fake": "page"})] == [True]
