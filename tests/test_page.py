@@ -557,3 +557,15 @@ def test_code_can_be_copied(visitor: Visitor, demo: Demo) -> None:
     page.locator(".code .copy").first.click()
     expect(page.locator(".toast")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == page.locator(".code code").first.text_content()
+
+
+def test_a_low_balance_is_told_in_a_line_that_leads_to_the_alert(page: Page) -> None:
+    for number in range(1, 5):  # the sandbox's balance falls with each answer, and the next one tells it
+        ask(page, SHORT)
+        answered(page, number)
+        if page.locator("#alert").is_visible():
+            break
+    page.locator("#alert").get_by_text("Show alerts").click()
+    expect(page.locator("#title")).to_have_text("Alerts")
+    expect(page.get_by_text(re.compile(r"The balance is low: ¥\d+\.\d+, below ¥10\.00\."))).to_have_count(1)
+    expect(page.locator("#balance")).to_have_class("balance low")

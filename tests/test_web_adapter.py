@@ -218,6 +218,8 @@ async def test_reading_the_small_things(house: House) -> None:
     assert models[1]["price"] == {"currency": "USD", "input": "0.001", "output": "0.002"}
     balance = (await house.client.get("/api/balance")).json()["balance"]
     assert (balance["amount"], balance["currency"]) == ("12.5", "CNY")
+    house.core.raised["below:5"] = 1
+    assert (await house.client.get("/api/balance")).json()["alerts"]["names"] == ["below:5"]
     await house.send("first question")
     assert (await house.client.get("/api/chats")).json()["chats"][0]["title"] == "first question"
 

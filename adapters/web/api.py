@@ -91,11 +91,13 @@ class Api:
         return _json({"chats": [{"id": one.chat.id, "title": one.title, "at": one.at} for one in found]})
 
     async def balance(self, _request: Request) -> Response:
-        reading = await self.around.reader.balance(self.around.gateway)
+        reader, gateway = self.around.reader, self.around.gateway
+        reading, raised = await reader.balance(gateway), sorted(await reader.alerts(gateway))
+        alerts = {"names": raised, "chat": self.around.alerts}
         if reading is None:
-            return _json({"balance": None})
+            return _json({"balance": None, "alerts": alerts})
         money = {"amount": f"{reading.money.amount:f}", "currency": reading.money.currency}
-        return _json({"balance": {**money, "at": reading.at}})
+        return _json({"balance": {**money, "at": reading.at}, "alerts": alerts})
 
     async def conversation(self, request: Request) -> Response:
         chat = inbound.chat_of(request.path_params["id"])

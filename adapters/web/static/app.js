@@ -204,8 +204,17 @@ function showTitle() {
 async function readBalance() {
   const answer = await get("/api/balance").catch(() => null);
   if (!answer) return;
+  showAlert(answer.alerts);
   $("balance").hidden = answer.balance === null;
   if (answer.balance) $("balance").textContent = t("balance", { money: money(answer.balance) });
+}
+
+// what is raised now, in one line that leads to where it was told
+function showAlert({ names, chat }) {
+  const kind = ["key", "money"].find((name) => names.includes(name)) ?? (names.length ? "low" : null);
+  $("alert").hidden = kind === null;
+  $("balance").classList.toggle("low", kind !== null);
+  if (kind) $("alert").replaceChildren(t(`alert_${kind}`), " ", el("a", { href: `#${chat}` }, t("alert_show")));
 }
 
 function showIdeas() {
