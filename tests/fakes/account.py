@@ -113,7 +113,7 @@ class Life:
         await self.quiet()
 
     async def hours(self, count: int) -> None:
-        """Time jumps, three hours at once: nothing else is due meanwhile, and a look at the queue each 30 s takes long."""
+        """Time jumps, three hours at once: a look at the queue every 30 seconds of a week would take long."""
         for _ in range(0, count, 3):
             self.clock.seconds += 3 * 3600
             await self.tick()
