@@ -17,8 +17,9 @@ from pathlib import Path
 
 from tests.project import ROOT, files
 
-SECONDS = 300.0  # for one run of tests; what hangs is noticed too
+SECONDS = 900.0  # for one run of tests; what hangs is ended by its own limit before
 SEAM = "tests/faults/test_schedules.py"
+BROKE = f"{SEAM}::test_a_schedule_that_broke_the_promise_no_longer_does"
 SINGLE = "tests/faults/test_single_defects.py"
 WIRE = "tests/faults/test_wire_schedules.py"
 
@@ -132,6 +133,7 @@ GUARDS = (
     Guard(
         "doubt before a change",
         (("bot/standing.py", "if shown.post is not None and shown.digest != UNKNOWN and not unfinished:", "if 0:"),),
+        (BROKE,),
     ),
     Guard(
         "a full message looks unfinished until the next stands",
@@ -144,6 +146,7 @@ GUARDS = (
     Guard(
         "what was forgotten is not sent again unmarked",
         (("bot/delivery.py", "return not lost or self._answer is not None", "return True"),),
+        (BROKE, SEAM),
     ),
     Guard(
         "calls that were lost are closed in the ledger",
@@ -184,7 +187,7 @@ def _noticed(tests: str, copy: Path) -> str:
             command, cwd=copy, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return f"{tests} (it hangs)"
+        return ""
     if done.returncode == 0:
         return ""
     failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)

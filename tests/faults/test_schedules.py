@@ -61,6 +61,7 @@ _STATUS = (Deed(0.0, "status"),)
         # pieces that were finished while the answer grew were not stored as finished
         Schedule((Said(153, "cut", 0.02),), (), (Kill(7, True), Kill(10)), readable=True, retries=1),
         # a message changed without our knowing was taken for the same final version that it had shown before
+        *(Schedule((said,), (Fault(9, "lost"),), readable=True, retries=2) for said in (Said(9), Said(9, "length"))),
         Schedule((Said(9, "cut"),), (Fault(10, "lost"),), retries=2),
         Schedule((Said(7, "length"),), (Fault(9, "unknown"),), (Kill(8, True),), readable=True, retries=2),
         # a piece posted by a process that was killed stayed for ever if the next answer did not reach that far
