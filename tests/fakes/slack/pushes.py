@@ -41,10 +41,12 @@ class Pushes:
         """url_verification: whether the app answers with the challenge; then events go there."""
         challenge = "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"
         body = json.dumps({"token": "verification", "challenge": challenge, "type": "url_verification"})
-        async with self._session() as session:
-            headers = {"Content-Type": "application/json", **signed(body, self.secret)}
-            async with session.post(url, data=body, headers=headers) as response:
+        headers = {"Content-Type": "application/json", **signed(body, self.secret)}
+        try:
+            async with self._session() as session, session.post(url, data=body, headers=headers) as response:
                 said = await response.text()
+        except (ClientError, OSError):
+            return False
         with contextlib.suppress(ValueError, KeyError, TypeError):  # the challenge may also stand there by itself
             said = json.loads(said)["challenge"]
         if response.ok and said == challenge:

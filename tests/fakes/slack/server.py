@@ -216,7 +216,9 @@ class Server:
         self.calls.append(call)
         if fault := self.faults.next("file", None):
             return await self._fail(fault, request, call)
-        return self.files.serve(request, self.token, may="files:read" in self.world.scopes)
+        answer = self.files.serve(request, self.token, may="files:read" in self.world.scopes)
+        call.status = answer.status
+        return answer
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         said = await request.json()
