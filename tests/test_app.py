@@ -126,6 +126,8 @@ def test_a_taken_port_is_named(here: Here) -> None:
         ("CHAT_API_URL", "ftp://nowhere"),
         ("DATABASE_URL", "oracle://here"),
         ("LOG_LEVEL", "loud"),
+        ("ALERT_CHATS", "nowhere:123"),
+        ("BALANCE_ALERT_BELOW", "little"),
         ("WEB", "maybe"),
     ],
 )

@@ -7,7 +7,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from bot.types import (
     Ack,
     Admins,
     Call,
+    CanPost,
     Chat,
     Choice,
     FindPost,
@@ -794,6 +795,18 @@ async def test_admins(house: House) -> None:
     await house.adapter.ask(Admins(house.chat(room)))
     assert len(house.tg.called("getChatAdministrators")) == 2
     assert await house.adapter.ask(Admins(house.chat(house.ann))) == (str(house.ann.id),)
+
+
+async def test_whether_a_chat_can_be_written_to(house: House) -> None:
+    room = house.tg.supergroup(house.ann)
+    for chat in (house.chat(house.ann), house.chat(room)):
+        assert await house.adapter.ask(CanPost(chat)) is True
+    for chat in (replace(house.chat(room), id="@name"), replace(house.chat(room), id="-100987"), kicked(house)):
+        with pytest.raises(Gone):
+            await house.adapter.ask(CanPost(chat))
+    house.ann.blocked = True
+    with pytest.raises(Gone):
+        await house.adapter.ask(CanPost(house.chat(house.ann)))
 
 
 async def test_posts_can_not_be_looked_up(house: House) -> None:

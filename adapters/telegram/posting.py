@@ -121,7 +121,11 @@ class Poster:
         self._moved[event.chat.id] = event.to.id
 
     def place(self, chat: Chat) -> Place:
-        return Place(int(self._moved.get(chat.id, chat.id)), int(chat.thread) if chat.thread else None)
+        """Gone if an id is no number: somebody has set it by hand."""
+        try:
+            return Place(int(self._moved.get(chat.id, chat.id)), int(chat.thread) if chat.thread else None)
+        except ValueError:
+            raise Gone("there is no chat with this id") from None
 
     # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────
 
