@@ -181,7 +181,17 @@ def build(settings: Settings, platforms: Platforms, store: Store, models: Models
     planner = Planner(store, client, media, clock, options, calibration)
     metrics = Metrics()
     dispatcher = Dispatcher(
-        store, guarded, adapters, planner, Gate(clock), clock, calibration, settings.stale_after, metrics, watch.take
+        store,
+        guarded,
+        adapters,
+        planner,
+        Gate(clock),
+        clock,
+        calibration,
+        settings.stale_after,
+        metrics,
+        watch.take,
+        guarded.check,
     )
     turns = Turns(store, dispatcher.run, clock)
     watch.wake = turns.wake

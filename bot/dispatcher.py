@@ -64,7 +64,7 @@ class _Run:
 
 class Dispatcher:
     """`stale_after` (seconds): a question that was older than that when we came up is not answered unasked.
-    `taken` keeps a reading of the balance."""
+    `taken` keeps a reading of the balance; `admit` raises the error that questions to a model get without a call."""
 
     def __init__(
         self,
@@ -78,6 +78,7 @@ class Dispatcher:
         stale_after: float = 900.0,
         metrics: Metrics | None = None,
         taken: Callable[[BalanceReading], Awaitable[None]] | None = None,
+        admit: Callable[[str], None] | None = None,
     ) -> None:
         self._store = store
         self._model = model
@@ -88,6 +89,7 @@ class Dispatcher:
         self._calibration = calibration
         self._metrics = metrics or Metrics()
         self._take = taken or store.reading
+        self._admit = admit
         self._oldest = clock.now() - round(stale_after * 1000)
 
     async def run(self, turn: Turn, stop: asyncio.Event) -> None:
@@ -198,6 +200,8 @@ class Dispatcher:
     async def _ask(self, run: _Run, plan: Plan, separator: str, request: ModelRequest) -> None:
         """One call: its ledger entry is opened before it is made, and closed whatever becomes of it."""
         exchange, turn = run.exchange, run.turn
+        if self._admit is not None:
+            self._admit(request.model)
         entry = LedgerEntry(turn.id, turn.attempt, self._model.gateway, request.model, self._clock.now())
         number = await self._store.begin(turn, entry)
         exchange.entries[number] = entry

@@ -6,12 +6,14 @@ import asyncio
 from contextlib import aclosing
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from bot.errors import BadKey, Blocked, GatewayError, NoMoney
 from bot.money.breaker import Guarded
 from bot.types import BalanceReading, Delta, ModelRequest, Money, PromptMessage
+from tests.fakes.account import Platform, Prepaid, living
 from tests.fakes.clock import START, SimClock
 from tests.fakes.model import FakeModel, Script, words
 
@@ -131,3 +133,19 @@ async def test_any_other_error_is_the_questions_own() -> None:
     await guard.refused()
     assert await guard.ask() == "Yes."
     assert guard.heard == []
+
+
+async def test_people_are_told_one_by_one_and_the_ledger_knows_what_was_asked(clock: SimClock, tmp_path: Path) -> None:
+    """The whole service: twenty people ask while the account is empty, and again once it is not."""
+    account, platform = Prepaid(clock, "0"), Platform(clock, size=4000)
+    async with living(clock, tmp_path, account, platform) as life:
+        for number in range(20):
+            assert "top it up" in await life.says(platform, f"room-{number}", "Hello?")
+        assert account.asked["completions"] == 1
+        assert (await life.store.spending()).calls == 1
+        account.set("5")
+        await life.hours(1)  # it is asked for the balance
+        for number in range(20):
+            assert "top it up" not in await life.says(platform, f"room-{number}", "Hello?")
+        assert account.asked["completions"] == 21
+        assert (await life.store.spending()).calls == 21

@@ -77,15 +77,21 @@ class Guarded:
             for scope in gone:
                 del self._trips[scope]
 
-    def _pass(self, model: str) -> None:
-        """Raises what the gateway would say. Who may ask does so for all others."""
+    def check(self, model: str) -> None:
+        """Raises what the gateway would say, if it is not to be asked now."""
         now = self._clock.monotonic()
-        trips = [self._trips[scope] for scope in ("", model) if scope in self._trips]
-        for trip in trips:
+        for trip in self._before(model):
             if now < trip.until:
                 raise type(trip.error)(trip.error.text, status=trip.error.status, detail=trip.error.detail)
-        for trip in trips:
-            trip.trying, trip.until = True, now + trip.pause
+
+    def _pass(self, model: str) -> None:
+        """Who may ask does so for all others."""
+        self.check(model)
+        for trip in self._before(model):
+            trip.trying, trip.until = True, self._clock.monotonic() + trip.pause
+
+    def _before(self, model: str) -> list[_Trip]:
+        return [self._trips[scope] for scope in ("", model) if scope in self._trips]
 
     def _trip(self, error: GatewayError, model: str) -> None:
         """403 may be about one model only, which this key may not use."""
