@@ -20,6 +20,7 @@ from bot.markdown.linear import linear
         (r"\sum_{i=1}^{n} \alpha_i \leq \beta", "∑ᵢ₌₁ⁿ αᵢ ≤ β"),
         (r"\sum_{k=0}^{\infty}\frac{x^k}{k!}", "∑ₖ₌₀^∞ xᵏ/k!"),
         (r"\lim_{x \to 0} f(x)", "lim_(x → 0) f(x)"),
+        (r"\frac43\pi r^3 + \frac12 x + \frac{a}{b}", "(4/3)πr³ + ½x + a/b"),
         (r"e^{i\pi}+1=0", "e^(iπ) + 1 = 0"),
         (r"x^{n+1}_{i}", "xᵢⁿ⁺¹"),
         (r"x^{q}", "x^q"),

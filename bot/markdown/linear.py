@@ -63,8 +63,12 @@ def _text(node: Node) -> str:
 def _row(children: tuple[Node, ...]) -> str:
     """Relations have air around them, and so have plus and minus between two things."""
     out = ""
+    before: Node | None = None
     for child in children:
         text = _text(child)
+        if isinstance(before, Fraction) and before.line and out[-1] not in "½⅓⅔¼¾" and _goes_on(child, text):
+            out = out[: -len(_text(before))] + f"({_text(before)})"  # or what follows would be read as divided by, too
+        before = child
         if isinstance(child, Sign):
             bare = child.text
             operates = child.kind == "operator" and not set(bare) <= _TIGHT
@@ -79,6 +83,10 @@ def _row(children: tuple[Node, ...]) -> str:
             out += " "
         out += text
     return out
+
+
+def _goes_on(child: Node, text: str) -> bool:
+    return not isinstance(child, Sign) or text[:1].isalnum() or text[:1] in "([{"
 
 
 def _is_word(text: str) -> bool:
