@@ -161,6 +161,14 @@ async def test_what_an_alert_says(owner: Owner, store: SqlStore) -> None:
     assert "https://example.org/top-up" in chinese.text
 
 
+async def test_the_first_hour_is_not_taken_for_a_day(owner: Owner, store: SqlStore) -> None:
+    await owner.spent(Chat("one", "bot", "team"), "2")
+    await owner.reads("18", HOUR)
+    (message,) = await store.history(OPS)
+    assert "- Spent per day: ≈ ¥2.00 (days looked at: 1)" in message.text
+    assert "- Days left at this rate: ≈ 9.0" in message.text
+
+
 async def test_what_was_spent_longer_ago_does_not_count(owner: Owner, store: SqlStore) -> None:
     await owner.spent(Chat("one", "bot", "team"), "6")
     await owner.reads("18", 8 * DAY)
