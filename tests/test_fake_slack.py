@@ -659,6 +659,9 @@ async def test_one_message_a_second_and_channel(http: ClientSession, clock: SimC
         await client.chat_postMessage(channel=ann.id, text="a")
         assert await refused(client, "chat.postMessage", channel=ann.id, text="a") == "ratelimited"
         assert (slack.floods, len(slack.shown(ann))) == (2, 4)
+        assert slack.hasty == [], "each came when it was told to, or in another channel"
+        await refused(client, "chat.postMessage", channel=ann.id, text="a")
+        assert slack.hasty == slack.calls[-1:]
         slack.limits.on = False
         await client.chat_postMessage(channel=ann.id, text="a")
 

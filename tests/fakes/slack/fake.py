@@ -73,6 +73,18 @@ class FakeSlack(Server):
         """Calls refused with 429 because they came too fast; scripted ones don't count."""
         return self.limits.refused
 
+    @property
+    def hasty(self) -> list[Call]:
+        """Calls that came before the time was over that a 429 told, of the same method (and channel, of postMessage):
+        docs.slack.dev: Rate limits."""
+        found: list[Call] = []
+        for number, told in enumerate(self.calls):
+            until = told.at + told.after
+            found += [
+                call for call in self.calls[number + 1 :] if told.after and call.at < until and _alike(call, told)
+            ]
+        return found
+
     def posts(self, room: Room, thread: Post | None = None) -> list[Post]:
         """The app's messages that stand there, in order; with `thread` only that thread's."""
         ours = [post for post in room.standing if post.by is self.bot and (thread is None or post.root == thread.root)]
@@ -120,3 +132,8 @@ class FakeSlack(Server):
             if time.monotonic() > end:
                 raise TimeoutError(f"not within {seconds} s; the last calls: {self.calls[-8:]}")
             await asyncio.sleep(0.005)
+
+
+def _alike(call: Call, told: Call) -> bool:
+    channels = (call.params.get("channel"), told.params.get("channel"))
+    return call.method == told.method and (call.method != "chat.postMessage" or channels[0] == channels[1])

@@ -296,7 +296,7 @@ def _action(world: World, block: Json, element: Json, choose: str) -> Json:
 
 def _option(element: Json, choose: str) -> Json:
     groups = element.get("option_groups") or [element]
-    options = [option for group in groups for option in group["options"]]
+    options: list[Json] = [option for group in groups for option in group["options"]]
     return next(option for option in options if choose in (option["value"], option["text"]["text"]))
 
 
@@ -305,10 +305,10 @@ def _filled(view: OpenView, values: Mapping[str, str]) -> Json:
     inputs = [block for block in view.json["blocks"] if block["type"] == "input"]
     unknown = set(values) - {block["block_id"] for block in inputs}
     assert not unknown, f"no such input: {unknown}"
-    return {
-        block["block_id"]: {block["element"]["action_id"]: _filled_in(block, values.get(block["block_id"]))}
-        for block in inputs
-    }
+    filled: Json = {}
+    for block in inputs:
+        filled[block["block_id"]] = {block["element"]["action_id"]: _filled_in(block, values.get(block["block_id"]))}
+    return filled
 
 
 def _filled_in(block: Json, value: str | None) -> Json:

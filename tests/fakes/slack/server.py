@@ -42,13 +42,14 @@ _OPEN = "apps.connections.open"
 @dataclass
 class Call:
     """One call of a method. `at` in seconds of the clock; `status` is 0 while it runs, and where no answer went out;
-    `error` is the word of `ok: false`."""
+    `error` is the word of `ok: false`, `after` the Retry-After of a 429."""
 
     at: float
     method: str
     params: dict[str, Any] = field(repr=False)
     status: int = 0
     error: str = ""
+    after: int = 0
 
 
 class Server:
@@ -188,6 +189,7 @@ class Server:
 
     def _refused(self, refusal: Refusal, call: Call) -> web.Response:
         call.status, call.error = refusal.status, refusal.error
+        call.after = int(refusal.headers.get("Retry-After", 0))
         return self._json(refusal.body, refusal.status, refusal.headers)
 
     async def _fail(self, fault: Fault, request: web.Request, call: Call) -> web.StreamResponse:
