@@ -134,8 +134,8 @@ async def generated(tx: Tx, turn: Turn, answer: Answer, entries: Mapping[int, Le
         at=tx.now,
         in_context=not answer.exclude and max(ids, default=0) > here.forgotten,  # a forgotten question's answer is too
     )
+    again = {name: row[name] for name in ("text", "at", "in_context", "hidden")}
     new = tx.insert(messages).values(row)
-    again = {name: new.excluded[name] for name in ("text", "at", "in_context", "hidden")}
     await tx.conn.execute(new.on_conflict_do_update(index_elements=[m.turn], index_where=ANSWER, set_=again))
     for id, entry in entries.items():
         closed = sa.update(ledger).where(ledger.c.id == id, ledger.c.turn == turn.id).values(entry_values(entry))

@@ -8,6 +8,7 @@ from bot.types import Bucket, Call, Chat, Limits
 
 __all__ = ["LIMITS"]
 
+FRAME = 0.5  # seconds between two versions of a message: a chat's burst is not spent on its first letters
 STATUS_EVERY = 4.0  # seconds; a chat action lasts five (Bot API: sendChatAction)
 
 
@@ -18,9 +19,12 @@ def _buckets(chat: Chat, call: Call) -> tuple[Bucket, ...]:
     if call is Call.STATUS:
         return Bucket(f"{prefix}:status:{chat.id}", 1.0, burst=3), everything
     name = f"{prefix}:room:{chat.id}"
-    if chat.id.startswith("-"):  # groups have negative ids
-        return Bucket(name, 3.1, count=20, window=60.0, reserve=2), everything
-    return Bucket(name, 1.1, burst=3), everything
+    if not chat.id.startswith("-"):  # groups have negative ids
+        return Bucket(name, 1.1, burst=3), everything
+    group = Bucket(name, 3.1, burst=4, count=20, window=60.0, reserve=2)
+    if call is Call.CHANGE:  # growth takes no more than comes back, so that the next answer can appear at once
+        return group, Bucket(f"{name}:growth", 3.1), everything
+    return group, everything
 
 
-LIMITS = Limits(size=SIZE, measure=measure, buckets=_buckets, frame=0.0, status_every=STATUS_EVERY)
+LIMITS = Limits(size=SIZE, measure=measure, buckets=_buckets, frame=FRAME, status_every=STATUS_EVERY)
