@@ -53,10 +53,14 @@ def _is_url(url: str) -> bool:
 
 
 def notes(said: Sequence[Note]) -> list[Json]:
-    """What is said about an answer, small and below it."""
-    text = "\n".join(note.text.strip() for note in said if note.kind not in _HIDDEN).strip()
-    if not text:
-        return []
+    """What is said about an answer, small and below it; the reasoning apart, so that it takes no other note's room."""
+    thoughts = [note for note in said if note.kind is NoteKind.REASONING]
+    others = [note for note in said if note.kind is not NoteKind.REASONING and note.kind not in _HIDDEN]
+    texts = ("\n".join(note.text.strip() for note in kind).strip() for kind in (thoughts, others))
+    return [_context(text) for text in texts if text]
+
+
+def _context(text: str) -> Json:
     if len(text) > _CONTEXT:
         text = text[: _CONTEXT - 1] + "…"
-    return [{"type": "context", "elements": [{"type": "plain_text", "text": text, "emoji": False}]}]
+    return {"type": "context", "elements": [{"type": "plain_text", "text": text, "emoji": False}]}

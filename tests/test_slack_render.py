@@ -1,0 +1,59 @@
+"""Markdown and blocks for Slack: what its parser must be told apart, and nobody rings."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.slack.menus import notes
+from adapters.slack.render import MOST_COLUMNS, MOST_ROWS, blocks, markdown
+from bot.markdown import parse
+from bot.types import Note, NoteKind
+
+
+@pytest.mark.parametrize(
+    ("source", "written"),
+    [
+        ("**结果：**后面", "**结果：\u200b**\u200b后面"),
+        ("价格为**$5**元", "价格为\u200b**\u200b$5**\u200b元"),
+        ("中文`code`中文", "中文\u200b`code`\u200b中文"),
+        ("a <!channel> & `<!here>` @here", "a &lt;!channel&gt; &amp; `<\u200b!here>` @\u200bhere"),
+        ("a_b_c 5 * 3 \\*x\\*", "a_b_c 5 * 3 \\*x\\*"),
+        ("![i](https://e.org/i.png)!", "[i](https://e.org/i.png)!"),
+        ("$x^2$", "`x²`"),
+        ("```py\na\n```", "```py\na\n```"),
+        ("1. a\n   - [x] b", "1. a\n   - [x] b"),
+        ("x[^1]\n\n[^1]: y", "x\\[1]\n\n\\[1] y"),
+    ],
+)
+def test_markdown(source: str, written: str) -> None:
+    assert markdown(parse(source)) == written
+
+
+def test_only_people_of_the_thread_are_mentioned() -> None:
+    source = parse("<@U1> and <@U2> and <!channel>")
+    assert markdown(source, {"U1"}) == "<@U1> and &lt;@U2&gt; and &lt;!channel&gt;"
+    assert markdown(source) == "&lt;@U1&gt; and &lt;@U2&gt; and &lt;!channel&gt;"
+
+
+def test_one_table_is_a_block_and_its_cells_are_never_empty() -> None:
+    table = "| a | b |\n|---|--:|\n| | **1** |\n\n"
+    made = blocks(parse(f"x\n\n{table}y\n\n{table}"))
+    assert [block["type"] for block in made] == ["markdown", "table", "markdown"]
+    empty, full = made[1]["rows"][1]
+    assert empty["elements"][0]["elements"] == [{"type": "text", "text": " "}]
+    assert full["elements"][0]["elements"] == [{"type": "text", "text": "1", "style": {"bold": True}}]
+    assert [column["align"] for column in made[1]["column_settings"]] == ["left", "right"]
+    assert "| a | b |" in made[2]["text"]
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(MOST_COLUMNS + 1, 1), (1, MOST_ROWS), (1, 90)])
+def test_a_table_that_would_be_refused_is_markdown(columns: int, rows: int) -> None:
+    words = "x" * (200 if rows == 90 else 1)
+    table = "| a " * columns + "|\n" + "|---" * columns + "|\n" + f"| {words} |\n" * rows
+    assert [block["type"] for block in blocks(parse(table))] == ["markdown"]
+
+
+def test_long_reasoning_takes_no_other_notes_room() -> None:
+    made = notes([Note(NoteKind.REASONING, "so " * 2000), Note(NoteKind.PART, "This is a part.")])
+    texts = [block["elements"][0]["text"] for block in made]
+    assert [len(text) for text in texts] == [3000, len("This is a part.")]
