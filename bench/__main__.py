@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.figures import Cost, Figures
+from bench.growth import growth
 from bench.pace import Least, least
 from bench.platforms import PACES, PLATFORMS
 from bench.plot import draw
@@ -18,6 +19,7 @@ from bench.rows import ROWS, Row
 from bench.run import measure
 
 OUT = Path(__file__).parent / "results"
+GROWTH = "growth"  # a row of ratios
 _COLUMNS = (  # heading, unit, width
     ("", "", 10),
     ("whole", "", 12),
@@ -40,23 +42,27 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     found: dict[str, tuple[Row, Measured]] = {}
     print(_line([head for head, _, _ in _COLUMNS]), _line([unit for _, unit, _ in _COLUMNS]), sep="\n")
+    wanted = options.rows or [*ROWS, GROWTH]
     for name in options.platform or PLATFORMS:
-        for row in options.rows or ROWS:
-            found[f"{name} {row}"] = ROWS[row], _row(name, ROWS[row], options)
+        for row in (ROWS[row] for row in wanted if row in ROWS):
+            found[f"{name} {row.name}"] = row, _row(name, row, options)
+    ratios = growth() if GROWTH in wanted else {}
+    for what, ratio in ratios.items():
+        print(f"\n{what}: {ratio:.2f} times as long")
     (OUT / "last.svg").write_text(draw(found), encoding="utf-8")
     with (OUT / "runs.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(_record(found)) + "\n")
+        file.write(json.dumps({**_record(found), **ratios}) + "\n")
     print(f"\nplot: {OUT / 'last.svg'}, figures: {OUT / 'runs.jsonl'}")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description="Magpie measured against a floor in the same run.")
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"which of {', '.join(ROWS)}; all if none is named")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join([*ROWS, GROWTH])}; all if none is named")
     parser.add_argument("--platform", action="append", choices=list(PLATFORMS), help="which platform; all by default")
     parser.add_argument("--only", choices=["floor", "magpie"], help="only one of the two programs")
     parser.add_argument("--profile", type=Path, help="where py-spy is to write Magpie's stacks, in its raw format")
     options = parser.parse_args()
-    if unknown := set(options.rows) - set(ROWS):
+    if unknown := set(options.rows) - {*ROWS, GROWTH}:
         parser.error(f"no such row: {', '.join(sorted(unknown))}")
     return options
 

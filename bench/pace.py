@@ -14,13 +14,14 @@ __all__ = ["Least", "Pace", "least"]
 
 @dataclass(frozen=True)
 class Pace:
-    """Calls a second in all; in a private chat one per `interval`, after `burst` at once; in a group so many a
-    minute."""
+    """Calls a second in all; in a private chat one per `interval`, after `burst` at once; in a group so many a minute.
+    Or, with `minute`: so many changes a minute in all, where posting a message is another budget."""
 
     all: float
-    interval: float
-    burst: int
+    interval: float = 0.0
+    burst: int = 0
     group: int = 0
+    minute: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Least:
 
 def least(row: Row, pace: Pace) -> Least:
     spoken = row.spoken
+    if row.limits and pace.minute:
+        return Least(spoken, 0.0, spoken / 2 / (1 + pace.minute / row.replies), 0.0)  # threads don't wait either
     if row.groups:  # one question after the other: a chat's answers don't grow among each other
         calls = row.each * max(2.0, min(pace.group / row.each, spoken * pace.group / 60 + pace.group / row.each))
         return Least(row.each * spoken, 0.0, spoken / 2 / (calls / row.each), 0.0)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from bench.pace import Pace
 from bench.rows import Row
-from tests.fakes.telegram import FakeTelegram, Limits, Room
+from tests.fakes import slack, telegram
+from tests.fakes.slack.people import Room as Workspace
+from tests.fakes.slack.places import User
+from tests.fakes.slack.server import APP_TOKEN, BOT_TOKEN
 from tests.fakes.telegram.server import TOKEN
 
 __all__ = ["PACES", "PLATFORMS", "STATUSES", "Platform", "Version"]
@@ -55,8 +59,8 @@ class Platform(Protocol):
 
 @dataclass
 class Telegram:
-    tg: FakeTelegram
-    rooms: dict[int, Room] = field(default_factory=dict)
+    tg: telegram.FakeTelegram
+    rooms: dict[int, telegram.Room] = field(default_factory=dict)
     pace = Pace(all=30.0, interval=1.1, burst=3, group=20)
 
     @property
@@ -96,22 +100,69 @@ class Telegram:
         return found
 
     def calls(self) -> Mapping[str, int]:
-        counts: dict[str, int] = {}
-        for call in self.tg.calls:
-            if call.method != "getUpdates":
-                counts[call.method] = counts.get(call.method, 0) + 1
-        return counts
+        return Counter(call.method for call in self.tg.calls if call.method != "getUpdates")
 
     @property
     def floods(self) -> int:
         return self.tg.floods
 
 
+@dataclass
+class Slack:
+    slack: slack.FakeSlack
+    rooms: dict[int, Workspace] = field(default_factory=dict)
+    pace = Pace(all=5.0, minute=170)  # 300 posts a minute; 20 starts of streams, 100 appends and 50 updates
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN, "SLACK_API_URL": self.slack.url}
+
+    def ask(self, row: Row, first: int) -> None:
+        asked: list[tuple[Workspace, User | None]] = [
+            (self.slack.private(f"Person{number}"), None) for number in range(first, first + row.private)
+        ]
+        for group in range(row.groups):
+            people = [self.slack.person(f"Person{first + group * row.each + index}") for index in range(row.each)]
+            room = self.slack.channel(*people, name=f"group-{first}-{group}")
+            asked += [(room, person) for person in people]
+        for number, (room, person) in enumerate(asked, first):
+            self.rooms[number] = room
+            if person is None:
+                room.write(f"say the words #{number}")
+            else:
+                room.mention(f"say the words #{number}", person)
+
+    def current(self, number: int) -> list[str]:
+        return [f"{each.text} …" if each.streaming else each.text for each in self.slack.shown(self.rooms[number])]
+
+    def versions(self) -> list[Version]:
+        found = []
+        for room in {room.id: room for room in self.rooms.values()}.values():
+            for each in self.slack.history(room):
+                version = Version.read(each.at, each.text, (room.id, each.ts))
+                if version is not None and not each.deleted:
+                    found.append(version)
+        return found
+
+    def calls(self) -> Mapping[str, int]:
+        return Counter(call.method for call in self.slack.calls)
+
+    @property
+    def floods(self) -> int:
+        return self.slack.floods
+
+
 @contextlib.asynccontextmanager
 async def _telegram(row: Row) -> AsyncIterator[Platform]:
-    async with FakeTelegram(limits=Limits(on=row.limits)) as tg:
+    async with telegram.FakeTelegram(limits=telegram.Limits(on=row.limits)) as tg:
         yield Telegram(tg)
 
 
-PLATFORMS = {"telegram": _telegram}
-PACES = {"telegram": Telegram.pace}
+@contextlib.asynccontextmanager
+async def _slack(row: Row) -> AsyncIterator[Platform]:
+    async with slack.FakeSlack(limits=slack.Limits(on=row.limits)) as workspace:
+        yield Slack(workspace)
+
+
+PLATFORMS = {"telegram": _telegram, "slack": _slack}
+PACES = {"telegram": Telegram.pace, "slack": Slack.pace}
