@@ -102,11 +102,12 @@ GUARDS = (
     Guard(
         "stale turns end with an apology",
         (("bot/dispatcher.py", "if max(turn.created, turn.not_before) < self._oldest:", "if 0:"),),
-        (SEAM, "tests/test_dispatcher.py"),
+        ("tests/test_dispatcher.py", WIRE),
     ),
     Guard(
         "order within a chat",
         (("storage/turns.py", "sa.or_(o.owner.is_not(None), o.id < t.id)", "o.owner.is_not(None)"),),
+        (BROKE, SEAM),
     ),
     Guard(
         "one at a time in a chat",
@@ -151,6 +152,7 @@ GUARDS = (
     Guard(
         "calls that were lost are closed in the ledger",
         (("storage/turns.py", "    await _lose(tx, ledger.c.turn.in_(ids))\n", ""),),
+        ("tests/contract/test_store.py",),
     ),
     Guard(
         "what is paid for is kept",
@@ -161,6 +163,7 @@ GUARDS = (
                 "await self._store.generated(turn, answer, run.exchange.entries)",
             ),
         ),
+        (SINGLE, SEAM),
     ),
 )
 

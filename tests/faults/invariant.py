@@ -192,17 +192,15 @@ def check_silence(play: Play) -> None:
 
 
 def check_order(play: Play, chat: Chat) -> None:
-    """Answers begin in the order of their questions. (One that was asked for again may begin anew, below.)"""
+    """Answers stand below each other in the order of their questions. (One that was asked for again may stand anew.)"""
     retried = bool(play.schedule.retries) or any(deed.what in ("retry", "continue") for deed in play.schedule.deeds)
     if retried or "gone" in kinds(play):
         return
-    began: list[int] = []
-    for call in play.platform.made:
-        turn = int(call.piece.key.split(".")[0]) if call.piece is not None else 0
-        if call.chat == chat and call.what == "new" and turn and turn not in began:
-            began.append(turn)
-    questions = [turn.id for turn in play.turns if turn.kind is TurnKind.QUESTION and turn.id in began]
-    assert [turn for turn in began if turn in questions] == questions, "answers out of order"
+    questions = {turn.id for turn in play.turns if turn.kind is TurnKind.QUESTION}
+    new = [call for call in play.platform.made if call.chat == chat and call.what == "new" and call.piece is not None]
+    posted = [int(call.piece.key.split(".")[0]) for call in new if call.piece is not None]
+    in_order = [turn for turn in posted if turn in questions]
+    assert in_order == sorted(in_order), "answers out of order"
 
 
 def check_record(play: Play) -> None:

@@ -77,6 +77,11 @@ _STATUS = (Deed(0.0, "status"),)
         Schedule(
             (Said(0), Said(0, "cut"), Said(43, "stall", chunk=5)), (), (Kill(13, of="write"),), (Deed(0.0, "twice"),)
         ),
+        # never broke it, but would if a question overtook one that waits for its platform
+        *(
+            Schedule((Said(60, chunk=5),), (Fault(n, "later", 3600.0),), deeds=(Deed(3.0, "restart"), Deed(6.0, "ask")))
+            for n in (1, 7)
+        ),
         # a command's answer, killed around its only call
         *(Schedule((Said(9, pause=3.0),), (), (Kill(1, after),), _STATUS, readable=True) for after in (False, True)),
     ],
