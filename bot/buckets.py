@@ -63,8 +63,8 @@ class Level:
 
     def opens(self, call: Call, now: float) -> float:
         """When a call of this kind finds room."""
-        need = 2 if self.burst > 1 and call > Call.STOP else 1
-        at = max(self.silent, self.full - (self.burst - need) * self.pace(now))
+        left = 0 if call <= Call.STOP else 1 if call is Call.NEW else max(1, self.bucket.spare)  # for others
+        at = max(self.silent, self.full - max(0, self.burst - 1 - left) * self.pace(now))
         limit, size = self.limit(call), len(self.taken)
         if limit and size >= limit:
             at = max(at, self.taken[size - limit] + self.bucket.window)

@@ -595,7 +595,8 @@ class Call(IntEnum):
 @dataclass(frozen=True, slots=True)
 class Bucket:
     """A budget of calls. At most `burst` at once, then one per `interval` seconds; and at most `count` in any `window`
-    seconds (0: no such limit), of which `reserve` are kept for finals and stops."""
+    seconds (0: no such limit), of which `reserve` are kept for finals and stops. Of a burst one is kept for them too,
+    and what only grows leaves `spare`: 2 or more, so that the next new message needn't wait."""
 
     name: str
     interval: float
@@ -603,6 +604,7 @@ class Bucket:
     count: int = 0
     window: float = 0.0
     reserve: int = 0
+    spare: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,22 @@ async def test_a_burst_then_one_per_interval_and_the_last_token_is_for_finals() 
     assert bench.came[3:] == [("change 2", 2.2), ("change 3", 3.3)]  # the final's token has to come back as well
 
 
+async def test_what_grows_leaves_room_for_what_is_new() -> None:
+    bench, group = Bench(), Bucket("group", interval=3.0, burst=4, spare=2)
+    for number in range(4):
+        bench.send(f"change {number}", Call.CHANGE, group)
+    await bench.clock.advance(0)
+    assert bench.came == [("change 0", 0.0), ("change 1", 0.0)]
+    bench.send("final", Call.FINAL, group)
+    bench.send("new", Call.NEW, group)
+    await bench.clock.advance(3)
+    assert bench.came[2:] == [("final", 0.0), ("new", 3.0)]
+    await bench.clock.advance(5.9)
+    assert len(bench.came) == 4
+    await bench.clock.advance(0.1)
+    assert bench.came[4:] == [("change 2", 9.0)]
+
+
 async def test_a_window_and_its_reserve() -> None:
     bench = Bench()
     bucket = Bucket("group", interval=0.1, burst=1, count=4, window=60.0, reserve=2)
@@ -426,6 +442,7 @@ def bucket_lists(draw: st.DrawFn) -> list[Bucket]:
             count=count,
             window=draw(st.sampled_from([2.0, 10.0])) if count else 0.0,
             reserve=draw(st.integers(0, count)),
+            spare=draw(st.integers(1, 3)),
         )
 
     return [bucket(index) for index in range(draw(st.integers(1, 4)))]

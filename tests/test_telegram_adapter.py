@@ -825,10 +825,7 @@ async def test_buckets(house: House) -> None:
     room = house.tg.supergroup(forum=True)
     group, _ = house.adapter.limits.buckets(house.chat(room), Call.FINAL)
     assert (group.interval, group.burst, group.count, group.window, group.reserve) == (3.1, 4, 20, 60.0, 2)
-    assert names(house.chat(room, 5), Call.NEW) == names(house.chat(room), Call.NEW)
-    assert names(house.chat(room, 5), Call.CHANGE)[0] == names(house.chat(room), Call.NEW)[0]
-    _, growth, _ = house.adapter.limits.buckets(house.chat(room), Call.CHANGE)
-    assert (growth.interval, growth.burst) == (3.1, 1)
+    assert names(house.chat(room, 5), Call.NEW) == names(house.chat(room), Call.CHANGE)
     assert names(house.chat(room), Call.STATUS)[1:] == [everything.name]
     assert names(house.chat(room), Call.STATUS)[0] not in names(house.chat(room), Call.NEW)
     assert all(name.startswith(f"telegram:{house.tg.bot.id}:") for name in names(house.chat(room), Call.NEW))
