@@ -192,6 +192,7 @@ async def test_where_nothing_can_be_posted(slack: FakeSlack, client: AsyncWebCli
     post = "chat.postMessage"
     channel, private, foreign = slack.channel(), slack.channel(private=True), slack.channel(private=True, bot=False)
     assert await refused(client, post, text="a") == "invalid_arguments"
+    assert await refused(client, post, channel={"id": ann.id}, text="a") == "invalid_arguments"
     assert await refused(client, post, channel="C404", text="a") == "channel_not_found"
     assert await refused(client, post, channel=foreign.id, text="a") == "channel_not_found"
     assert await refused(client, post, channel=ann.id, text="a", thread_ts="1.2") == "thread_not_found"
@@ -289,6 +290,9 @@ BAD_BLOCKS: dict[str, list[Any]] = {
     "many rows": [table(*([cell("a")] for _ in range(101)))],
     "many columns": [table([cell("a")] * 21)],
     "much in cells": [table([cell("x" * 5_001), cell("x" * 5_000)])],
+    "much about columns": [{**table([cell("a")]), "column_settings": [{"align": "left"}] * 21}],
+    "odd part of a cell": [table([{"type": "rich_text", "elements": [words("a")]}])],
+    "button of nothing": [actions("Stop")],  # type: ignore[arg-type]
     "two tables": [table([cell("a")]), table([cell("b")])],
 }
 
@@ -554,6 +558,7 @@ async def test_a_thread_is_read(slack: FakeSlack, client: AsyncWebClient) -> Non
     method = "conversations.replies"
     assert await refused(client, method, channel=room.id, ts="1.2") == "thread_not_found"
     assert await refused(client, method, channel=room.id, ts=root.ts, cursor="x") == "invalid_cursor"
+    assert await refused(client, method, channel=room.id, ts=root.ts, limit="all") == "invalid_arguments"
     assert await refused(client, method, channel="C404", ts=root.ts) == "channel_not_found"
     assert await refused(client, method, channel=room.id) == "invalid_arguments"
     room.remove_bot()

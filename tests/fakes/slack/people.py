@@ -289,7 +289,7 @@ def _wanted(blocks: list[Json], label: str) -> tuple[Json, Json]:
 
 def _action(world: World, block: Json, element: Json, choose: str) -> Json:
     """docs.slack.dev: block_actions payload."""
-    kept = {name: element[name] for name in ("action_id", "type", "text", "value", "style") if name in element}
+    kept: Json = {name: element[name] for name in ("action_id", "type", "text", "value", "style") if name in element}
     action = {**kept, "block_id": block["block_id"], "action_ts": world.ts()}
     return {**action, "selected_option": _option(element, choose)} if choose else action
 
