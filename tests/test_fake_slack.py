@@ -455,6 +455,9 @@ async def test_what_a_stream_does_not_take(slack: FakeSlack, client: AsyncWebCli
     one = {"channel": ann.id, "ts": posted["ts"]}
     assert await refused(client, append, **one, markdown_text="b") == "message_not_in_streaming_state"
     assert [each.text for each in slack.shown(ann, asked)] == ["a"]
+    where = await started(client, ann, asked, "a")
+    ann.archive()
+    assert await refused(client, append, **where, markdown_text="b") == "is_archived"
 
 
 async def test_a_stream_lives_five_minutes_however_lively(
@@ -1151,6 +1154,7 @@ BAD_VIEWS: dict[str, Json] = {
 
 @pytest.mark.parametrize("view", BAD_VIEWS.values(), ids=BAD_VIEWS)
 async def test_views_that_are_refused(client: AsyncWebClient, ann: Room, view: Json) -> None:
+    assert await refused(client, "views.open", trigger_id=trigger(ann)) == "invalid_arguments"
     assert await refused(client, "views.open", trigger_id=trigger(ann), view=view) == "invalid_arguments"
 
 

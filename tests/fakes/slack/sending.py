@@ -9,12 +9,12 @@ from tests.fakes.slack.lookups import find_room, may_write
 from tests.fakes.slack.params import Params
 from tests.fakes.slack.people import Room
 from tests.fakes.slack.places import Json, Post
-from tests.fakes.slack.refusals import Refusal, invalid
+from tests.fakes.slack.refusals import Refusal
 
 if TYPE_CHECKING:
     from tests.fakes.slack.world import World
 
-__all__ = ["Sending", "check_length", "find_post", "find_thread"]
+__all__ = ["Sending", "find_post", "find_thread"]
 
 TEXT = 4_000  # chat.update: "The text field cannot exceed 4,000 characters"; for new messages ChatGPT-in-Slack#102
 MARKDOWN = 12_000  # markdown_text: "Limit this field to 12,000 characters"
@@ -117,8 +117,3 @@ class Sending:
         if user not in room.members:
             raise Refusal("user_not_in_channel")
         return {"message_ts": room.whisper(user, text, blocks, find_thread(room, params)).ts}
-
-
-def check_length(markdown: str) -> None:
-    if len(markdown) > MARKDOWN:
-        raise invalid("msg_too_long", "must be no more than 12000 characters [json-pointer:/markdown_text]")
