@@ -31,7 +31,7 @@ class Row:
     @property
     def patience(self) -> float:
         """Seconds after which a run is given up."""
-        return 60.0 + 4 * self.spoken * max(1, self.each) + self.replies / 10
+        return 40.0 + 4 * self.spoken * max(1, self.each) + self.replies / 8
 
     def __str__(self) -> str:
         who = f"{self.private} private chats" if self.private else f"{self.groups} groups, {self.each} questions each"

@@ -153,6 +153,14 @@ async def _groups_and_topics(bot: Bot) -> None:
     await bot.tg.until(lambda: bot.tg.shown(forum, topic) and bot.settled(forum), SECONDS)
 
 
+async def _two_people_at_once_get_two_answers(bot: Bot) -> None:
+    ann, ben = bot.tg.person("Ann"), bot.tg.person("Ben")
+    group = bot.tg.supergroup(ann, ben)
+    asked = [group.write(f"@{bot.tg.bot.username} hello", by).id for by in (ann, ben)]
+    await bot.answered(group, 2)
+    assert [shown.reply_to for shown in bot.tg.shown(group)] == asked
+
+
 async def _an_album_is_one_question(bot: Bot) -> None:
     room = bot.tg.private("Cid")
     room.album([colour("red"), colour("blue")], "What are these?")
@@ -168,6 +176,7 @@ async def test_all_that_people_do_in_their_chats(tmp_path: Path) -> None:
         _a_long_answer_is_whole_and_fits,
         _stop_ends_the_answer_where_it_is,
         _groups_and_topics,
+        _two_people_at_once_get_two_answers,
         _an_album_is_one_question,
     )
     async with running(tmp_path) as bot:
