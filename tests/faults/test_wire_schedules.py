@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.slack import Call as SlackCall
+from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram.server import TOKEN, Call
-from tests.fakes.workspace import Call as SlackCall
-from tests.fakes.workspace import Workspace, buttons_of, text_of
 from tests.faults.wire import Answer, Moment, Scene, Shown, dumped, long_text, numbered, wire
 
 AT_ONCE = 6
@@ -69,9 +69,10 @@ async def in_telegram() -> AsyncIterator[Telegram]:
 class Slack:
     """One direct message of the Slack fake, as a scene sees it."""
 
-    def __init__(self, slack: Workspace) -> None:
+    def __init__(self, slack: FakeSlack) -> None:
         self._slack = slack
-        self._sent: set[asyncio.Task[Any]] = set()
+        self._room = slack.private("Ann")
+        slack.deliveries.retries = (0.05,) * 200  # the real one lets a minute pass
 
     def environment(self) -> dict[str, str]:
         return {
@@ -83,19 +84,17 @@ class Slack:
         }
 
     def ask(self, text: str) -> None:
-        event = {"type": "message", "channel": "D1", "user": "U1", "text": text, "ts": self._slack.ts()}
-        self._push(event, "events_api")
+        self._room.write(text)
 
     def press(self, label: str) -> None:
-        self._push(self._slack.pressed(label), "interactive")
-
-    def _push(self, body: dict[str, Any], kind: str) -> None:
-        task = asyncio.create_task(self._slack.push(body, kind))
-        self._sent.add(task)
-        task.add_done_callback(self._sent.discard)
+        post = next(each for each in self._slack.posts(self._room) if label in each.shown.buttons)
+        self._room.press(post, label)
 
     def shown(self) -> list[Shown]:
-        return [Shown(text_of(each), tuple(buttons_of(each))) for each in self._slack.ours("D1")]
+        """One that streams ends in "…", as one that is marked so does."""
+        seen = self._slack.shown(self._room)
+        texts = [" ".join([each.text, *each.notes, *(["…"] if each.streaming else [])]) for each in seen]
+        return [Shown(text, each.buttons) for text, each in zip(texts, seen, strict=True)]
 
     @property
     def floods(self) -> int:
@@ -108,18 +107,18 @@ class Slack:
         self._slack.fail(method, 1, how, seconds=seconds)
 
     def listen(self, told: Callable[[Moment, str, str], Any]) -> None:
-        async def at(moment: str, call: SlackCall) -> None:
+        async def at(moment: Moment, call: SlackCall) -> None:
             if call.method in STREAMING:
-                await told(moment, call.method, dumped(call.params) + "…")  # type: ignore[arg-type]  # the fake's words
+                await told(moment, call.method, dumped(call.params) + "…")
             elif call.method.startswith("chat."):
-                await told(moment, call.method, dumped(call.params))  # type: ignore[arg-type]
+                await told(moment, call.method, dumped(call.params))
 
         self._slack.at = at
 
 
 @asynccontextmanager
 async def in_slack() -> AsyncIterator[Slack]:
-    async with Workspace() as slack:
+    async with FakeSlack() as slack:
         yield Slack(slack)
 
 
