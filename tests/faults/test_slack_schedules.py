@@ -32,7 +32,7 @@ from storage import SqlStore, open_store
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Mortal
 from tests.fakes.model import FakeModel, words
-from tests.fakes.workspace import Workspace, text_of
+from tests.fakes.slack import FakeSlack, Room
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "16"))
 METHODS = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update", "chat.postMessage")
@@ -43,7 +43,7 @@ HOW = ("429", "500", "502", "drop", "lost", "internal_error", "message_not_in_st
 class Process:
     """One life of the service, until it is killed."""
 
-    def __init__(self, store: SqlStore, slack: Workspace, clock: SimClock, model: FakeModel, folder: Path) -> None:
+    def __init__(self, store: SqlStore, slack: FakeSlack, clock: SimClock, model: FakeModel, folder: Path) -> None:
         values: dict[str, Any] = {"slack_bot_token": slack.token, "slack_app_token": slack.app_token}
         settings = SlackSettings(**values, slack_api_url=slack.url, data_dir=folder)
         around = Surroundings(store, Catalogue().all, clock, "fake", {"model": "qwen-plus"}, say=say)
@@ -78,7 +78,10 @@ async def test_whole_once_and_in_order(tmp_path: Path, seed: int) -> None:
     text = " ".join(f"word{number:04}" for number in range(chance.choice((30, 300, 1_500))))
     model = FakeModel(clock, [words(text, chance.choice((0.002, 0.02)))])
     store = await opened(tmp_path, clock, 0)
-    async with Workspace(clock, native=chance.random() < 0.7) as slack:
+    async with FakeSlack(clock) as slack:
+        slack.world.is_agent = chance.random() < 0.7
+        slack.deliveries.retries = (1.0,) * 1_000
+        room = slack.private("Ann")
         for _ in range(chance.randrange(6)):
             method = chance.choice((*METHODS, *METHODS, *LOOKUPS))
             how = chance.choice(HOW if method == "chat.appendStream" else HOW[:-1])
@@ -87,35 +90,37 @@ async def test_whole_once_and_in_order(tmp_path: Path, seed: int) -> None:
             )
         process = Process(store, slack, clock, model, tmp_path)
         clock.busy = [store.busy, process.busy]
-        asked = slack.ts()
-        event = {"type": "message", "channel": "D1", "user": "U1", "text": "Say the words", "ts": asked}
-        pushing = asyncio.create_task(slack.push(event))
+        asked = room.write("Say the words")
         kills = [chance.randrange(5, 60) for _ in range(chance.choice((0, 0, 1, 2)))]
         for life, calls in enumerate(kills, 1):
-            await _until(clock, lambda calls=calls: _is_settled(slack, text) or len(slack.calls) >= calls)
+            await _until(clock, lambda calls=calls: _is_settled(slack, room, text) or len(slack.calls) >= calls)
             await process.kill()
             clock.busy = []
             await store.close()
             store = await opened(tmp_path, clock, life)
             process = Process(store, slack, clock, model, tmp_path)
             clock.busy = [store.busy, process.busy]
-        await _until(clock, lambda: _is_settled(slack, text))
+        await _until(clock, lambda: _is_settled(slack, room, text))
         await clock.advance(30)
         await process.kill()
-        await pushing
     await store.close()
-    shown = [text_of(message) for message in slack.ours("D1")]
+    shown = texts(slack, room)
     assert " ".join(" ".join(shown).split()) == text, (seed, shown)
-    assert all(message["thread_ts"] == asked for message in slack.ours("D1"))
+    assert all(shown.thread_ts == asked.ts for shown in slack.shown(room))
 
 
 async def opened(folder: Path, clock: SimClock, life: int) -> SqlStore:
     return await open_store(f"sqlite:///{folder / 'magpie.db'}", owner=f"life {life}", clock=clock)
 
 
-def _is_settled(slack: Workspace, text: str) -> bool:
+def texts(slack: FakeSlack, room: Room) -> list[str]:
+    """What people read; one that streams ends in "…", as one that is marked so does."""
+    return [" ".join([e.text, *e.notes, *(["…"] if e.streaming else [])]) for e in slack.shown(room)]
+
+
+def _is_settled(slack: FakeSlack, room: Room, text: str) -> bool:
     """Whole. What is not must look so."""
-    shown = " ".join(" ".join(text_of(message) for message in slack.ours("D1")).split())
+    shown = " ".join(" ".join(texts(slack, room)).split())
     assert not shown or "…" in shown or shown == text, f"a cut text looks whole: {shown[-60:]}"
     return shown == text
 
