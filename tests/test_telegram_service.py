@@ -145,8 +145,9 @@ async def _groups_and_topics(bot: Bot) -> None:
     assert "between us" not in text
     shown = bot.tg.shown(group)[0]
     assert shown.reply_to == asked.id
-    group.write("and now?", ben, reply_to=bot.tg.shown(group)[0].id)
-    assert len(await bot.answered(group, 2)) == 2
+    now = group.write("and now?", ben, reply_to=shown.id)
+    await bot.answered(group, 2)
+    assert [each.reply_to for each in bot.tg.shown(group)][:2] == [asked.id, now.id]
     forum = bot.tg.supergroup(ann, ben, forum=True)
     topic = forum.topic("Travel", ann)
     forum.write(f"@{bot.tg.bot.username} hello from here", ann, thread=topic)
