@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 _AHEAD = 256  # pieces read before somebody takes them
 _BRISK = 1.0  # seconds in which each piece is taken as it comes,
-_BREATH = 0.06  # and then between two reads
+_BREATH = 0.04  # and then between two reads
 
 
 @dataclass(frozen=True, slots=True)
