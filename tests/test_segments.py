@@ -215,18 +215,6 @@ def test_messy_text_keeps_to_the_rules(text: str, size: int, steps: list[float])
     assert within(letters(shown_words(parse(text))), letters(joined(documents)))
 
 
-@settings(max_examples=60, deadline=None)
-@given(DOCUMENT | st.lists(MESSY, max_size=6).map("".join), st.integers(1, 9))
-def test_what_grows_reads_as_if_it_had_come_at_once(text: str, step: int) -> None:
-    """Only the last blocks are parsed anew; nobody may see that."""
-    segmenter = Segmenter(100_000, length)
-    for end in range(step, len(text) + 1, step):
-        documents = segmenter.update(text[:end])
-        expected = parse(text[:end], growing=True)
-        if expected:  # what once was there doesn't go again
-            assert documents == (expected,)
-
-
 def letters(text: str) -> str:
     return "".join(char for char in text if char in "汉字")
 

@@ -16,7 +16,7 @@ from bot.markdown.plain import plain_inline
 from bot.markdown.rules import DEPTH, dialect
 from bot.markdown.tree import Block, Inline, Words
 
-__all__ = ["Reading", "block_tokens", "clean", "parse", "read", "read_open"]
+__all__ = ["Reading", "block_tokens", "clean", "parse", "parse_open", "read"]
 
 _SAFE = re.compile(r"(?:https?://|mailto:|tel:)\S", re.IGNORECASE)
 _HELD = re.compile(
@@ -37,14 +37,10 @@ _MD = dialect()
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A document, and the inline markers that were open at its end (`("**", "`")`) and have been closed there.
-
-    `settled`: up to there the source is finished blocks, which nothing that follows will change.
-    """
+    """A document, and the inline markers that were open at its end (`("**", "`")`) and have been closed there."""
 
     blocks: tuple[Block, ...]
     opened: tuple[str, ...] = ()
-    settled: int = 0
 
 
 def parse(text: str, *, growing: bool = False) -> tuple[Block, ...]:
@@ -54,12 +50,12 @@ def parse(text: str, *, growing: bool = False) -> tuple[Block, ...]:
     (half a table row, a lone `#`) waits.
     """
     source = clean(text)
-    return read_open(source).blocks if growing else read(source).blocks
+    return parse_open(source) if growing else read(source).blocks
 
 
-def read_open(source: str) -> Reading:
-    """Parse clean source that is still growing."""
-    return read(_without_held(source), closing=_GROWING, growing=True)
+def parse_open(source: str) -> tuple[Block, ...]:
+    """The document of clean source that is still growing."""
+    return read(_without_held(source), closing=_GROWING, growing=True).blocks
 
 
 def clean(text: str) -> str:
@@ -95,16 +91,7 @@ def read(source: str, *, closing: frozenset[str] = frozenset(), growing: bool = 
     blocks = tuple(_blocks(iter(tokens)))
     if growing and not source.endswith("\n"):
         blocks = _without_half_row(blocks)
-    return Reading(blocks, opened, _settled(tokens, source) if growing else 0)
-
-
-def _settled(tokens: Sequence[Token], source: str) -> int:
-    """Where the last block but one begins."""
-    lines = [token.map[0] for token in tokens if token.level == 0 and token.nesting >= 0 and token.map]
-    at = 0
-    for _ in range(lines[-2] if len(lines) > 2 else 0):
-        at = source.index("\n", at) + 1
-    return at
+    return Reading(blocks, opened)
 
 
 # ---- what is half there
