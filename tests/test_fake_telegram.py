@@ -329,7 +329,7 @@ async def test_edits_that_are_refused(tg: FakeTelegram, bot: Bot) -> None:
     assert (await refused(tg, "editMessageText", **edit, text="b", reply_markup={"keyboard": []})) == (
         "inline keyboard expected"
     )
-    assert "rich" in await refused(tg, "editMessageText", **edit, rich_message={"blocks": []})
+    assert "exactly one of" in await refused(tg, "editMessageText", **edit, rich_message={"blocks": []})
     for method in ("editMessageText", "editMessageReplyMarkup"):
         others = await refused(tg, method, chat_id=ann.id, message_id=question.id, text="b")
         missing = await refused(tg, method, chat_id=ann.id, message_id=99, text="b")

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import BinaryIO
 __all__ = ["Started", "start"]
 
 ROOT = Path(__file__).parents[2]
+_ORDERING = threading.Lock()  # scenes that run side by side start theirs from threads of their own
 
 
 class Started:
@@ -62,9 +64,10 @@ def start(arguments: Sequence[str], directory: Path, environment: Mapping[str, s
     status, status_end = os.pipe()
     wanted = json.dumps([list(arguments), str(directory), dict(environment)]).encode()
     try:
-        mother = _mother()
-        socket.send_fds(mother, [len(wanted).to_bytes(4, "big")], [errors_end, status_end])
-        mother.sendall(wanted)
+        with _ORDERING:
+            mother = _mother()
+            socket.send_fds(mother, [len(wanted).to_bytes(4, "big")], [errors_end, status_end])
+            mother.sendall(wanted)
     finally:
         os.close(errors_end)
         os.close(status_end)
