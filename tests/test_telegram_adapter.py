@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from adapters.telegram.webhook import MOST_BYTES
 from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, SettingError, StoreError, Unknown
 from bot.http import Host
 from bot.locales import say
-from bot.markdown import parse
 from bot.serving import serving
 from bot.types import (
     Ack,
@@ -41,7 +39,6 @@ from bot.types import (
     Moved,
     Note,
     NoteKind,
-    Piece,
     Press,
     Status,
     Surroundings,
@@ -52,27 +49,9 @@ from tests.fakes.telegram import FakeTelegram, Room, picture
 from tests.fakes.telegram.params import Params
 from tests.fakes.telegram.refusals import bad
 from tests.fakes.telegram.server import TOKEN
+from tests.fakes.trial import Listener, Trial, logged, piece
 
 SECRET = TOKEN.partition(":")[2]
-
-
-@dataclass
-class Listener:
-    """An intake that takes note. `trouble` is raised by the calls to come."""
-
-    events: list[Inbound] = field(default_factory=list)
-    trouble: list[Exception] = field(default_factory=list)
-    ack: Ack = field(default_factory=Ack)
-
-    async def accept(self, event: Inbound) -> Ack:
-        if self.trouble:
-            raise self.trouble.pop(0)
-        self.events.append(event)
-        return self.ack
-
-    @property
-    def texts(self) -> list[str]:
-        return [event.text for event in self.events if isinstance(event, IncomingMessage)]
 
 
 @dataclass
@@ -85,26 +64,18 @@ class Shelf:
         return self if id == 7 else None
 
 
-class House:
-    """An adapter, and the server that it talks to. Time stands still until it is told to go on."""
+class House(Trial):
+    """An adapter, and the server that it talks to."""
 
     def __init__(self, tg: FakeTelegram, clock: SimClock, folder: Path, **settings: Any) -> None:
-        self.tg, self.clock, self.folder = tg, clock, folder
+        super().__init__(clock, folder)
+        self.tg = tg
         values = {"telegram_bot_token": tg.token, "telegram_api_url": tg.url, "data_dir": folder, "_env_file": None}
         self.settings = TelegramSettings(**{**values, **settings})
-        self.listener, self.shelf = Listener(), Shelf()
+        self.shelf = Shelf()
         around = Surroundings(self.shelf, lambda: (), clock, commands=commands)  # type: ignore[arg-type]
         self.adapter = TelegramAdapter(self.settings, around)
         self.ann = tg.private("Ann")
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[asyncio.Task[None]]:
-        task = asyncio.create_task(self.adapter.run(self.listener))
-        try:
-            yield task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def heard(self, *texts: str) -> None:
         await self.until(lambda: len(self.listener.texts) >= len(texts))
@@ -112,14 +83,6 @@ class House:
 
     async def until(self, predicate: Callable[[], object]) -> None:
         await self.tg.until(predicate)
-
-    async def soon(self, predicate: Callable[[], object], limit: float = 600.0) -> None:
-        """Until it is so, letting simulated time pass."""
-        end = self.clock.seconds + limit
-        while not predicate():
-            assert self.clock.seconds < end, f"not within {limit} simulated seconds"
-            await asyncio.sleep(0.003)
-            await self.clock.advance(0.5)
 
     def chat(self, room: Room, thread: int | None = None) -> Chat:
         return Chat("telegram", self.adapter.account.id, str(room.id), None if thread is None else str(thread))
@@ -130,10 +93,6 @@ class House:
 
 def commands(language: str) -> list[tuple[str, str]]:
     return [("model", {"en": "Choose the model", "zh": "选择模型"}[language]), ("Not-A-Name", "left out")]
-
-
-def piece(source: str, key: str = "1.0", **more: Any) -> Piece:
-    return Piece(key, parse(source), **more)
 
 
 @pytest.fixture
@@ -147,10 +106,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 def _no_secret_in_the_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level(logging.DEBUG)
     yield
-    formatter = logging.Formatter()
-    ours = [record for record in caplog.get_records("call") if record.name.startswith(("adapters", "aio", "asyncio"))]
-    lines = [formatter.format(record) for record in ours]
-    assert not [line for line in lines if SECRET in line]
+    assert not [line for line in logged(caplog, "adapters", "aio", "asyncio") if SECRET in line]
 
 
 # ── polling ─────────────────────────────────────────────────────────────────────────────────────────────────────────
