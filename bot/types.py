@@ -6,6 +6,7 @@ come from outside are text. Everything is frozen: what has been said is not chan
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -702,8 +703,13 @@ class Adapter(Protocol):
     def trouble(self) -> str:
         """Why no events come in right now, for operators; '' while all is well."""
 
+    @property
+    def tried(self) -> asyncio.Event:
+        """Set by `run` once it is known how we stand with the platform: it lets us in, or gives no answer for now (and
+        `trouble` says why). Not while it may still turn out that our token is wrong."""
+
     async def run(self, intake: Intake) -> None:
-        """Bring events to `intake` until cancelled."""
+        """Bring events to `intake` until cancelled. SettingError if the platform will never let us in as we are."""
 
     async def put(self, chat: Chat, piece: Piece | None, at: PostId | None = None) -> PostId:
         """Post a piece (no `at`), change the message at `at` into it, or delete that (`piece` None). Returns where it
