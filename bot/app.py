@@ -41,6 +41,7 @@ from bot.money.watch import Watch
 from bot.planning import Options, Planner
 from bot.scheduler import Job, run_jobs
 from bot.serving import Server, listen
+from bot.tidying import tidy
 from bot.turns import Turns
 from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, ModelInfo, Store, Surroundings, Text
 from storage import DataLock, open_store
@@ -52,6 +53,7 @@ log = logging.getLogger(__name__)
 OWN = frozenset({"web"})  # platforms on which every user is the owner
 ALERTS = "magpie-alerts"  # the id of the chat that they have for alerts
 TICK = 60.0  # seconds between two looks at what is due
+TIDY = 3600.0  # seconds between two looks at what is too old
 MOST_MEDIA = 500_000_000  # bytes of prepared pictures that are kept
 STORE_PATIENCE = 2.0  # seconds that whoever asks how we are waits for the store
 FIRST_ANSWERS = 10.0  # seconds that the platforms get before we say that we are ready
@@ -72,6 +74,7 @@ class App:
 
     settings: Settings
     store: Store
+    clock: Clock
     models: Models
     media: MediaStore
     adapters: Mapping[str, Adapter]
@@ -93,7 +96,7 @@ class App:
         serving = asyncio.create_task(server.serve([listening]), name="http")
         working = asyncio.create_task(self.turns.run(), name="turns")
         arriving = [asyncio.create_task(each.run(self.intake), name=name) for name, each in self.adapters.items()]
-        ticking = asyncio.create_task(run_jobs(Job("balance", TICK, self.watch.tick)), name="jobs")
+        ticking = asyncio.create_task(run_jobs(*self._jobs()), name="jobs")
         stopping = asyncio.create_task(stop.wait())
         vital = {stopping, serving, working, ticking, *arriving}
         behind = [asyncio.create_task(self._first_answers(), name="first answers")]
@@ -110,6 +113,13 @@ class App:
             await self.turns.drain(self.settings.drain_seconds)
             server.stop()
             await asyncio.gather(serving, working, return_exceptions=True)
+
+    def _jobs(self) -> list[Job]:
+        gateway = self.models.gateway.name
+        return [
+            Job("balance", TICK, self.watch.tick),
+            Job("tidying", TIDY, lambda: tidy(self.store, gateway, self.clock)),
+        ]
 
     async def _first_answers(self) -> None:
         """Until it is known of each platform how we stand there. One that can't be reached keeps nobody waiting."""
@@ -213,7 +223,7 @@ def build(settings: Settings, platforms: Platforms, store: Store, models: Models
     access = Access(store, settings.admin_ids, everyone=settings.access == "open")
     commands = Commands(store, models, defaults, models.facts(settings), ZoneInfo(settings.timezone), access, rules)
     intake = CoreIntake(store, commands, turns, clock, access)
-    return App(settings, store, models, media, adapters, turns, access, intake, metrics, watch, hearers)
+    return App(settings, store, clock, models, media, adapters, turns, access, intake, metrics, watch, hearers)
 
 
 def _hearers(settings: Settings, adapters: Mapping[str, Adapter]) -> Hearers:

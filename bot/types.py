@@ -919,7 +919,8 @@ class Store(Reader, Protocol):
     async def membership(self, event: Membership) -> bool: ...
 
     async def adopt(self, chat: Chat, messages: Sequence[Message], *, key: str) -> bool:
-        """Keep what was said in a chat before we came, oldest first, as its oldest context; once per `key`."""
+        """Keep what was said in a chat before we came, oldest first, as its oldest context; once per `key`, for
+        ever."""
 
     async def notify(self, chat: Chat, text: str, *, key: str, language: str = "en") -> int | None:
         """Queue words of our own for a chat, once per `key`. Returns the notice's turn."""
@@ -966,6 +967,14 @@ class Store(Reader, Protocol):
         queued, if it was so already."""
 
     async def learn(self, gateway: str, name: str, value: Json) -> None: ...
+
+    async def forget_keys(self, *, before: int, most: int = 500) -> int:
+        """Forget the keys of events that came before then (ms), `most` at once. Returns how many. What comes again
+        under such a key is new: for `adopt` none is forgotten."""
+
+    async def thin_readings(self, gateway: str, *, before: int, most: int = 500) -> int:
+        """Of a gateway's readings before then (ms) keep the last one of each day (UTC); `most` at once are deleted.
+        Returns how many."""
 
     def watch(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
         """Call `wake` whenever another process has queued work."""

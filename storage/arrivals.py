@@ -140,7 +140,7 @@ async def membership(tx: Tx, event: Membership) -> bool:
 
 async def adopt(tx: Tx, chat: Chat, older: Sequence[Message], *, key: str) -> bool:
     """Messages in context that belong to no turn: they came before all turns (`reading.context`)."""
-    if not await enter(tx, key):
+    if not await enter(tx, key, lasting=True):
         return False
     await touch(tx, chat)
     for message in older:
@@ -160,10 +160,10 @@ async def adopt(tx: Tx, chat: Chat, older: Sequence[Message], *, key: str) -> bo
     return True
 
 
-async def enter(tx: Tx, key: str) -> bool:
+async def enter(tx: Tx, key: str, *, lasting: bool = False) -> bool:
     """Note an event as taken in. False if it was before."""
-    new = tx.insert(inbound).values(key=key, at=tx.now).on_conflict_do_nothing().returning(inbound.c.key)
-    return (await tx.conn.execute(new)).first() is not None
+    new = tx.insert(inbound).values(key=key, at=tx.now, lasting=lasting).on_conflict_do_nothing()
+    return (await tx.conn.execute(new.returning(inbound.c.key))).first() is not None
 
 
 async def _waiting(tx: Tx, chat: Chat, lane: str) -> sa.Row[int, int] | None:
