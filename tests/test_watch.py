@@ -166,7 +166,7 @@ async def test_a_private_chat_is_called_by_its_person(owner: Owner, store: SqlSt
     """As far as the name is known; and where each question has a thread of its own, too."""
     await owner.spent(Chat("one", "bot", "d", "1"), "3", Person("mei", "Mei, as she was called"))
     await owner.clock.advance(60)
-    await owner.spent(Chat("one", "bot", "d", "2"), "2", MEI)
+    await owner.spent(Chat("one", "bot", "d", "2"), "2", Person("mei", "Mei"))
     await owner.spent(Chat("two", "bot", "nobody"), "1", Person("x"))
     await owner.reads("18")
     (message,) = await store.history(OPS)
