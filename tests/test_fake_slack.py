@@ -615,9 +615,13 @@ async def test_files(slack: FakeSlack, client: AsyncWebClient, http: ClientSessi
     assert not cdn.startswith(slack.base)
     assert (await fetched(cdn))[1] == "text/html", "the CDN wants the bearer too"
     assert (await fetched(cdn, **mine))[2] == file.data
+    slack.files.redirect = "steps"
+    status, _, _, step = await fetched(told["url_private"], **mine)
+    assert (status, step.startswith("/")) == (302, True)
+    assert (await fetched(slack.base + step, **mine))[3] == cdn
     slack.world.scopes.discard("files:read")
     assert (await fetched(cdn, **mine))[1] == "text/html"
-    assert len(slack.called("file")) == 7
+    assert len(slack.called("file")) == 9
 
 
 async def test_files_of_another_workspace_and_none(slack: FakeSlack, client: AsyncWebClient, ann: Room) -> None:

@@ -133,6 +133,7 @@ class SlackAdapter:
                 self._webhook.app, self._sockets = None, None
                 await interactions.close()
                 await self._people.close()
+                await self._sessions.close()
                 await self._streams.close()
 
     async def _introduce(self) -> None:
