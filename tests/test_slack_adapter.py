@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -772,6 +773,65 @@ async def test_nothing_that_a_model_writes_rings_for_anybody(house: House) -> No
     assert "<" not in post.text
     assert "<!channel>" not in json.dumps(post.blocks)
     assert "<@U1>" not in json.dumps(post.blocks)
+    assert post.rings == set()
+
+
+@pytest.mark.parametrize("native", [True, False])
+async def test_a_mention_rings_for_those_who_have_written_in_the_thread_and_for_nobody_else(
+    house: House, native: bool
+) -> None:
+    """Whether it streams or is changed as it grows; and code stays what it is."""
+    house.slack.world.is_agent = native
+    ann, ben, cleo, dan = house.ann.person, house.ben, *map(house.slack.person, ("Cleo", "Dan"))
+    channel = house.slack.channel(ann, ben, cleo, dan)
+    async with house.connected():
+        root = await house.says(f"{house.me} hello", channel, ann)
+        await house.says("I am here too", channel, ben, thread=root)
+        await house.says("Elsewhere", channel, cleo)
+        await house.says("Elsewhere", channel, cleo, thread=channel.write("Another thread", dan, unheard=True))
+        chat = house.thread(root)
+        await house.thinks(chat)
+        words = " ".join(f"<@{who.id}>" for who in (ann, ben, cleo, dan, house.slack.bot))
+        masses = "<!channel> <!here> <!everyone> <!subteam^S0000001> <!subteam^S1|us> @channel @here @everyone"
+        text = f"{words} {masses}\n\nAnd `<@{ann.id}>`:\n\n```\n<@{ann.id}> <!here>\n```\n"
+        post = await house.grows(text, None, chat)
+        await house.grows(f"{text}\n{LONG}", post, chat)
+        assert house.post(post).rings == {ann.id, ben.id}
+        await house.put(f"{text}\n{LONG}The end.", post, chat)
+    streamed, changed = ("startStream", "appendStream", "stopStream"), ("postMessage", "update", "update")
+    assert house.methods() == [f"chat.{what}" for what in (streamed if native else changed)]
+    assert house.post(post).rings == {ann.id, ben.id}
+    shown = house.text(post)
+    assert shown.count(f"<@{ann.id}>") == 1, "in code it is broken by a character without width"
+    read = html.unescape(shown).replace("\u200b", "")
+    assert read == f"{text}\n{LONG}The end."
+
+
+async def test_whom_history_tells_of_may_be_mentioned_until_the_next_start(house: House) -> None:
+    channel, bot = house.slack.channel(house.ann.person), house.slack.person("Another bot", bot_id="B1")
+    root = channel.write("The cat is called Fred", house.ben, unheard=True)
+    channel.write("Build 7 is done", bot, thread=root, unheard=True)
+    before = channel.mention("whose cat is it?", thread=root, unheard=True)
+    chat = house.thread(root)
+    assert len(await house.adapter.ask(OlderMessages(chat, before.ts))) == 2
+    text = f"<@{house.ben.id}>'s, says <@{bot.id}>"
+    post = house.post(await house.put(text, chat=chat))
+    assert post.rings == {house.ben.id}
+    other = House(house.slack, house.clock, house.folder)
+    assert await other.adapter.put(chat, piece(text), post.ts) == post.ts
+    assert post.rings == set()
+    assert html.unescape(house.text(post.ts)) == text
+
+
+def test_the_people_of_so_many_threads_are_known_and_no_more(house: House) -> None:
+    people = house.adapter._people
+    chats = [Chat("slack", "T1", "C1", f"{number}.0") for number in range(3_000)]
+    for chat in chats:
+        people.wrote(chat, *(f"U{number}" for number in range(60)), "U7")
+        people.wrote(chats[0], "U8")
+    known = [chat for chat in chats if people.there(chat)]
+    assert known == [chats[0], *chats[-1_999:]]
+    assert set(people.there(chats[-1])) == {"U7", *(f"U{number}" for number in range(11, 60))}
 
 
 async def test_an_answer_in_two_messages_keeps_its_stop_control_to_the_end(house: House) -> None:

@@ -67,9 +67,9 @@ class SlackAdapter:
         self._me = _remembered(self._identity)
         self._pace = Pace(clock)
         self._sessions = Sessions(self._wire, clock, self._pace)
-        self._streams = Streams(self._wire, clock, self._pace, self._sessions, surroundings.reader)
-        self._poster = Poster(self._wire, self._pace, self._sessions, self._streams)
         self._people = People(self._wire, clock)
+        self._streams = Streams(self._wire, clock, self._pace, self._sessions, surroundings.reader, self._people)
+        self._poster = Poster(self._wire, self._pace, self._sessions, self._streams, self._people)
         self._files = Files(self._wire, settings)
         self._webhook = Webhook()
         self._sockets: Sockets | None = None
