@@ -828,6 +828,9 @@ async def test_whom_history_tells_of_may_be_mentioned_until_the_next_start(house
     assert await other.adapter.put(chat, piece(text), post.ts) == post.ts
     assert post.rings == set()
     assert html.unescape(house.text(post.ts)) == text
+    await other.adapter.ask(FindPost(chat, "1.0"))  # as the core does where it died
+    await other.adapter.put(chat, piece(text), post.ts)
+    assert post.rings == {house.ben.id}
 
 
 def test_the_people_of_so_many_threads_are_known_and_no_more(house: House) -> None:

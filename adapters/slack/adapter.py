@@ -178,7 +178,7 @@ class SlackAdapter:
     async def ask(self, query: Query) -> Any:
         match query:
             case FindPost(chat, key):
-                return await find(self._wire, self._around.reader, await self._known(), chat, key)
+                return await find(self._wire, self._around.reader, self._people, await self._known(), chat, key)
             case OlderMessages(chat, before):
                 return await older(self._wire, self._people, await self._known(), chat, before)
             case Admins():

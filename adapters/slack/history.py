@@ -21,7 +21,7 @@ _MOST = 100  # messages of an older thread
 _EARLIER = 60.0  # seconds that our clock may be ahead of the platform's
 
 
-async def find(wire: Wire, reader: Reader, me: Me, chat: Chat, key: str) -> PostId | None:
+async def find(wire: Wire, reader: Reader, people: People, me: Me, chat: Chat, key: str) -> PostId | None:
     """The message of a piece. A stream that still runs has no metadata yet: it is the message of ours that none of
     the turn's other pieces is. AdapterError."""
     number = key.partition(".")[0]
@@ -31,7 +31,7 @@ async def find(wire: Wire, reader: Reader, me: Me, chat: Chat, key: str) -> Post
     if turn is not None and turn.reply_to is not None:
         oldest = turn.reply_to
     streaming: PostId | None = None
-    async for message in _messages(wire, chat, oldest=oldest, include_all_metadata=True):
+    async for message in _messages(wire, people, me, chat, oldest=oldest, include_all_metadata=True):
         post = str(message.get("ts") or "")
         if not me.wrote(message) or not post or post == chat.thread:
             continue
@@ -50,8 +50,8 @@ async def older(wire: Wire, people: People, me: Me, chat: Chat, before: PostId) 
     it. AdapterError."""
     if chat.thread is None or before == chat.thread:
         return ()
-    raw = [message async for message in _messages(wire, chat, latest=before) if str(message.get("ts")) < before]
-    people.wrote(chat, *(str(each.get("user") or "") for each in raw if not each.get("bot_id") and not me.wrote(each)))
+    found_there = _messages(wire, people, me, chat, latest=before)
+    raw = [message async for message in found_there if str(message.get("ts")) < before]
     for id in dict.fromkeys(str(message.get("user") or "") for message in raw[-_MOST:]):
         if id and id != me.user:
             await people.person(id)
@@ -82,8 +82,8 @@ async def can_post(wire: Wire, chat: Chat) -> bool | None:
     return True
 
 
-async def _messages(wire: Wire, chat: Chat, **which: Any) -> AsyncIterator[Mapping[str, Any]]:
-    """Oldest first where it is a thread; what began it comes on every page."""
+async def _messages(wire: Wire, people: People, me: Me, chat: Chat, **which: Any) -> AsyncIterator[Mapping[str, Any]]:
+    """Oldest first where it is a thread; what began it comes on every page. Who wrote them is taken note of."""
     cursor, seen = "", set()
     for _ in range(_PAGES):
         where = {"channel": chat.id, "limit": _PAGE, **which, **({"cursor": cursor} if cursor else {})}
@@ -94,6 +94,8 @@ async def _messages(wire: Wire, chat: Chat, **which: Any) -> AsyncIterator[Mappi
         for message in answer.get("messages") or ():
             if isinstance(message, Mapping) and message.get("ts") not in seen:
                 seen.add(message.get("ts"))
+                if chat.thread is not None and not message.get("bot_id") and not me.wrote(message):
+                    people.wrote(chat, str(message.get("user") or ""))
                 yield message
         cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
         if not cursor:
