@@ -85,6 +85,10 @@ def visible(text: str) -> str:
             (Words("a pattern: [^a-z] and "), Link("https://b.c", (Words("^12"),))),
         ),
         ("one<br>two", (Words("one<br>two"),)),
+        (
+            "\\\nafter a break that breaks nothing\\\n\\\n",
+            (Words("after a break that breaks nothing"), Break(), Words("\\")),
+        ),
         ("a\u202ecba\u202c \u2066b\u2069", (Words("acba b"),)),
         ("`a\u202eb`", (Code("ab"),)),
         ("\u200fعربي\u200e", (Words("\u200fعربي\u200e"),)),

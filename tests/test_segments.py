@@ -271,6 +271,7 @@ def grown(text: str, size: int, ends: Iterable[int]) -> None:
         "a [\n- \n|\n> -",
         "a | b\n--|--\nc | **d\n| e\n- `\n- ```",
         "> a **b\n>\n| c\n- `\n- ```",
+        "a | b\n--|--\n1 | 2\n## \n$$",
         "> $$ x\n\na\n\nb\n\nc",
         "> \\[ x\n- y\n\na\n\nb",  # ends with its quote, of which it is no formula
         "a\n\n- b\n$$ c\n$$\nd\n\n$$ e\n- f\n# g\nh $$ i",

@@ -12,6 +12,7 @@ from bot.markdown.tree import Code, Fence, Link, Paragraph, Quote, Strong, Words
 from bot.types import Note, NoteKind, Piece
 from tests.fakes.telegram import part
 from tests.fakes.telegram.entities import check_entities, found_entities, trimmed
+from tests.test_markdown import SAMPLE
 
 
 def show(source: str, **more: object) -> Rendered:
@@ -109,6 +110,22 @@ def test_headings_are_bold_and_blocks_have_air_between() -> None:
     assert shown.text == "Title x\n\ntext\n\n———\n\nmore"
     assert parts(shown) == [("bold", "Title "), ("code", "x")]
     taken(shown)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        SAMPLE,
+        "- a\n- \\begin{matrix}\n\n> **b** `c`\n>\n> ```\n> d\n> ```",
+        "| 🐦 | b |\n|---|---|\n| c | " + "**d** " * 20 + "|\n\n```py\ne\n```",
+        "🐦\n\n1. [f](https://g.h)\n\n   $i^2$\n\n***\n\n~~j~~",
+    ],
+)
+def test_a_block_looks_the_same_whether_or_not_it_is_the_last(source: str) -> None:
+    shown, more = show(source), show(source + "\n\n# end")
+    assert more.text == shown.text + "\n\nend"
+    assert more.entities[:-1] == shown.entities
+    assert measure(parse(source)) == utf16(shown.text)
 
 
 def test_fences_keep_language_and_indentation() -> None:

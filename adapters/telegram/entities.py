@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from bot.markdown import utf16
 
-__all__ = ["MOST_ENTITIES", "Entity", "Rendered", "Writer", "harmless"]
+__all__ = ["MOST_ENTITIES", "Entity", "Fragment", "Rendered", "Writer", "harmless"]
 
 MOST_ENTITIES = 100  # of one message; the platform drops further ones without a word
 
@@ -43,6 +43,16 @@ class Entity:
 class Rendered:
     text: str
     entities: tuple[Entity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What has been written, to be appended to something else. `gap`: what it leaves before whatever follows."""
+
+    text: str
+    length: int
+    entities: tuple[Entity, ...]
+    gap: str
 
 
 def harmless(text: str) -> str:
@@ -105,6 +115,19 @@ class Writer:
         """Between what is there and what will follow; the first of several counts."""
         if self.length and not self._gap:
             self._gap = text.replace("\n\n", "\n\n" + self.indent) if "\n\n" in text else text + self.indent
+
+    def append(self, fragment: Fragment) -> None:
+        if not fragment.text:
+            return
+        start = self.length + utf16(self._gap)
+        self._text += (self._gap, fragment.text)
+        self._gap, self.length = fragment.gap, start + fragment.length
+        for each in fragment.entities:
+            self._entities.append(Entity(each.type, start + each.offset, each.length, each.language, each.url))
+
+    @property
+    def fragment(self) -> Fragment:
+        return Fragment("".join(self._text), self.length, tuple(self._entities), self._gap)
 
     @contextmanager
     def span(self, type: str, *, language: str = "", url: str = "") -> Iterator[None]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from adapters.telegram.entities import MOST_ENTITIES, Entity, Rendered, Writer, harmless
+from adapters.telegram.entities import MOST_ENTITIES, Entity, Fragment, Rendered, Writer, harmless
 from bot.markdown import plain, utf16
 from bot.markdown.linear import linear
 from bot.markdown.tree import (
@@ -120,10 +121,22 @@ def _notes(writer: Writer, notes: Sequence[Note]) -> None:
 
 
 def _blocks(writer: Writer, blocks: Sequence[Block], nested: bool = False, gap: str = "\n\n") -> None:
+    last = len(blocks) - 1
     for number, block in enumerate(blocks):
         if number:
             writer.gap(gap)
-        _block(writer, block, nested)
+        if nested or number == last:
+            _block(writer, block, nested)
+        else:
+            writer.append(_finished(block))
+
+
+@lru_cache(maxsize=2048)
+def _finished(block: Block) -> Fragment:
+    """A block that doesn't grow any more. It is asked for in each frame, to be measured and to be shown."""
+    writer = Writer()
+    _block(writer, block, False)
+    return writer.fragment
 
 
 def _block(writer: Writer, block: Block, nested: bool) -> None:

@@ -94,7 +94,7 @@ def read(source: str, *, closing: frozenset[str] = frozenset(), growing: bool = 
         if token is last:
             opened = (*env.get("opened", ()), *((env["code"],) if "code" in env else ()))
     blocks, starts = _with_starts(tokens)
-    if growing and not source.endswith("\n"):
+    if growing and tokens and tokens[-1].type == "table_close" and not source.endswith("\n"):
         blocks = _without_half_row(blocks)
     return Reading(blocks, opened, starts, tokens)
 
@@ -350,6 +350,9 @@ def _link(opener: Token, children: list[Inline], stack: Sequence[tuple[Token | N
 
 
 def _trimmed(children: list[Inline]) -> tuple[Inline, ...]:
+    """Without breaks at the edges, which break nothing."""
     while children and isinstance(children[-1], tree.Break):
         children.pop()
+    while children and isinstance(children[0], tree.Break):
+        del children[0]
     return tuple(children)

@@ -13,6 +13,8 @@ _VIRAMA = 9  # canonical combining class
 
 def utf16(text: str) -> int:
     """UTF-16 code units."""
+    if text.isascii():
+        return len(text)
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
