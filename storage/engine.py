@@ -28,7 +28,7 @@ from bot.types import Clock
 from storage.translate import translated
 from storage.writer import Writer
 
-__all__ = ["CHANNEL", "Database", "Tx", "parse_url"]
+__all__ = ["CHANNEL", "Database", "Tx", "insert_into", "parse_url"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,13 +79,17 @@ class Tx:
         return self.conn.dialect.name == "postgresql"
 
     def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-        """INSERT with ON CONFLICT, which each database has in its own class."""
-        return postgresql.insert(table) if self.postgres else sqlite.insert(table)
+        return insert_into(table, self.postgres)
 
     async def wake(self) -> None:
         """Tell the other processes, once this is committed, that there may be work."""
         if self.postgres:
             await self.conn.execute(sa.select(sa.func.pg_notify(CHANNEL, self.owner)))
+
+
+def insert_into(table: sa.Table, postgres: bool) -> sqlite.Insert | postgresql.Insert:
+    """INSERT with ON CONFLICT, which each database has in its own class."""
+    return postgresql.insert(table) if postgres else sqlite.insert(table)
 
 
 _EXAMPLE = "sqlite:///data/magpie.db"

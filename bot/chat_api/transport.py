@@ -89,5 +89,5 @@ def _translated() -> Iterator[None]:
         yield
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
         raise Unreachable(detail=f"{type(error).__name__}: {error}") from error
-    except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise Broken(detail=f"{type(error).__name__}: {error}") from error
