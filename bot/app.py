@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,6 +41,7 @@ from bot.money.watch import Watch
 from bot.planning import Options, Planner
 from bot.scheduler import Job, run_jobs
 from bot.serving import Server, listen
+from bot.tidying import tidy
 from bot.turns import Turns
 from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, ModelInfo, Store, Surroundings, Text
 from storage import DataLock, open_store
@@ -52,8 +53,10 @@ log = logging.getLogger(__name__)
 OWN = frozenset({"web"})  # platforms on which every user is the owner
 ALERTS = "magpie-alerts"  # the id of the chat that they have for alerts
 TICK = 60.0  # seconds between two looks at what is due
+TIDY = 3600.0  # seconds between two looks at what is too old
 MOST_MEDIA = 500_000_000  # bytes of prepared pictures that are kept
 STORE_PATIENCE = 2.0  # seconds that whoever asks how we are waits for the store
+FIRST_ANSWERS = 10.0  # seconds that the platforms get before we say that we are ready
 
 DEMO_ALERT = "10"  # a little below what the sandbox starts with, so that the demo shows an alert
 
@@ -71,6 +74,7 @@ class App:
 
     settings: Settings
     store: Store
+    clock: Clock
     models: Models
     media: MediaStore
     adapters: Mapping[str, Adapter]
@@ -81,8 +85,9 @@ class App:
     watch: Watch
     hearers: Hearers
 
-    async def run(self, stop: asyncio.Event, listening: socket.socket) -> None:
-        """Serve until `stop`; then no new work, and what runs gets DRAIN_SECONDS to end."""
+    async def run(self, stop: asyncio.Event, listening: socket.socket, welcome: Callable[[], Awaitable[None]]) -> None:
+        """Serve until `stop`; then no new work, and what runs gets DRAIN_SECONDS to end. `welcome` is called when the
+        platforms have let us in, as far as they can be reached."""
         mounts: dict[str, AsgiApp] = {}
         for adapter in self.adapters.values():
             mounts |= adapter.http
@@ -91,20 +96,40 @@ class App:
         serving = asyncio.create_task(server.serve([listening]), name="http")
         working = asyncio.create_task(self.turns.run(), name="turns")
         arriving = [asyncio.create_task(each.run(self.intake), name=name) for name, each in self.adapters.items()]
-        settling = asyncio.create_task(self._settle_in(), name="settle in")
-        ticking = asyncio.create_task(run_jobs(Job("balance", TICK, self.watch.tick)), name="jobs")
+        ticking = asyncio.create_task(run_jobs(*self._jobs()), name="jobs")
         stopping = asyncio.create_task(stop.wait())
+        vital = {stopping, serving, working, ticking, *arriving}
+        behind = [asyncio.create_task(self._first_answers(), name="first answers")]
         try:
-            done, _ = await asyncio.wait(
-                [stopping, serving, working, ticking, *arriving], return_when=asyncio.FIRST_COMPLETED
-            )
-            for task in done - {stopping}:
+            ended = await _first_of(*vital, *behind) & vital
+            if not ended:
+                await welcome()
+                behind.append(asyncio.create_task(self._settle_in(), name="settle in"))
+                ended = await _first_of(*vital)
+            for task in ended - {stopping}:
                 await task  # nothing vital ends by itself: raise why it did
         finally:
-            await _cancel(*arriving, ticking, settling, stopping)
+            await _cancel(*arriving, ticking, stopping, *behind)
             await self.turns.drain(self.settings.drain_seconds)
             server.stop()
             await asyncio.gather(serving, working, return_exceptions=True)
+
+    def _jobs(self) -> list[Job]:
+        gateway = self.models.gateway.name
+        return [
+            Job("balance", TICK, self.watch.tick),
+            Job("tidying", TIDY, lambda: tidy(self.store, gateway, self.clock)),
+        ]
+
+    async def _first_answers(self) -> None:
+        """Until it is known of each platform how we stand there. One that can't be reached keeps nobody waiting."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_ANSWERS):
+                for adapter in self.adapters.values():
+                    await adapter.tried.wait()
+        for name, adapter in self.adapters.items():
+            if adapter.trouble:
+                log.warning("%s is not connected yet and goes on trying: %s", name, adapter.trouble)
 
     async def _settle_in(self) -> None:
         """What need not be done before the first question."""
@@ -198,7 +223,7 @@ def build(settings: Settings, platforms: Platforms, store: Store, models: Models
     access = Access(store, settings.admin_ids, everyone=settings.access == "open")
     commands = Commands(store, models, defaults, models.facts(settings), ZoneInfo(settings.timezone), access, rules)
     intake = CoreIntake(store, commands, turns, clock, access)
-    return App(settings, store, models, media, adapters, turns, access, intake, metrics, watch, hearers)
+    return App(settings, store, clock, models, media, adapters, turns, access, intake, metrics, watch, hearers)
 
 
 def _hearers(settings: Settings, adapters: Mapping[str, Adapter]) -> Hearers:
@@ -245,10 +270,13 @@ async def run(*, announce: Announce, **overrides: Any) -> None:
         client = Client(gateway, catalogue, clock, learned=await _memory(store, gateway.name))
         stack.push_async_callback(client.aclose)
         app = build(settings, platforms, store, Models(gateway, client, catalogue), clock)
-        await invite(app.access, app.adapters, announce)
         host, port = listening.getsockname()[:2]
-        announce(f"Magpie is ready: http://{f'[{host}]' if ':' in host else host}:{port}/  (Ctrl+C stops it)")
-        await app.run(stop, listening)
+
+        async def welcome() -> None:
+            await invite(app.access, app.adapters, announce)
+            announce(f"Magpie is ready: http://{f'[{host}]' if ':' in host else host}:{port}/  (Ctrl+C stops it)")
+
+        await app.run(stop, listening, welcome)
 
 
 async def demo(*, rate: float, announce: Announce) -> None:
@@ -347,6 +375,12 @@ def _shown(url: str) -> str:
     """A database's URL without its password."""
     head, _, tail = url.rpartition("@")
     return f"{head.split('://')[0]}://…@{tail}" if head else url
+
+
+async def _first_of(*tasks: asyncio.Task[Any]) -> set[asyncio.Task[Any]]:
+    """Those that have ended, as soon as one has."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return done
 
 
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:

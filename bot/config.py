@@ -17,10 +17,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.errors import SettingError
+from bot.errors import SettingError, WrongValue, wrong_setting
 from bot.types import Json
 
-__all__ = ["EXAMPLES", "GatewayTable", "Settings", "Toml", "load_settings", "load_toml", "seconds", "setting_errors"]
+__all__ = ["EXAMPLES", "GatewayTable", "Settings", "Toml", "load_settings", "load_toml", "seconds"]
 
 # What a right value looks like, for the one line that a wrong one gets.
 EXAMPLES: Mapping[str, str] = {
@@ -52,8 +52,7 @@ _UNITS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
 def seconds(value: object) -> object:
-    """A duration as people write it ("20", "90 s", "15 min", "2h") in seconds; anything else is left to pydantic to
-    refuse."""
+    """A duration as people write it ("20", "90 s", "15 min", "2h") in seconds; anything else comes back as it is."""
     if not isinstance(value, str):
         return value
     digits = value.strip().lower().rstrip("abcdefghijklmnopqrstuvwxyz ")
@@ -64,7 +63,14 @@ def seconds(value: object) -> object:
         return value
 
 
-Seconds = Annotated[float, BeforeValidator(seconds), Field(ge=0)]
+def _duration(value: object) -> object:
+    found = seconds(value)
+    if isinstance(found, str):
+        raise WrongValue("is not a length of time")
+    return found
+
+
+Seconds = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 
 
 def _lower(value: object) -> object:
@@ -112,21 +118,21 @@ class Settings(BaseSettings):
         try:
             zoneinfo.ZoneInfo(value)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("is not a time zone") from None
+            raise WrongValue("is not a time zone") from None
         return value
 
     @field_validator("balance_alert_below")
     @classmethod
     def _numbers(cls, value: str) -> str:
         if not all(_NUMBER.fullmatch(each) and Decimal(each) > 0 for each in _listed(value)):
-            raise ValueError("takes amounts above 0, with commas between")
+            raise WrongValue("takes amounts above 0, with commas between")
         return value
 
     @field_validator("admins", "alert_chats")
     @classmethod
     def _each_names_its_platform(cls, value: str) -> str:
         if not all(_ADMIN.fullmatch(each) for each in _listed(value)):
-            raise ValueError("takes a list of platform:id")
+            raise WrongValue("takes a list of platform:id")
         return value
 
     @property
@@ -155,31 +161,14 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'magpie.db'}"
 
 
-def setting_errors(error: ValidationError) -> SettingError:
-    """The first of pydantic's complaints, as one line that names the variable and shows an example. Never the value of
-    a secret."""
-    first = error.errors()[0]
-    name = str(first["loc"][0]).upper() if first["loc"] else "settings"
-    got = first.get("input")
-    shown = "" if "KEY" in name or "TOKEN" in name or "PASSWORD" in name or "SECRET" in name else repr(got)
-    reason = first["msg"].removeprefix("Value error, ")
-    example = EXAMPLES.get(name, "")
-    return SettingError(
-        name,
-        "{reason}, got {got}. Example: {name}={example}",
-        reason=reason,
-        got=shown or "a value",
-        name=name,
-        example=example,
-    )
-
-
 def load_settings(**overrides: Any) -> Settings:
     """Read the environment and `.env`. SettingError names the first wrong variable."""
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise setting_errors(error) from error
+        first = error.errors()[0]
+        secret = any(word in str(first["loc"]).upper() for word in ("KEY", "TOKEN", "PASSWORD", "SECRET"))
+        raise wrong_setting(first, EXAMPLES, "" if secret else repr(first["input"])) from error
 
 
 @dataclass(frozen=True, slots=True)

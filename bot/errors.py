@@ -2,6 +2,7 @@
 
 MagpieError
 ├── SettingError            a setting is missing or wrong; ends the program with exit code 2
+├── WrongValue              what is wrong with a setting's value, from its validator; a ValueError too, for pydantic
 ├── AdapterError            what a platform said to a call
 │   ├── RetryLater          not now: again after `after` seconds
 │   ├── Unknown             the call may or may not have had its effect
@@ -29,7 +30,9 @@ MagpieError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Any
 
 __all__ = [
     "AdapterError",
@@ -57,6 +60,8 @@ __all__ = [
     "UnknownModel",
     "Unreachable",
     "Upstream",
+    "WrongValue",
+    "wrong_setting",
 ]
 
 
@@ -89,6 +94,44 @@ class SettingError(MagpieError):
 
     def __str__(self) -> str:
         return f"{self.name}: {super().__str__()}"
+
+
+class WrongValue(MagpieError, ValueError):
+    pass
+
+
+def wrong_setting(complaint: Mapping[str, Any], examples: Mapping[str, str], got: str = "") -> SettingError:
+    """One of pydantic's complaints about settings (`ValidationError.errors()`), as one line that names the variable and
+    shows an example. `got` is what was set, if it may be shown."""
+    name = str(complaint["loc"][0]).upper() if complaint["loc"] else "settings"
+    return SettingError(
+        name,
+        "{reason}, got {got}. Example: {name}={example}" if got else "{reason}. Example: {name}={example}",
+        reason=_reason(complaint),
+        got=got,
+        name=name,
+        example=examples.get(name, ""),
+    )
+
+
+def _reason(complaint: Mapping[str, Any]) -> MagpieError | str:
+    """Our own words for what a variable's text can do wrong, because pydantic speaks English only."""
+    context = complaint.get("ctx", {})
+    match complaint["type"]:
+        case "value_error" if isinstance(context["error"], WrongValue):
+            return context["error"]
+        case "int_parsing" | "int_parsing_size":
+            return MagpieError("must be a whole number")
+        case "greater_than_equal":
+            return MagpieError("must be at least {least}", least=context["ge"])
+        case "less_than_equal":
+            return MagpieError("must be at most {most}", most=context["le"])
+        case "string_too_short":
+            return MagpieError("must not be empty")
+        case "literal_error":
+            choices = (each for each in re.findall("'([^']*)'", context["expected"]) if each)
+            return MagpieError("must be one of {choices}", choices=", ".join(choices))
+    return str(complaint["msg"]).removeprefix("Value error, ")
 
 
 class AdapterError(MagpieError):

@@ -6,6 +6,7 @@ come from outside are text. Everything is frozen: what has been said is not chan
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -702,8 +703,13 @@ class Adapter(Protocol):
     def trouble(self) -> str:
         """Why no events come in right now, for operators; '' while all is well."""
 
+    @property
+    def tried(self) -> asyncio.Event:
+        """Set by `run` once it is known how we stand with the platform: it lets us in, or gives no answer for now (and
+        `trouble` says why). Not while it may still turn out that our token is wrong."""
+
     async def run(self, intake: Intake) -> None:
-        """Bring events to `intake` until cancelled."""
+        """Bring events to `intake` until cancelled. SettingError if the platform will never let us in as we are."""
 
     async def put(self, chat: Chat, piece: Piece | None, at: PostId | None = None) -> PostId:
         """Post a piece (no `at`), change the message at `at` into it, or delete that (`piece` None). Returns where it
@@ -913,7 +919,8 @@ class Store(Reader, Protocol):
     async def membership(self, event: Membership) -> bool: ...
 
     async def adopt(self, chat: Chat, messages: Sequence[Message], *, key: str) -> bool:
-        """Keep what was said in a chat before we came, oldest first, as its oldest context; once per `key`."""
+        """Keep what was said in a chat before we came, oldest first, as its oldest context; once per `key`, for
+        ever."""
 
     async def notify(self, chat: Chat, text: str, *, key: str, language: str = "en") -> int | None:
         """Queue words of our own for a chat, once per `key`. Returns the notice's turn."""
@@ -960,6 +967,14 @@ class Store(Reader, Protocol):
         queued, if it was so already."""
 
     async def learn(self, gateway: str, name: str, value: Json) -> None: ...
+
+    async def forget_keys(self, *, before: int, most: int = 500) -> int:
+        """Forget the keys of events that came before then (ms), `most` at once. Returns how many. What comes again
+        under such a key is new: for `adopt` none is forgotten."""
+
+    async def thin_readings(self, gateway: str, *, before: int, most: int = 500) -> int:
+        """Of a gateway's readings before then (ms) keep the last one of each day (UTC); `most` at once are deleted.
+        Returns how many."""
 
     def watch(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
         """Call `wake` whenever another process has queued work."""

@@ -153,7 +153,7 @@ async def membership(tx: Tx, event: Membership) -> bool:
 
 async def adopt(tx: Tx, chat: Chat, older: Sequence[Message], *, key: str) -> bool:
     """Messages in context that belong to no turn: they came before all turns (`reading.context`)."""
-    if not await enter(tx, key):
+    if not await enter(tx, key, lasting=True):
         return False
     await touch(tx, chat)
     for message in older:
@@ -173,9 +173,10 @@ async def adopt(tx: Tx, chat: Chat, older: Sequence[Message], *, key: str) -> bo
     return True
 
 
-async def enter(tx: Tx, key: str) -> bool:
+async def enter(tx: Tx, key: str, *, lasting: bool = False) -> bool:
     """Note an event as taken in. False if it was before."""
-    return (await tx.conn.execute(_entering(tx.postgres), {"key": key, "at": tx.now})).first() is not None
+    row = {"key": key, "at": tx.now, "lasting": lasting}
+    return (await tx.conn.execute(_entering(tx.postgres), row)).first() is not None
 
 
 @cache

@@ -34,7 +34,7 @@ from bot.types import (
     Turn,
     TurnState,
 )
-from storage import arrivals, learning, moving, reading, turns
+from storage import arrivals, learning, moving, reading, tidying, turns
 from storage.engine import Database, Tx, parse_url
 from storage.locks import DataLock
 from storage.migrate import upgrade
@@ -197,6 +197,12 @@ class SqlStore(Store):
 
     async def learn(self, gateway: str, name: str, value: Json) -> None:
         await self._db.write(learning.learn, gateway, name, value)
+
+    async def forget_keys(self, *, before: int, most: int = 500) -> int:
+        return await self._db.write(tidying.forget_keys, before=before, most=most)
+
+    async def thin_readings(self, gateway: str, *, before: int, most: int = 500) -> int:
+        return await self._db.write(tidying.thin_readings, gateway, before=before, most=most)
 
     def watch(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
         return self._peers.listen(wake)

@@ -112,11 +112,13 @@ def _json() -> Any:
 
 
 class InboundRow(Row, table=True):
-    """An event that was taken in. That its key is here is what makes a repetition one."""
+    """An event that was taken in. That its key is here is what makes a repetition one. It goes after some days, when no
+    platform will repeat it any more, unless it is `lasting`."""
 
     __tablename__ = "inbound"
     key: str = _key(primary_key=True)
     at: int = _time()
+    lasting: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
 
 
 class ChatRow(Row, table=True):

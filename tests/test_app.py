@@ -88,6 +88,9 @@ def test_a_kill_in_mid_answer_leaves_exactly_one_whole_answer(service: Service) 
         wait_for(lambda: "growing" in str(turns(http)))
         time.sleep(0.2)
     service.kill()
+    with sqlite3.connect(service.directory / "data" / "magpie.db") as db:
+        db.execute("insert into inbound (key, at) values ('long ago', 1)")
+    db.close()
     with client(service.start()) as http:
         (turn,) = wait_for(lambda: [turn for turn in turns(http) if not turn["open"]], 60)
         assert len(turns(http)) == 1
@@ -97,6 +100,7 @@ def test_a_kill_in_mid_answer_leaves_exactly_one_whole_answer(service: Service) 
     with sqlite3.connect(service.directory / "data" / "magpie.db") as db:
         assert db.execute("select count(*) from messages where role = 'assistant'").fetchone() == (1,)
         assert db.execute("select attempt, finish from ledger order by id").fetchall() == [(1, "lost"), (2, "whole")]
+        assert db.execute("select count(*) from inbound where key = 'long ago'").fetchone() == (0,)
     db.close()
 
 

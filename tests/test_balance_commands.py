@@ -65,7 +65,7 @@ async def test_the_balance_and_how_long_it_will_do(talk: Talk, store: SqlStore) 
         "- Balance: ¥12.00 (5 min ago)",
         "- Spent per day: ≈ ¥1.50 (days looked at: 3)",
         "- Days left at this rate: ≈ 8.0",
-        "- Most was spent by: web:c1 ¥4.50",
+        "- Most was spent by: Ann (web) ¥4.50",
     ]
     assert reply.menu is not None
     assert reply.menu.rows[0][0].url == "https://example.org/top-up"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from adapters import locales
 from bot.config import EXAMPLES, Settings, Toml, load_settings, load_toml
-from bot.errors import SettingError
+from bot.errors import SettingError, wrong_setting
+from bot.locales import learn, say
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +62,52 @@ def test_a_wrong_value_names_its_variable_and_shows_an_example(
     assert repr(value) in line
     assert f"{name}={EXAMPLES[name]}" in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "value", "words"),
+    [
+        ("bot.config", "HTTP_PORT", "eighty", "必须是整数"),
+        ("bot.config", "HTTP_PORT", "70000", "不能大于 65535"),
+        ("bot.config", "STALE_AFTER", "soon", "不是时长"),
+        ("bot.config", "DRAIN_SECONDS", "-1", "不能小于 0"),
+        ("bot.config", "LOG_FORMAT", "xml", "只能是其中之一：text, json"),
+        ("bot.config", "TIMEZONE", "Mars", "不是时区"),
+        ("bot.config", "BALANCE_ALERT_BELOW", "low", "应是大于 0 的金额"),
+        ("bot.config", "ADMINS", "123", "应是“平台:编号”的列表"),
+        ("adapters.web.settings", "WEB", "perhaps", "只能是其中之一：on, off"),
+        ("adapters.web.settings", "PUBLIC_URL", "example.org", "不是 http 或 https 网址"),
+        ("adapters.slack.settings", "SLACK_BOT_TOKEN", "xapp-1-abc", "不是机器人令牌"),
+        ("adapters.slack.settings", "SLACK_APP_TOKEN", "xoxb-1-abc", "不是应用级令牌"),
+        ("adapters.slack.settings", "SLACK_SIGNING_SECRET", "short", "不是签名密钥"),
+        ("adapters.slack.settings", "SLACK_MODE", "fax", "只能是其中之一：socket, http"),
+        ("adapters.telegram.settings", "TELEGRAM_API_URL", "http://127.0.0.1:99999", "不是 http 或 https 网址"),
+        ("adapters.telegram.settings", "TELEGRAM_BOT_TOKEN", "secret-words", "不是机器人令牌"),
+        ("adapters.telegram.settings", "TELEGRAM_WEBHOOK_SECRET", "two words", "只能是 1 到 256 个"),
+        ("adapters.telegram.settings", "TELEGRAM_PROXY", "ftp://example.org:21", "不是带主机和端口的"),
+    ],
+)
+def test_a_chinese_terminal_reads_it_in_chinese(
+    monkeypatch: pytest.MonkeyPatch, package: str, name: str, value: str, words: str
+) -> None:
+    for folder in locales():
+        learn(folder)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingError) as caught:
+        import_module(package).load_settings()
+    line = say(caught.value, "zh_CN.UTF-8")
+    assert line.startswith(f"{name}: {words}")
+    assert f"例如：{name}=" in line
+
+
+def test_what_else_is_wrong_is_said_in_the_words_that_there_are() -> None:
+    complaint = {"type": "bool_parsing", "loc": ("web",), "msg": "Input should be a valid boolean", "input": "x"}
+    assert say(wrong_setting(complaint, {"WEB": "on"}), "zh") == "WEB: Input should be a valid boolean。例如：WEB=on"
+
+
+def test_an_override_may_not_be_empty() -> None:
+    with pytest.raises(SettingError, match="CHAT_MODEL: must not be empty"):
+        load_settings(chat_model="")
 
 
 @pytest.mark.parametrize(

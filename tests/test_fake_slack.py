@@ -333,6 +333,23 @@ async def test_blocks_that_are_taken(slack: FakeSlack, client: AsyncWebClient, a
     assert len({block["block_id"] for block in shown.blocks}) == 50, "each has an id of its own"
 
 
+async def test_whom_a_message_rings_for(client: AsyncWebClient, ann: Room) -> None:
+    async def rings(**content: Any) -> set[str]:
+        sent = await client.chat_postMessage(channel=ann.id, **content)
+        return ann.posts[sent["ts"]].rings
+
+    everybody = {"U1", "W2", "here", "subteam^S1", "everyone"}
+    assert await rings(text="<@U1> <@W2|ben> <!here> <!subteam^S1|us> @everyone") == everybody
+    assert await rings(text="&lt;@U1&gt; &lt;!channel&gt; @\u200bhere <@\u200bU1> a@here.org") == {"here"}
+    in_cell = {
+        "type": "rich_text_section",
+        "elements": [{"type": "user", "user_id": "U3"}, {"type": "text", "text": "<@U4>"}],
+    }
+    blocks = [markdown("`<@U1>`"), {"type": "context", "elements": [words("<@U5>"), words("<@U2>", "mrkdwn")]}]
+    blocks.append(table([{"type": "rich_text", "elements": [in_cell]}]))
+    assert await rings(blocks=blocks, text="-") == {"U1", "U2", "U3"}
+
+
 async def test_changes_that_are_refused(slack: FakeSlack, client: AsyncWebClient, ann: Room, asked: Post) -> None:
     sent = await client.chat_postMessage(channel=ann.id, text="a")
     where = {"channel": ann.id, "ts": sent["ts"]}
@@ -615,9 +632,13 @@ async def test_files(slack: FakeSlack, client: AsyncWebClient, http: ClientSessi
     assert not cdn.startswith(slack.base)
     assert (await fetched(cdn))[1] == "text/html", "the CDN wants the bearer too"
     assert (await fetched(cdn, **mine))[2] == file.data
+    slack.files.redirect = "steps"
+    status, _, _, step = await fetched(told["url_private"], **mine)
+    assert (status, step.startswith("/")) == (302, True)
+    assert (await fetched(slack.base + step, **mine))[3] == cdn
     slack.world.scopes.discard("files:read")
     assert (await fetched(cdn, **mine))[1] == "text/html"
-    assert len(slack.called("file")) == 7
+    assert len(slack.called("file")) == 9
 
 
 async def test_files_of_another_workspace_and_none(slack: FakeSlack, client: AsyncWebClient, ann: Room) -> None:

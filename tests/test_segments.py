@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.markdown import Block, Fence, Heading, List, Quote, Segmenter, Strong, Table, parse, plain, utf8, utf16
+from bot.markdown.parser import read_open
 from bot.markdown.units import splits_grapheme
 from tests.test_markdown import DOCUMENT, MESSY, SAMPLE, shown_words, visible
 
@@ -225,6 +226,70 @@ def test_token_by_token() -> None:
         assert joined(documents).replace("Model模型Price", "") == joined((parse(SAMPLE * 2),)).replace(
             "Model模型Price", ""
         )
+
+
+# ---- only the last blocks are parsed anew, and nobody may see that
+
+
+class Anew(Segmenter):
+    """Parses all of the open part each time."""
+
+    def _growing(self, source: str) -> tuple[Block, ...]:
+        return read_open(source).blocks
+
+
+def grown(text: str, size: int, ends: Iterable[int]) -> None:
+    segmenter, anew = Segmenter(size, length), Anew(size, length)
+    for end in ends:
+        documents = segmenter.update(text[:end])
+        assert documents == anew.update(text[:end]), text[:end]
+        if len(documents) == 1 and size > len(text):
+            finished = documents[0][:-2]
+            assert finished == parse(text)[: len(finished)], text[:end]  # as it will be at the end
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "one\n\ntwo\n\nthree\n\nTitle\n===\n\nx\n---\n---",  # an underline makes a heading
+        "a\n\nb\n\n- one\n- two\n\n- loose\n\n  more\n\n- three\n\n\n- four",
+        "a\n\n- one\n\n\n- two\n+ other\n1. x\n1) y\n\n2) z",
+        "a\n\n- item\nlazy\n> quote\nlazy\n\nb\n    no code\n\n    code\n\n    code",
+        "a\n\n- item\n\n    more\n\n      code\n\n    code?\n\nb",
+        "a\n\n1. x\n   ```py\n   y\n\n   z\n   ```\n2. `\n3. ```\n   open",
+        "a\n\nb\n\n~~~\n- c\n\nd\n~~~\n\ne\n\n```x``` y\n\n~~~x~~~ y\n",
+        "a\n\nb | c\n--|--\n1 | 2\n\n| d\n\n| e\n- `\n- ```\nx\n```",  # the row may be the head of a table
+        "Z\n\n| a\n\n| b\n- ```\n",
+        "a\n\nb | c\n--|-- d\n\n| 1 | 2 |\n|---|---|\n| 3 | 4 |\n5\n# 6\n| 7",
+        "> $$ x\n\na\n\nb\n\nc",
+        "> \\[ x\n- y\n\na\n\nb",  # ends with its quote, of which it is no formula
+        "a\n\n- b\n$$ c\n$$\nd\n\n$$ e\n- f\n# g\nh $$ i",
+        "a\n\n$$ x\n- b\n- c\n# d\n\ne",
+        "- * > > \n$$y\nx\n   + -\n# z",  # a look for its end from inside of the list is none from outside
+        "[a]: http://b.c\n\n[a]\n\n[b]\n\n[b]: http://d.e\n\nf [a](http://b",
+        "x[^1]\n\ny[^2]\n\n[^1]: one\n\n[^2]: two\n    more",
+        "a\n\n<div>\n\n*b*\n\n</div>\n\n<!-- c\n\nd -->\n\ne",
+        "a\r\n\r\nb\r\n- c\r\r- d\r\n\0\r\n\r\n\0e\r\n===\r\nf",
+        "**a\n\nb** `c\n\nd` *e\n\n- **f\n- g**\n\n`h",
+        "- [ ] a\n- [x] b\n\n- [ ]\n\n  c\n\n-\n\n  d\n- e",
+        "* * *\n* a\n***\n- - b\n  - c\n - d\n- a | b\n--|--\n- c",
+        "a\n\nb\n\nc   \n   \n\t\n  d\n\n\n\n",
+    ],
+)
+@pytest.mark.parametrize("size", [12, 30, 10_000])
+def test_what_grows_reads_as_if_it_had_come_at_once(text: str, size: int) -> None:
+    grown(text, size, range(1, len(text) + 1))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(DOCUMENT | MESSY, min_size=1, max_size=3).map("\n\n".join),
+    st.sampled_from([40, 200, 100_000, 100_000]),
+    st.lists(st.floats(0, 1), max_size=5),
+)
+def test_whatever_grows_reads_as_if_it_had_come_at_once(text: str, size: int, steps: list[float]) -> None:
+    ends = {int(step * len(text)) + more for step in steps for more in range(4)}
+    grown(text, size, sorted({min(end, len(text)) for end in ends}))
 
 
 # ---- cost

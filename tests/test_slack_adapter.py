@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -25,11 +26,11 @@ from adapters.slack.errors import translate
 from adapters.slack.limits import STREAMS
 from adapters.slack.settings import EVENTS_PATH, SlackSettings
 from adapters.slack.streams import LIFE
+from adapters.slack.surfaces import HOME
 from adapters.slack.webhook import MOST_BYTES
 from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, SettingError, StoreError, Unknown
 from bot.http import Host
 from bot.locales import learn, say
-from bot.markdown import parse
 from bot.serving import serving
 from bot.types import (
     Ack,
@@ -38,14 +39,12 @@ from bot.types import (
     Chat,
     Choice,
     FindPost,
-    Inbound,
     IncomingMessage,
     Menu,
     Note,
     NoteKind,
     OlderMessages,
     Person,
-    Piece,
     Posted,
     Press,
     Role,
@@ -58,30 +57,14 @@ from bot.types import (
     TurnState,
 )
 from tests.fakes.clock import SimClock
-from tests.fakes.workspace import APP_TOKEN, BOT_TOKEN, SECRET, Workspace, text_of
+from tests.fakes.slack import Call, Delivery, FakeSlack, Post, Room, User, signed
+from tests.fakes.slack.server import APP_TOKEN, BOT_TOKEN, SECRET, Moment
+from tests.fakes.slack.views import OpenView
+from tests.fakes.trial import Trial, logged, piece
 
 STOP = Menu(((Choice("Stop", "/stop 1"),),))
 CONNECTION = ConnectionKey("slack.com", 443, True, True, None, None, None)
 LONG = "This is the first line of an answer, and it is long enough for more than one frame of it.\n\n"
-
-
-@dataclass
-class Listener:
-    """An intake that takes note. `trouble` is raised by the calls to come."""
-
-    events: list[Inbound] = field(default_factory=list)
-    trouble: list[Exception] = field(default_factory=list)
-    ack: Ack = field(default_factory=Ack)
-
-    async def accept(self, event: Inbound) -> Ack:
-        if self.trouble:
-            raise self.trouble.pop(0)
-        self.events.append(event)
-        return self.ack
-
-    @property
-    def texts(self) -> list[str]:
-        return [event.text for event in self.events if isinstance(event, IncomingMessage)]
 
 
 @dataclass
@@ -105,11 +88,14 @@ class Shelf:
         return self.rows
 
 
-class House:
-    """An adapter, and the Slack that it talks to. Time stands still until it is told to go on."""
+class House(Trial):
+    """An adapter, and the Slack that it talks to. Ann has asked something, which nobody has brought to the adapter."""
 
-    def __init__(self, slack: Workspace, clock: SimClock, folder: Path, **settings: Any) -> None:
-        self.slack, self.clock, self.folder = slack, clock, folder
+    adapter: SlackAdapter
+
+    def __init__(self, slack: FakeSlack, clock: SimClock, folder: Path, **settings: Any) -> None:
+        super().__init__(clock, folder)
+        self.slack = slack
         values = {
             "slack_bot_token": slack.token,
             "slack_app_token": slack.app_token,
@@ -118,37 +104,43 @@ class House:
             "_env_file": None,
         }
         self.settings = SlackSettings(**{**values, **settings})
-        self.listener, self.shelf = Listener(), Shelf()
+        self.shelf = Shelf()
         around = Surroundings(self.shelf, lambda: (), clock, defaults={"model": "qwen-plus"}, say=say)  # type: ignore[arg-type]
         self.adapter = SlackAdapter(self.settings, around)
-        self.chat = self.thread("D1")
+        self.ann, self.ben = slack.private("Ann"), slack.person("Ben")
+        self.me = f"<@{slack.bot.id}>"
+        self.asked, self.chat = self.begun(self.ann)
+        asker = Person(self.ann.person.id)
         self.shelf.turns[1] = Turn(
-            1, self.chat, TurnKind.QUESTION, TurnState.RUNNING, 1, Person("U1"), 0, reply_to=self.chat.thread
+            1, self.chat, TurnKind.QUESTION, TurnState.RUNNING, 1, asker, 0, reply_to=self.chat.thread
         )
 
-    def thread(self, channel: str, ts: str = "") -> Chat:
-        return Chat("slack", self.slack.team, channel, ts or self.slack.ts())
+    def thread(self, post: Post) -> Chat:
+        return Chat("slack", self.slack.team, post.room.id, post.root)
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[asyncio.Task[None]]:
-        task = asyncio.create_task(self.adapter.run(self.listener))
-        try:
-            yield task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    def begun(self, room: Room) -> tuple[Post, Chat]:
+        """A question that nobody has brought to the adapter, and its thread."""
+        post = room.write("A question", unheard=True)
+        return post, self.thread(post)
 
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
         async with self.running():
-            await self.slack.until(lambda: len(self.slack.sockets) == 2)
+            await self.slack.until(lambda: len(self.slack.sockets.open) == 2)
             yield
 
-    async def says(self, text: str, channel: str = "D1", by: str = "U1", **more: Any) -> str:
-        ts = self.slack.ts()
-        event = {"type": "message", "channel": channel, "user": by, "text": text, "ts": ts, **more}
-        await self.during(self.slack.push(event))
-        return ts
+    async def says(self, text: str, room: Room | None = None, by: User | None = None, **more: Any) -> Post:
+        """Somebody writes, and all events that tell of it are taken."""
+        before = len(self.slack.deliveries.all)
+        post = (room or self.ann).write(text, by, **more)
+        for delivery in self.slack.deliveries.all[before:]:
+            await self.does(delivery)
+        return post
+
+    async def does(self, delivery: Delivery | None) -> Any:
+        """What the acknowledgement says."""
+        assert delivery is not None, "nobody is told"
+        return await self.during(delivery.wait())
 
     async def during(self, work: Any) -> Any:
         """Let simulated time pass while something is done."""
@@ -158,13 +150,11 @@ class House:
             await self.clock.advance(0.05)
         return task.result()
 
-    async def soon(self, predicate: Callable[[], object], limit: float = 600.0) -> None:
-        """Until it is so, letting simulated time pass."""
-        end = self.clock.seconds + limit
-        while not predicate():
-            assert self.clock.seconds < end, f"not within {limit} simulated seconds"
-            await asyncio.sleep(0.003)
-            await self.clock.advance(0.5)
+    @property
+    def heard(self) -> list[str]:
+        """The texts that were brought, each message once, as the core takes them: a mention comes as two events."""
+        messages = [event for event in self.listener.events if isinstance(event, IncomingMessage)]
+        return list({event.key: event.text for event in messages}.values())
 
     async def put(self, source: str, at: str | None = None, chat: Chat | None = None, **more: Any) -> str:
         return await self.adapter.put(chat or self.chat, piece(source, **more), at)
@@ -178,39 +168,44 @@ class House:
     async def streams(self, source: str = "First words", chat: Chat | None = None) -> str:
         await self.thinks(chat)
         post = await self.grows(source, chat=chat)
-        assert self.message(post)["streaming"]
+        assert self.post(post).shown.streaming
         return post
 
-    def message(self, post: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.slack.messages[post]
+    def post(self, ts: str) -> Post:
+        """Any message that was ever written."""
+        found = next(room.posts[ts] for room in self.slack.world.rooms.values() if ts in room.posts)
+        found.streams(self.clock.monotonic())
         return found
 
-    def text(self, post: str) -> str:
-        return text_of(self.message(post))
+    def text(self, ts: str) -> str:
+        """What people read; one that streams ends in "…", as one that is marked so does."""
+        shown = self.post(ts).shown
+        return " ".join([shown.text, *shown.notes, *(["…"] if shown.streaming else [])])
 
     def methods(self) -> list[str]:
         return [call.method for call in self.slack.calls if call.method.startswith("chat.")]
 
-
-def piece(source: str, key: str = "1.0", **more: Any) -> Piece:
-    return Piece(key, parse(source), **more)
+    async def close(self) -> None:
+        """What goes on behind the adapter's calls ends with its run, which not every test has."""
+        await self.adapter._sessions.close()
+        await self.adapter._streams.close()
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     clock = SimClock()
-    async with Workspace(clock=clock) as slack:
-        yield House(slack, clock, tmp_path)
+    async with FakeSlack(clock) as slack:
+        house = House(slack, clock, tmp_path)
+        yield house
+        await house.close()
 
 
 @pytest.fixture(autouse=True)
 def _no_secret_in_the_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level(logging.DEBUG)
     yield
-    formatter = logging.Formatter()
-    ours = ("adapters", "slack", "asyncio", "aiohttp.client")
-    lines = [formatter.format(record) for record in caplog.get_records("call") if record.name.startswith(ours)]
-    secrets = (BOT_TOKEN, APP_TOKEN, SECRET, "ticket=", "a-ticket")
+    lines = logged(caplog, "adapters", "slack", "asyncio", "aiohttp.client")
+    secrets = (BOT_TOKEN, APP_TOKEN, SECRET, "ticket=", "ticket-")
     assert not [line for line in lines if any(secret in line for secret in secrets)]
 
 
@@ -221,6 +216,7 @@ async def test_events_come_over_two_sockets_and_are_acknowledged_when_stored(hou
     async with house.connected():
         for text in ("one", "two", "three"):
             await house.says(text)
+        assert all(socket.sent for socket in house.slack.sockets.open)
     assert house.listener.texts == ["one", "two", "three"]
     assert house.adapter.account.id == house.slack.team
     assert house.adapter.account.name == "magpie"
@@ -231,35 +227,38 @@ async def test_what_is_not_stored_is_not_acknowledged_and_comes_again(house: Hou
     async with house.connected():
         assert house.adapter.trouble == ""
         await house.says("one")
+    assert house.slack.deliveries.all[0].tries == 2
     assert house.listener.texts == ["one"]
 
 
-async def test_the_same_post_twice_has_one_key(house: House) -> None:
-    event = {"type": "message", "channel": "C1", "user": "U1", "text": "<@UBOT> hi", "ts": "1700000000.000100"}
+@pytest.mark.parametrize("mention_first", [True, False])
+async def test_the_same_post_twice_has_one_key(house: House, mention_first: bool) -> None:
     async with house.connected():
-        await house.during(asyncio.gather(house.slack.push({**event, "type": "app_mention"}), house.slack.push(event)))
-    assert len({event.key for event in house.listener.events}) == 1
+        await house.says(f"{house.me} hi", house.slack.channel(), mention_first=mention_first)
+    assert house.listener.texts == ["hi", "hi"]
+    assert house.heard == ["hi"]
 
 
 async def test_a_socket_is_followed_by_another_before_it_closes(house: House) -> None:
+    sockets = house.slack.sockets
     async with house.connected():
         await house.clock.advance(100)
-        before = list(house.slack.sockets)
-        await before[0].send_json({"type": "disconnect", "reason": "refresh_requested"})
-        await house.slack.until(lambda: len(house.slack.sockets) == 3)
+        before = list(sockets.open)
+        await sockets.leave(before[0])
+        await house.slack.until(lambda: len(sockets.open) == 3)
         await house.says("one")
-        await house.soon(lambda: len(house.slack.sockets) == 2)
-        assert before[0] not in house.slack.sockets
+        await house.soon(lambda: len(sockets.open) == 2)
+        assert before[0] not in sockets.open
     assert house.listener.texts == ["one"]
 
 
 async def test_a_thread_s_messages_are_taken_in_the_order_they_were_written(house: House) -> None:
     async with house.connected():
         root = await house.says("root")
-        first, second = house.slack.ts(), house.slack.ts()
-        event = {"type": "message", "channel": "D1", "user": "U1", "thread_ts": root}
-        late = [{**event, "text": "second", "ts": second}, {**event, "text": "first", "ts": first}]
-        await house.during(asyncio.gather(*map(house.slack.push, late)))
+        first, second = (house.ann.write(text, thread=root, unheard=True) for text in ("first", "second"))
+        late = [house.slack.world.said(post) for post in (second, first)]
+        for delivery in late:
+            await house.does(delivery)
     assert house.listener.texts == ["root", "first", "second"]
 
 
@@ -269,7 +268,7 @@ async def test_a_server_that_goes_away_and_comes_back(house: House) -> None:
         await house.clock.advance(10)
         assert house.adapter.trouble.startswith("no socket")
         async with house.slack:
-            await house.soon(lambda: len(house.slack.sockets) == 2)
+            await house.soon(lambda: len(house.slack.sockets.open) == 2)
             await house.says("one")
         assert house.listener.texts == ["one"]
 
@@ -279,7 +278,7 @@ async def test_trouble_passes(house: House, how: str) -> None:
     house.slack.fail("auth.test", 1, how)
     house.slack.fail("apps.connections.open", 1, how, times=2)
     async with house.running():
-        await house.soon(lambda: len(house.slack.sockets) == 2)
+        await house.soon(lambda: len(house.slack.sockets.open) == 2)
         await house.says("one")
     assert house.listener.texts == ["one"]
 
@@ -292,7 +291,7 @@ async def test_trouble_passes(house: House, how: str) -> None:
     ],
 )
 async def test_a_rejected_token_ends_it_with_its_name(tmp_path: Path, variable: str, values: dict[str, Any]) -> None:
-    async with Workspace() as slack, House(slack, SimClock(), tmp_path, **values).running() as task:
+    async with FakeSlack() as slack, House(slack, SimClock(), tmp_path, **values).running() as task:
         with pytest.raises(SettingError, match=rf"^{variable}: is rejected") as caught:
             await asyncio.wait_for(task, 5)
     assert "somebody" not in str(caught.value)
@@ -300,7 +299,8 @@ async def test_a_rejected_token_ends_it_with_its_name(tmp_path: Path, variable: 
 
 async def test_one_unreadable_event_holds_nothing_up(house: House, caplog: pytest.LogCaptureFixture) -> None:
     async with house.connected():
-        await house.during(house.slack.push({"type": "message", "channel": 7, "text": "private words", "ts": "x"}))
+        unreadable = {"type": "message", "channel": 7, "text": "private words", "ts": "x"}
+        await house.does(house.slack.world.emit(unreadable, "message.im"))
         house.listener.trouble = [ZeroDivisionError()]
         await house.says("one")
         await house.says("two")
@@ -323,59 +323,56 @@ async def test_who_we_are_is_known_at_the_next_start(house: House) -> None:
 
 
 async def test_in_a_channel_it_takes_mentions_and_what_follows_in_their_threads(house: House) -> None:
+    channel = house.slack.channel(house.ann.person, house.ben)
+    elsewhere = channel.write("another thread", unheard=True)
     async with house.connected():
-        await house.says("just between us", "C1")
-        root = await house.says("<@UBOT> hello", "C1")
-        await house.says("and more?", "C1", thread_ts=root)
-        house.shelf.spoken.add(house.thread("C1", root))
-        await house.says("now you know me", "C1", thread_ts=root)
-        await house.says("<@U2> not you", "C1", thread_ts=root)
-        await house.says("elsewhere", "C1", thread_ts="1600000000.000100")
-    assert house.listener.texts == ["hello", "now you know me"]
+        await house.says("just between us", channel)
+        root = await house.says(f"{house.me} hello", channel)
+        await house.says("and more?", channel, thread=root)
+        house.shelf.spoken.add(house.thread(root))
+        await house.says("now you know me", channel, thread=root)
+        await house.says(f"<@{house.ben.id}> not you", channel, thread=root)
+        await house.says("elsewhere", channel, thread=elsewhere)
+    assert house.heard == ["hello", "now you know me"]
     assert all(isinstance(event, IncomingMessage) and event.addressed for event in house.listener.events)
 
 
 async def test_people_have_names_and_are_asked_for_once_an_hour(house: House) -> None:
-    house.slack.locales["U2"] = "zh-CN"
+    mei = house.slack.person("Mei", "zh-CN")
+    theirs = house.slack.private(mei)
     async with house.connected():
         for _ in range(3):
-            await house.says("hi", by="U2")
-        assert [call.params["user"] for call in house.slack.called("users.info")] == ["U2"]
+            await house.says("hi", theirs)
+        assert [call.params["user"] for call in house.slack.called("users.info")] == [mei.id]
         await house.clock.advance(3_601)
-        await house.says("hi", by="U2")
+        await house.says("hi", theirs)
         assert len(house.slack.called("users.info")) == 2
     author = house.listener.events[0].author  # type: ignore[union-attr]
-    assert author == Person("U2", "Name U2", "zh-CN")
+    assert author == Person(mei.id, "Mei", "zh-CN")
 
 
 @pytest.mark.parametrize("how", ["429", "500", "drop", "user_not_found"])
 async def test_a_name_that_is_not_to_be_had_holds_nothing_up(house: House, how: str) -> None:
     house.slack.fail("users.info", 1, how, times=2)  # a broken GET is made once more
     async with house.connected():
-        await house.says("hi", by="U2")
-    assert house.listener.events[0].author == Person("U2")  # type: ignore[union-attr]
+        await house.says("hi")
+    assert house.listener.events[0].author == Person(house.ann.person.id)  # type: ignore[union-attr]
 
 
 async def test_a_deleted_question_is_stopped_and_nothing_else_is(house: House) -> None:
+    other = house.ann.write("x", thread=house.asked, unheard=True)
     async with house.connected():
-        for ts in (house.chat.thread, "1600000000.000100"):
-            before = {"user": "U1", "text": "x", "ts": ts, "thread_ts": house.chat.thread}
-            deleted = {"type": "message", "subtype": "message_deleted", "channel": "D1", "ts": "1700000009.000100"}
-            await house.during(house.slack.push({**deleted, "deleted_ts": ts, "previous_message": before}))
+        for post in (house.asked, other):
+            await house.does(house.ann.delete(post))
     (event,) = house.listener.events
     assert isinstance(event, StopPressed)
-    assert event.post == house.chat.thread
+    assert event.post == house.asked.ts
 
 
 async def test_a_file_of_another_workspace_is_looked_up(house: House) -> None:
-    house.slack.files["F9"] = {
-        "id": "F9",
-        "mimetype": "image/png",
-        "name": "cat.png",
-        "url_private": "https://x.slack.com/f",
-    }
+    cat = house.slack.file(name="cat.png", mime="image/png", external=True)
     async with house.connected():
-        await house.says("look", files=[{"id": "F9", "file_access": "check_file_info"}])
+        await house.says("look", files=[cat])
     (message,) = house.listener.events
     assert isinstance(message, IncomingMessage)
     assert [(file.mime, file.name) for file in message.attachments] == [("image/png", "cat.png")]
@@ -384,16 +381,14 @@ async def test_a_file_of_another_workspace_is_looked_up(house: House) -> None:
 async def test_the_status_is_in_the_language_of_whoever_asked(house: House) -> None:
     for folder in locales():
         learn(folder)
-    house.slack.locales["U2"] = "zh-CN"
+    theirs = house.slack.private(house.slack.person("Mei", "zh-CN"))
     async with house.connected():
-        ts = await house.says("你好", by="U2")
-        await house.thinks(house.thread("D1", ts))
-        house.shelf.rows = [SettingRow("slack/T1/D1", "language", "en", "U2", 1)]
-        await house.thinks(house.thread("D1", ts))
-    assert [call.params["status"] for call in house.slack.called("assistant.threads.setStatus")] == [
-        "正在思考……",
-        "is thinking…",
-    ]
+        asked = await house.says("你好", theirs)
+        await house.thinks(house.thread(asked))
+        assert house.slack.doing(theirs, asked) == "正在思考……"
+        house.shelf.rows = [SettingRow(house.thread(asked).room.key, "language", "en", "U2", 1)]
+        await house.thinks(house.thread(asked))
+        assert house.slack.doing(theirs, asked) == "is thinking…"
 
 
 # ── the Events API ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -401,7 +396,7 @@ async def test_the_status_is_in_the_language_of_whoever_asked(house: House) -> N
 
 @contextlib.asynccontextmanager
 async def pushed(house: House) -> AsyncIterator[str]:
-    """The adapter behind the one HTTP host."""
+    """The adapter behind the one HTTP host, its address verified."""
 
     async def ready() -> dict[str, Any]:
         return {}
@@ -409,14 +404,14 @@ async def pushed(house: House) -> AsyncIterator[str]:
     async with serving(Host(house.adapter.http, ready)) as url, house.running():
         await house.slack.until(lambda: house.slack.called("auth.test"))
         await house.slack.until(lambda: house.adapter.http[EVENTS_PATH].app is not None)  # type: ignore[attr-defined]
-        house.slack.posts_url = url + EVENTS_PATH
-        yield house.slack.posts_url
+        assert await house.slack.pushes.verify(url + EVENTS_PATH), "the challenge is not answered"
+        yield url + EVENTS_PATH
 
 
 @pytest.fixture
 async def pushing(tmp_path: Path) -> AsyncIterator[House]:
     clock = SimClock()
-    async with Workspace(clock=clock) as slack:
+    async with FakeSlack(clock) as slack:
         yield House(slack, clock, tmp_path, slack_mode="http", slack_signing_secret=slack.signing_secret)
 
 
@@ -424,9 +419,7 @@ async def test_pushed_events_are_acknowledged_when_stored(pushing: House) -> Non
     async with pushed(pushing):
         pushing.listener.trouble = [StoreError()]
         await pushing.says("one")
-        assert await pushing.slack.push({"type": "url_verification", "challenge": "abc", "event": {}}) == {
-            "challenge": "abc"
-        }
+    assert pushing.slack.deliveries.all[0].reasons == ["http_error"]
     assert pushing.listener.texts == ["one"]
 
 
@@ -436,7 +429,7 @@ async def test_what_is_not_signed_is_refused(pushing: House) -> None:
     )
     async with pushed(pushing) as url, httpx.AsyncClient(trust_env=False) as client:
         old = {"X-Slack-Request-Timestamp": "1500000000", "X-Slack-Signature": "v0=" + "0" * 64}
-        for headers in ({}, old):
+        for headers in ({}, old, signed(body, "a secret of somebody else's"), signed(body, SECRET, at=1_500_000_000)):
             headers = {"Content-Type": "application/json", **headers}
             assert (await client.post(url, content=body, headers=headers)).status_code == 401
         json_type = {"Content-Type": "application/json"}
@@ -459,7 +452,7 @@ async def test_while_nobody_listens_it_is_told_to_come_again(pushing: House) -> 
 async def test_a_command_with_any_words_in_it(pushing: House) -> None:
     pushing.listener.ack = Ack(toast="Done <&>.")
     async with pushed(pushing):
-        answer = await pushing.during(pushing.slack.push(slash("system Speak of the payload"), "slash_commands"))
+        answer = await pushing.does(pushing.slack.channel().command("system Speak of the payload"))
     (event,) = pushing.listener.events
     assert isinstance(event, Press)
     assert event.action == "/system Speak of the payload"
@@ -469,121 +462,115 @@ async def test_a_command_with_any_words_in_it(pushing: House) -> None:
 # ── /magpie, buttons, forms ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def slash(text: str, channel: str = "C1", trigger: str = "t1") -> dict[str, str]:
-    return {"command": "/magpie", "text": text, "channel_id": channel, "user_id": "U1", "trigger_id": trigger}
-
-
 async def test_the_command_works_on_the_channel_and_only_its_author_sees_the_answer(house: House) -> None:
     house.listener.ack = Ack(toast="Choose.", menu=STOP)
+    channel = house.slack.channel(house.ann.person, house.ben)
     async with house.connected():
-        answer = await house.during(house.slack.push(slash("allow <@U2|ben>"), "slash_commands"))
+        answer = await house.does(channel.command(f"allow <@{house.ben.id}|ben>"))
     (event,) = house.listener.events
     assert isinstance(event, Press)
-    assert (event.action, event.chat, event.post, event.group) == ("/allow U2", Chat("slack", "T1", "C1"), None, True)
+    assert (event.action, event.post, event.group) == (f"/allow {house.ben.id}", None, True)
+    assert event.chat == Chat("slack", house.slack.team, channel.id)
     assert answer["response_type"] == "ephemeral"
     assert [block["type"] for block in answer["blocks"]] == ["section", "actions"]
+    assert [(said.text, said.buttons) for said in house.slack.whispered(channel)] == [("Choose.", ("Stop",))]
+    assert house.slack.posts(channel) == []
 
 
 @pytest.mark.parametrize("text", ["", "settings"])
 async def test_the_command_alone_opens_a_form_whose_changes_become_commands(house: House, text: str) -> None:
-    house.shelf.rows = [SettingRow("slack/T1/D1", "temperature", 0.5, "U1", 1)]
+    ann = house.ann.person
+    house.shelf.rows = [SettingRow(house.chat.room.key, "temperature", 0.5, ann.id, 1)]
     async with house.connected():
-        await house.during(house.slack.push(slash(text, "D1"), "slash_commands"))
-        await house.slack.until(lambda: house.slack.views)
-        view = house.slack.views[0]
-        values = {"temperature": {"temperature": {"value": "0.9"}}, "system": {"system": {"value": "Be brief."}}}
-        body = {"type": "view_submission", "user": {"id": "U1"}, "trigger_id": "t2"}
-        body["view"] = {**view, "id": "V1", "state": {"values": values}}
-        assert await house.during(house.slack.push(body, "interactive")) is None
-        await house.slack.until(lambda: house.slack.homes.get("U1"))
+        view = await opened(house, house.ann.command(text))
+        values = {"temperature": "0.9", "system": "Be brief."}
+        assert await house.does(house.ann.submit(view, values)) is None
+        assert view.closed
+        await house.slack.until(lambda: house.slack.home(ann))
         house.listener.ack = Ack(toast="Too hot.", error=True)
-        answer = await house.during(house.slack.push({**body, "trigger_id": "t3"}, "interactive"))
+        view = await opened(house, house.ann.command(text))
+        answer = await house.does(house.ann.submit(view, values))
+        assert not view.closed
     actions = [event.action for event in house.listener.events if isinstance(event, Press)]
     assert actions[:2] == ["/system Be brief.", "/set temperature 0.9"]
     assert answer == {"response_action": "errors", "errors": {"system": "Too hot.", "temperature": "Too hot."}}
     assert len({event.key for event in house.listener.events}) == 4
 
 
+async def opened(house: House, deed: Delivery, who: User | None = None) -> OpenView:
+    """The modal that what somebody does brings up."""
+    await house.does(deed)
+    await house.slack.until(lambda: house.slack.modal(who or house.ann.person))
+    view = house.slack.modal(who or house.ann.person)
+    assert view is not None
+    return view
+
+
 async def test_home_shows_the_settings_of_the_direct_messages(house: House) -> None:
+    ann = house.ann.person
     async with house.connected():
-        opened = {"type": "app_home_opened", "user": "U1", "channel": "D1", "tab": "home"}
-        await house.during(house.slack.push({**opened, "tab": "messages"}))
-        await house.during(house.slack.push(opened))
-        await house.slack.until(lambda: house.slack.homes.get("U1"))
-        (button,) = house.slack.homes["U1"]["blocks"][2]["elements"]
-        press = {"type": "block_actions", "user": {"id": "U1"}, "trigger_id": "t1", "container": {"type": "view"}}
-        action = {"action_id": button["action_id"], "value": button["value"], "action_ts": "1.0"}
-        await house.during(house.slack.push({**press, "actions": [action]}, "interactive"))
-        await house.slack.until(lambda: house.slack.views)
-    assert house.slack.views[0]["private_metadata"] == "slack/T1/D1"
-    assert "qwen-plus" in json.dumps(house.slack.homes["U1"])
+        await house.does(house.ann.open_home(tab="messages"))
+        await house.does(house.ann.open_home())
+        await house.slack.until(lambda: house.slack.home(ann))
+        view = await opened(house, house.ann.press_in(house.slack.world.interactivity.homes[ann.id], HOME))
+    assert view.json["private_metadata"] == house.chat.room.key
+    assert "qwen-plus" in json.dumps(house.slack.home(ann))
+    assert len(house.slack.called("views.publish")) == 1
 
 
 async def test_the_shortcut_asks_for_a_language_and_becomes_a_question_in_the_thread(house: House) -> None:
+    ann = house.ann.person
+    channel = house.slack.channel(ann, house.ben, bot=False)
+    root = channel.write("早上好 &amp; more", house.ben, unheard=True)
     async with house.connected():
-        root = house.slack.ts()
-        house.slack.said("早上好 &amp; more", root, user="U2")
-        message = {
-            "type": "message_action",
-            "callback_id": "magpie:translate",
-            "user": {"id": "U1"},
-            "trigger_id": "t1",
-        }
-        message |= {"channel": {"id": "C1"}, "message": {"ts": root, "text": "…"}}
-        await house.during(house.slack.push(message, "interactive"))
-        await house.slack.until(lambda: house.slack.views)
-        state = {"values": {"language": {"language": {"selected_option": {"value": "French"}}}}}
-        body = {
-            "type": "view_submission",
-            "user": {"id": "U1"},
-            "view": {**house.slack.views[0], "id": "V1", "state": state},
-        }
-        assert await house.during(house.slack.push(body, "interactive")) is None
-        house.slack.fail("conversations.replies", 1, "not_in_channel")
-        answer = await house.during(house.slack.push(body, "interactive"))
-    (question,) = house.listener.events
-    assert isinstance(question, IncomingMessage)
+        view = await opened(house, channel.shortcut(root, "magpie:translate", ann))
+        answer = await house.does(channel.submit(view, {"language": "French"}))
+        assert answer["response_action"] == "errors"
+        assert not view.closed
+        await house.does(channel.invite_bot())
+        assert await house.does(channel.submit(view, {"language": "French"})) is None
+    (question,) = (event for event in house.listener.events if isinstance(event, IncomingMessage))
     assert question.text == "Translate into French. Answer with the translation only.\n\n早上好 & more"
-    assert (question.chat, question.author.id) == (Chat("slack", "T1", "C1", root), "U1")
-    assert answer["response_action"] == "errors"
-
-
-def pressed(post: str, url: str, **container: Any) -> dict[str, Any]:
-    place = {"type": "message", "channel_id": "D1", "message_ts": post, "thread_ts": "1600000000.000100", **container}
-    action = {"action_id": "magpie:0:0", "value": "/retry 1", "action_ts": "5.0"}
-    return {"type": "block_actions", "user": {"id": "U1"}, "container": place, "actions": [action], "response_url": url}
+    assert (question.chat, question.author.id) == (house.thread(root), ann.id)
 
 
 async def test_what_a_button_has_to_say(house: House) -> None:
-    url = house.slack.address("/respond")
-    async with house.connected(), Workspace() as elsewhere:
+    responses = house.slack.responses
+    async with house.connected(), FakeSlack() as elsewhere:
+        post = house.post(await house.put("An answer", menu=STOP))
         house.listener.ack = Ack(toast="Asking again.")
-        await house.during(house.slack.push(pressed("1.1", url), "interactive"))
+        await house.does(house.ann.press(post, "Stop"))
         house.listener.ack = Ack(toast="Nothing to stop.", error=True)
-        await house.during(house.slack.push(pressed("1.1", url), "interactive"))
-        await house.during(house.slack.push(pressed("1.1", elsewhere.address("/respond")), "interactive"))
-        await house.slack.until(lambda: house.slack.responses)
+        press = house.ann.press(post, "Stop")
+        await house.does(press)
+        theirs = elsewhere.private("Ann")
+        foreign = elsewhere.world.interactivity.response_url(theirs, theirs.person)
+        await house.does(house.slack.deliveries.push("interactive", {**press.payload, "response_url": foreign}))
+        await house.slack.until(lambda: responses)
+        house.listener.ack = Ack(toast="Choose.", menu=STOP)
+        await house.does(house.ann.command("model"))
         house.listener.ack = Ack(toast="Page 2.", menu=STOP)
-        await house.during(house.slack.push(pressed("1.1", url, is_ephemeral=True), "interactive"))
-        await house.slack.until(lambda: len(house.slack.responses) == 2)
+        await house.does(house.ann.press(house.slack.whispered(house.ann)[-1].ts, "Stop"))
+        await house.slack.until(lambda: len(responses) == 2)
         assert elsewhere.responses == []
-    first, second = house.slack.responses
-    assert first == {"response_type": "ephemeral", "text": "Nothing to stop.", "replace_original": False}
-    assert second["replace_original"]
-    posts = [event.post for event in house.listener.events if isinstance(event, Press)]
-    assert posts == ["1.1", "1.1", "1.1", None]
+    assert responses[0] == {"response_type": "ephemeral", "text": "Nothing to stop.", "replace_original": False}
+    assert responses[1]["replace_original"]
+    assert [said.text for said in house.slack.whispered(house.ann)] == ["Nothing to stop.", "Page 2."]
+    presses = [event for event in house.listener.events if isinstance(event, Press)]
+    assert [event.post for event in presses if event.action == "/stop 1"] == [post.ts, post.ts, post.ts, None]
 
 
 # ── what is posted ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_an_answer_streams_in_its_thread(house: House) -> None:
-    post = await house.streams()
+    post = await house.streams("This is the")
     text = LONG + "And **more** of it."
     await house.grows(text, post)
     assert await house.put(text, post) == post
     assert house.text(post) == text
-    assert house.slack.called("chat.startStream")[0].params["thread_ts"] == house.chat.thread
+    assert [shown.ts for shown in house.slack.shown(house.ann, house.asked)] == [post]
+    assert house.methods() == ["chat.startStream", "chat.appendStream", "chat.stopStream"]
 
 
 async def test_a_stream_shows_each_frame_and_ends_in_one_call(house: House) -> None:
@@ -593,19 +580,19 @@ async def test_a_stream_shows_each_frame_and_ends_in_one_call(house: House) -> N
     note, menu = Note(NoteKind.MODEL, "Another model."), Menu(((Choice("Retry", "/retry 1"),),))
     await house.put(LONG + "More and an end.", post, notes=(note,), menu=menu)
     assert house.methods() == ["chat.startStream", "chat.appendStream", "chat.stopStream"]
-    assert house.text(post) == LONG + "More and an end. Another model."
-    stop = house.slack.called("chat.stopStream")[0].params
-    assert stop["metadata"] == {"event_type": "magpie_piece", "event_payload": {"key": "1.0"}}
-    assert stop["session_status"] == "active"
-    assert [block["type"] for block in stop["blocks"]] == ["context", "actions"]
+    shown = house.post(post).shown
+    assert (shown.text, shown.notes, shown.buttons) == (LONG + "More and an end.", ("Another model.",), ("Retry",))
+    assert shown.metadata == {"event_type": "magpie_piece", "event_payload": {"key": "1.0"}}
+    assert house.slack.session(house.ann, house.asked) == "active"
+    assert [block["type"] for block in shown.blocks] == ["context", "actions"]
 
 
 async def test_where_there_is_no_stop_control_a_message_grows_that_has_one(house: House) -> None:
-    house.slack.native = False
+    house.slack.world.is_agent = False
     await house.thinks()
     post = await house.grows("First words", menu=STOP)
     assert house.text(post) == "First words …"
-    assert house.message(post)["blocks"][-1]["elements"][0]["value"] == "/stop 1"
+    assert house.post(post).blocks[-1]["elements"][0]["value"] == "/stop 1"
     await house.grows("First words, then more", post, menu=STOP)
     await house.put("First words, then all.", post)
     assert house.text(post) == "First words, then all."
@@ -613,20 +600,20 @@ async def test_where_there_is_no_stop_control_a_message_grows_that_has_one(house
     posted = house.slack.called("chat.postMessage")[0].params
     assert posted["thread_ts"] == house.chat.thread
     assert (posted["unfurl_links"], posted["unfurl_media"], posted["parse"]) == (False, False, "none")
-    await house.thinks(house.thread("D2"))
+    await house.thinks(house.begun(house.slack.private(house.ben))[1])
     assert len(house.slack.called("agents.sessions.setStatus")) == 1, "it is not asked for again"
 
 
 async def test_channels_are_told_for_whom_a_stream_is(house: House) -> None:
-    chat = house.thread("C1")
+    asked, chat = house.begun(house.slack.channel(house.ann.person, house.ben))
     post = await house.streams(chat=chat)
     start = house.slack.called("chat.startStream")[0].params
-    assert (start["recipient_user_id"], start["recipient_team_id"]) == ("U1", "T1")
-    assert house.message(post)["thread_ts"] == chat.thread
+    assert (start["recipient_user_id"], start["recipient_team_id"]) == (house.ann.person.id, house.slack.team)
+    assert house.post(post).thread_ts == asked.ts
 
 
 async def test_no_more_streams_than_can_be_stopped(house: House) -> None:
-    chats = [house.thread(f"D{number}") for number in range(STREAMS + 5)]
+    chats = [house.begun(house.slack.private(f"Person {number}"))[1] for number in range(STREAMS + 5)]
     posts = {}
     for chat in chats:
         await house.thinks(chat)
@@ -642,7 +629,7 @@ async def test_a_stream_that_grows_old_goes_on_as_a_message(house: House) -> Non
     async with house.connected():
         post = await house.streams()
         await house.clock.advance(LIFE + 1)
-        await house.slack.until(lambda: not house.message(post)["streaming"])
+        await house.slack.until(lambda: not house.post(post).shown.streaming)
         assert house.text(post) == "First words …"
         await house.grows("First words, then more", post, menu=STOP)
         await house.put("First words, then all.", post)
@@ -650,13 +637,30 @@ async def test_a_stream_that_grows_old_goes_on_as_a_message(house: House) -> Non
     assert house.methods() == ["chat.startStream", "chat.stopStream", "chat.update", "chat.update"]
 
 
-@pytest.mark.parametrize("word", ["message_not_in_streaming_state", "stopped_by_user", "msg_too_long"])
-async def test_a_stream_that_takes_no_more_goes_on_as_a_message(house: House, word: str) -> None:
+def expires(house: House, post: Post) -> None:
+    assert post.stream is not None
+    post.stream.end = "expired"
+
+
+def is_stopped(house: House, post: Post) -> None:
+    house.ann.stop(house.asked)
+
+
+def is_full(house: House, post: Post) -> None:
+    house.slack.fail("chat.appendStream", 1, "msg_too_long")
+
+
+@pytest.mark.parametrize(
+    ("happens", "word"),
+    [(expires, "message_not_in_streaming_state"), (is_stopped, "stopped_by_user"), (is_full, "msg_too_long")],
+)
+async def test_a_stream_that_takes_no_more_goes_on_as_a_message(
+    house: House, happens: Callable[[House, Post], None], word: str
+) -> None:
     post = await house.streams("This is the")
-    house.slack.fail("chat.appendStream", 1, word)
-    if word != "msg_too_long":
-        house.message(post)["streaming"] = False
+    happens(house, house.post(post))
     await house.grows(LONG + "More", post)
+    assert house.slack.called("chat.appendStream")[0].error == word
     assert house.text(post) == LONG + "More …"
     await house.put(LONG + "More.", post)
     assert house.text(post) == LONG + "More."
@@ -706,6 +710,7 @@ async def test_where_no_stream_can_be_started_a_message_is_posted(house: House, 
     house.slack.fail("chat.startStream", 1, word)
     post = await house.grows("First words", menu=STOP)
     assert house.text(post) == "First words …"
+    assert house.methods() == ["chat.startStream", "chat.postMessage"]
 
 
 async def test_a_start_of_unknown_outcome_is_found_again(house: House) -> None:
@@ -714,10 +719,10 @@ async def test_a_start_of_unknown_outcome_is_found_again(house: House) -> None:
     with pytest.raises(Unknown):
         await house.grows("First words")
     post = await house.adapter.ask(FindPost(house.chat, "1.0"))
-    assert house.message(post)["stream"] == "First words"
+    assert house.text(post) == "First words …"
     await house.put("First words, and all.", post)
     assert house.text(post) == "First words, and all."
-    assert len(house.slack.messages) == 1
+    assert len(house.slack.posts(house.ann)) == 1
 
 
 async def test_a_message_of_unknown_outcome_is_found_again(house: House) -> None:
@@ -743,45 +748,113 @@ async def test_another_process_s_stream_goes_on_as_a_message(house: House) -> No
 async def test_a_streaming_message_can_be_deleted(house: House) -> None:
     post = await house.streams()
     await house.adapter.put(house.chat, None, post)
-    assert post not in house.slack.messages
+    assert house.post(post).deleted
+    assert house.methods()[-2:] == ["chat.stopStream", "chat.delete"]
     await house.adapter.put(house.chat, None, post)
     kept = await house.streams()
     other = House(house.slack, house.clock, house.folder)
+    house.slack.fail("chat.delete", 1, "streaming_state_conflict")
     await other.adapter.put(house.chat, None, kept)
-    assert kept not in house.slack.messages
+    assert house.post(kept).deleted
+    assert house.methods()[-3:] == ["chat.delete", "chat.stopStream", "chat.delete"]
 
 
 async def test_blocks_that_are_refused_go_out_plainer(house: House) -> None:
     house.slack.fail("chat.postMessage", 1, "invalid_blocks")
     post = await house.put("| a | b |\n|---|---|\n| 1 | 2 |\n", menu=STOP)
-    assert [block["type"] for block in house.message(post)["blocks"]] == ["markdown"]
+    assert [block["type"] for block in house.post(post).blocks] == ["markdown"]
     house.slack.fail("chat.update", 1, "invalid_blocks", times=2)
     with pytest.raises(Refused):
         await house.put("more", post)
 
 
 async def test_nothing_that_a_model_writes_rings_for_anybody(house: House) -> None:
-    post = await house.put("<!channel> <@U1> & <https://example.com|x>")
-    assert "<" not in house.message(post)["text"]
-    assert "<!channel>" not in json.dumps(house.message(post)["blocks"])
-    assert "<@U1>" not in json.dumps(house.message(post)["blocks"])
+    post = house.post(await house.put("<!channel> <@U1> & <https://example.com|x>"))
+    assert "<" not in post.text
+    assert "<!channel>" not in json.dumps(post.blocks)
+    assert "<@U1>" not in json.dumps(post.blocks)
+    assert post.rings == set()
+
+
+@pytest.mark.parametrize("native", [True, False])
+async def test_a_mention_rings_for_those_who_have_written_in_the_thread_and_for_nobody_else(
+    house: House, native: bool
+) -> None:
+    """Whether it streams or is changed as it grows; and code stays what it is."""
+    house.slack.world.is_agent = native
+    ann, ben, cleo, dan = house.ann.person, house.ben, *map(house.slack.person, ("Cleo", "Dan"))
+    channel = house.slack.channel(ann, ben, cleo, dan)
+    async with house.connected():
+        root = await house.says(f"{house.me} hello", channel, ann)
+        await house.says("I am here too", channel, ben, thread=root)
+        await house.says("Elsewhere", channel, cleo)
+        await house.says("Elsewhere", channel, cleo, thread=channel.write("Another thread", dan, unheard=True))
+        chat = house.thread(root)
+        await house.thinks(chat)
+        words = " ".join(f"<@{who.id}>" for who in (ann, ben, cleo, dan, house.slack.bot))
+        masses = "<!channel> <!here> <!everyone> <!subteam^S0000001> <!subteam^S1|us> @channel @here @everyone"
+        text = f"{words} {masses}\n\nAnd `<@{ann.id}>`:\n\n```\n<@{ann.id}> <!here>\n```\n"
+        post = await house.grows(text, None, chat)
+        await house.grows(f"{text}\n{LONG}", post, chat)
+        assert house.post(post).rings == {ann.id, ben.id}
+        await house.put(f"{text}\n{LONG}The end.", post, chat)
+    streamed, changed = ("startStream", "appendStream", "stopStream"), ("postMessage", "update", "update")
+    assert house.methods() == [f"chat.{what}" for what in (streamed if native else changed)]
+    assert house.post(post).rings == {ann.id, ben.id}
+    shown = house.text(post)
+    assert shown.count(f"<@{ann.id}>") == 1, "in code it is broken by a character without width"
+    read = html.unescape(shown).replace("\u200b", "")
+    assert read == f"{text}\n{LONG}The end."
+
+
+async def test_whom_history_tells_of_may_be_mentioned_until_the_next_start(house: House) -> None:
+    channel, bot = house.slack.channel(house.ann.person), house.slack.person("Another bot", bot_id="B1")
+    root = channel.write("The cat is called Fred", house.ben, unheard=True)
+    channel.write("Build 7 is done", bot, thread=root, unheard=True)
+    before = channel.mention("whose cat is it?", thread=root, unheard=True)
+    chat = house.thread(root)
+    assert len(await house.adapter.ask(OlderMessages(chat, before.ts))) == 2
+    text = f"<@{house.ben.id}>'s, says <@{bot.id}>"
+    post = house.post(await house.put(text, chat=chat))
+    assert post.rings == {house.ben.id}
+    other = House(house.slack, house.clock, house.folder)
+    assert await other.adapter.put(chat, piece(text), post.ts) == post.ts
+    assert post.rings == set()
+    assert html.unescape(house.text(post.ts)) == text
+
+
+def test_the_people_of_so_many_threads_are_known_and_no_more(house: House) -> None:
+    people = house.adapter._people
+    chats = [Chat("slack", "T1", "C1", f"{number}.0") for number in range(3_000)]
+    for chat in chats:
+        people.wrote(chat, *(f"U{number}" for number in range(60)), "U7")
+        people.wrote(chats[0], "U8")
+    known = [chat for chat in chats if people.there(chat)]
+    assert known == [chats[0], *chats[-1_999:]]
+    assert set(people.there(chats[-1])) == {"U7", *(f"U{number}" for number in range(11, 60))}
 
 
 async def test_an_answer_in_two_messages_keeps_its_stop_control_to_the_end(house: House) -> None:
     first = await house.streams()
     second = await house.grows("Second words", key="1.1")
     await house.put("First words, all of them.", first)
+    assert house.slack.session(house.ann, house.asked) == "processing"
     await house.put("Second words, all of them.", second, key="1.1")
-    assert [call.params["session_status"] for call in house.slack.called("chat.stopStream")] == ["processing", "active"]
+    assert house.slack.session(house.ann, house.asked) == "active"
 
 
 async def test_a_session_without_a_stream_is_closed_at_the_end(house: House) -> None:
+    async def slowly(moment: Moment, call: Call) -> None:
+        if call.params.get("status") == "active":
+            await asyncio.sleep(0.2)
+
+    house.slack.at = slowly
     async with house.connected():
         await house.thinks()
-        await house.put("Whole at once.")
-        await house.slack.until(lambda: len(house.slack.called("agents.sessions.setStatus")) == 2)
+        await house.put("Whole at once.")  # and the process ends
     states = [call.params["status"] for call in house.slack.called("agents.sessions.setStatus")]
     assert states == ["processing", "active"]
+    assert house.slack.session(house.ann, house.asked) == "active"
     assert house.slack.called("assistant.threads.setStatus")[0].params["thread_ts"] == house.chat.thread
 
 
@@ -834,87 +907,91 @@ def test_errors_are_translated(error: Exception, kind: type[AdapterError]) -> No
         assert "chat:write" in found.detail
 
 
-@pytest.mark.parametrize(("word", "reason"), [("is_archived", "archived"), ("not_in_channel", "removed")])
-async def test_a_channel_that_is_gone_says_why(house: House, word: str, reason: str) -> None:
-    house.slack.fail("chat.postMessage", 1, word)
-    with pytest.raises(Gone) as caught:
-        await house.put("hi")
-    assert reason in caught.value.reason
+async def test_a_channel_that_is_gone_says_why(house: House) -> None:
+    channel = house.slack.channel(house.ann.person)
+    _, chat = house.begun(channel)
+    for happens, reason in ((channel.archive, "archived"), (channel.remove_bot, "removed")):
+        happens()
+        with pytest.raises(Gone) as caught:
+            await house.put("hi", chat=chat)
+        assert reason in caught.value.reason
+        channel.archived = False
 
 
 # ── files, and what is asked ────────────────────────────────────────────────────────────────────────────────────────
 
-PNG = b"\x89PNG" + b"0" * 5_000
 
-
-def link(house: House, name: str) -> str:
-    return house.slack.address(f"/files/{name}")
-
-
-async def test_a_file_comes_with_our_token_and_over_redirects(house: House, tmp_path: Path) -> None:
-    house.slack.files |= {"a": PNG, "b": link(house, "a"), "c": "/files/b"}
-    await house.adapter.fetch(f"F1 {link(house, 'c')}", tmp_path / "f", 10_000)
-    assert (tmp_path / "f").read_bytes() == PNG
+@pytest.mark.parametrize("redirect", ["", "cdn", "steps"])
+async def test_a_file_comes_with_our_token_and_over_redirects(
+    house: House, tmp_path: Path, redirect: Literal["", "cdn", "steps"]
+) -> None:
+    house.slack.files.redirect = redirect
+    file = house.slack.file()
+    for ref in (f"{file.id} {file.url}", file.id):
+        await house.adapter.fetch(ref, tmp_path / "f", len(file.data))
+        assert (tmp_path / "f").read_bytes() == file.data
+        (tmp_path / "f").unlink()
     with pytest.raises(MediaError):
-        await house.adapter.fetch(f"F1 {link(house, 'a')}", tmp_path / "f", 1_000)
+        await house.adapter.fetch(f"{file.id} {file.url}", tmp_path / "f", len(file.data) - 1)
 
 
 async def test_our_token_goes_nowhere_else(house: House, tmp_path: Path) -> None:
-    house.slack.files |= {"away": "https://files.slack.com.example.org/f", "round": "/files/round"}
-    for name in ("away", "round"):
+    file, files = house.slack.file(), house.slack.files
+    files.stranger = "https://files.slack.com.example.org/f"
+    for files.redirect in ("stranger", "circle"):
         with pytest.raises(Gone):
-            await house.adapter.fetch(f"F1 {link(house, name)}", tmp_path / "f", 10_000)
+            await house.adapter.fetch(f"{file.id} {file.url}", tmp_path / "f", 10_000)
     for url in ("http://files.slack.com/f", "https://example.org/slack.com", "file:///etc/passwd"):
         with pytest.raises(Gone):
             await house.adapter.fetch(f"F1 {url}", tmp_path / "f", 10_000)
 
 
 async def test_a_login_page_is_no_picture(house: House, tmp_path: Path) -> None:
-    house.slack.files |= {"a": b"<!DOCTYPE html><html>login</html>"}
+    page = house.slack.file(b"<!DOCTYPE html><html>login</html>", "a.png", "image/png")
     with pytest.raises(Gone) as caught:
-        await house.adapter.fetch(f"F1 {link(house, 'a')}", tmp_path / "f", 10_000)
+        await house.adapter.fetch(f"{page.id} {page.url}", tmp_path / "f", 10_000)
     assert "files:read" in caught.value.detail
+    file = house.slack.file()
     stranger = House(house.slack, house.clock, tmp_path, slack_bot_token="xoxb-9-of-somebody-else")
-    with pytest.raises(Gone):
-        await stranger.adapter.fetch(f"F1 {link(house, 'a')}", tmp_path / "f", 10_000)
+    house.slack.world.scopes -= {"files:read"}
+    for who in (stranger, house):
+        with pytest.raises(Gone) as caught:
+            await who.adapter.fetch(f"{file.id} {file.url}", tmp_path / "f", 10_000)
+        assert "files:read" in caught.value.detail
 
 
 async def test_a_file_that_is_not_there(house: House, tmp_path: Path) -> None:
     for ref in ("", "F1"):
-        house.slack.fail("files.info", 1, "file_not_found")
         with pytest.raises((Gone, Refused)):
             await house.adapter.fetch(ref, tmp_path / "f", 10_000)
 
 
 async def test_what_was_said_in_a_thread_before(house: House) -> None:
-    root, reply, ours, before = (house.slack.ts() for _ in range(4))
-    said = {"channel": "C1", "thread_ts": root, "type": "message"}
-    for ts, user, text in (
-        (root, "U2", "The cat is &lt;Fred&gt;."),
-        (reply, "U3", "<@U2> yes"),
-        (before, "U2", "<@UBOT>?"),
-    ):
-        house.slack.messages[ts] = {**said, "ts": ts, "user": user, "text": text}
-    house.slack.messages[ours] = {**said, "ts": ours, "user": "UBOT", "bot_id": "BBOT", "text": "Hello."}
-    chat = house.thread("C1", root)
-    older = await house.adapter.ask(OlderMessages(chat, before))
+    channel, cleo = house.slack.channel(house.ann.person, house.ben), house.slack.person("Cleo")
+    root = channel.write("The cat is &lt;Fred&gt;.", house.ben, unheard=True)
+    channel.write(f"<@{house.ben.id}> yes", cleo, thread=root, unheard=True)
+    chat = house.thread(root)
+    await house.put("Hello.", chat=chat)
+    before = channel.write(f"{house.me}?", house.ben, thread=root, unheard=True)
+    older = await house.adapter.ask(OlderMessages(chat, before.ts))
     assert [(each.role, each.author.name, each.text) for each in older] == [
-        (Role.USER, "Name U2", "The cat is <Fred>."),
-        (Role.USER, "Name U3", "@Name U2 yes"),
+        (Role.USER, "Ben", "The cat is <Fred>."),
+        (Role.USER, "Cleo", "@Ben yes"),
         (Role.ASSISTANT, "", "Hello."),
     ]
-    assert await house.adapter.ask(OlderMessages(chat, root)) == ()
+    assert await house.adapter.ask(OlderMessages(chat, root.ts)) == ()
     assert len(house.slack.called("conversations.replies")) == 1
 
 
 async def test_whether_a_channel_can_be_posted_to(house: House) -> None:
-    assert await house.adapter.ask(CanPost(Chat("slack", "T1", "C1")))
-    assert await house.adapter.ask(CanPost(Chat("slack", "T1", "D1"))) is None
-    house.slack.fail("conversations.info", 1, "channel_not_found")
+    channel, foreign = house.slack.channel(), house.slack.channel(bot=False, private=True)
+    here, there = house.begun(channel)[1].room, house.begun(foreign)[1].room
+    assert await house.adapter.ask(CanPost(here))
+    assert await house.adapter.ask(CanPost(house.chat.room)) is None
     with pytest.raises(Gone):
-        await house.adapter.ask(CanPost(Chat("slack", "T1", "C1")))
-    house.slack.fail("conversations.info", 1, "missing_scope")
-    assert await house.adapter.ask(CanPost(Chat("slack", "T1", "C1"))) is None
+        await house.adapter.ask(CanPost(there))
+    house.slack.world.scopes -= {"channels:read"}
+    assert await house.adapter.ask(CanPost(here)) is None
     assert await house.adapter.ask(Admins(house.chat)) == ()
 
 
@@ -929,9 +1006,9 @@ async def looked(house: House, **settings: Any) -> list[tuple[bool, str]]:
 async def test_the_doctor_names_missing_scopes_and_how_to_add_them(house: House) -> None:
     from adapters.slack.manifest import SCOPES
 
-    house.slack.scopes = sorted(SCOPES)
+    house.slack.world.scopes = set(SCOPES)
     assert all(well for well, _ in await looked(house))
-    house.slack.scopes = sorted(set(SCOPES) - {"files:read", "users:read"})
+    house.slack.world.scopes = set(SCOPES) - {"files:read", "users:read"}
     wrong = [text for well, text in await looked(house) if not well]
     assert len(wrong) == 2
     assert "files:read" in wrong[0]

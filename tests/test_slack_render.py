@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.slack.growth import rest, settled
 from adapters.slack.menus import notes
 from adapters.slack.render import MOST_COLUMNS, MOST_ROWS, blocks, markdown
 from bot.markdown import parse
@@ -33,6 +34,18 @@ def test_only_people_of_the_thread_are_mentioned() -> None:
     source = parse("<@U1> and <@U2> and <!channel>")
     assert markdown(source, {"U1"}) == "<@U1> and &lt;@U2&gt; and &lt;!channel&gt;"
     assert markdown(source) == "&lt;@U1&gt; and &lt;@U2&gt; and &lt;!channel&gt;"
+
+
+@pytest.mark.parametrize("before", ["", "Hello ", "你好", "A line of more than forty characters, and then there is "])
+def test_a_mention_grows_in_a_stream_wherever_a_frame_is_cut(before: str) -> None:
+    source = f"{before}<@U0000001>, how are you? I hope that all is well with you, and so on and so forth."
+    frames = [markdown(parse(source[:end], growing=True), {"U0000001"}) for end in range(1, len(source) + 1)]
+    for number, first in enumerate(frames):
+        sent = settled(first, first=True)
+        for text in frames[number:]:
+            assert rest(sent, text) is not None, (first, text)
+            sent += rest(sent, settled(text, first=not sent)) or ""
+        assert sent + (rest(sent, frames[-1]) or "") == source
 
 
 def test_one_table_is_a_block_and_its_cells_are_never_empty() -> None:

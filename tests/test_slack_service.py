@@ -44,11 +44,7 @@ class Bot:
     async def start(self) -> None:
         await asyncio.to_thread(self.service.start)
         if self.service.environment["SLACK_MODE"] == "http":
-            for _ in range(200):  # the server is ready before the adapter is: 503 until then
-                if await self.slack.pushes.verify(self.service.url + EVENTS_PATH):
-                    return
-                await asyncio.sleep(0.05)
-            raise TimeoutError("the address is not verified")
+            assert await self.slack.pushes.verify(self.service.url + EVENTS_PATH)
 
     def shown(self, room: Room | None = None, thread: Post | None = None) -> list[str]:
         """Our messages in a thread, in order; "…" where one looks unfinished."""
@@ -321,6 +317,13 @@ async def test_slack_and_telegram_in_one_process(tmp_path: Path, mode: str) -> N
             await tg.until(lambda: [shown.text for shown in tg.shown(room) if "sandbox" in shown.text], SECONDS)
 
 
+async def test_a_platform_out_of_reach_keeps_nobody_waiting(tmp_path: Path) -> None:
+    nowhere = "http://127.0.0.1:9"
+    async with running(tmp_path, TELEGRAM_BOT_TOKEN=TOKEN, TELEGRAM_API_URL=nowhere) as bot:
+        assert f"telegram is not connected yet and goes on trying: no answer from {nowhere}" in bot.service.log
+        assert len(await bot.answered(bot.room.write("hello"))) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -331,11 +334,13 @@ async def test_slack_and_telegram_in_one_process(tmp_path: Path, mode: str) -> N
 )
 async def test_a_wrong_token_is_one_line(tmp_path: Path, name: str, value: str) -> None:
     async with FakeSlack() as slack:
-        variables = environment(slack, "http://127.0.0.1:9", **{name: value})
+        variables = environment(slack, "http://127.0.0.1:9", **{"ACCESS": "allowlist", name: value})
         service = Service(tmp_path, "run", environment=variables)
         with contextlib.suppress(AssertionError):  # it may end before it is ready
             await asyncio.to_thread(service.start)
         assert await asyncio.to_thread(service.wait) == 2
         assert service.lines[-1].startswith(f"magpie: {name}: ")
+        assert len([line for line in service.lines if name in line]) == 1
+        assert not [line for line in service.lines if "ready" in line or "/claim" in line]
         assert "Traceback" not in service.log
         assert "somebody" not in service.log

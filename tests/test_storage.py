@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.dialects import sqlite
 
@@ -38,7 +40,7 @@ from bot.types import (
     Set,
     Stop,
 )
-from storage import DataLock, SqlStore, open_store
+from storage import DataLock, SqlStore, migrate, open_store
 from storage.engine import Database, Tx, parse_url
 from storage.reading import context_query, history_query
 from storage.tables import METADATA, inbound, learned
@@ -93,7 +95,7 @@ class TestMigrations:
         for _ in range(2):
             store = await open_store(f"sqlite:///{path}", owner="test", clock=clock, progress=told.append)
             await store.close()
-        assert told == [f"Preparing the database: step {number} of 2" for number in (1, 2)]
+        assert told == [f"Preparing the database: step {number} of 3" for number in (1, 2, 3)]
 
     @pytest.mark.usefixtures("store")
     async def test_they_make_what_the_tables_say(self, path: Path, tmp_path: Path) -> None:
@@ -105,6 +107,22 @@ class TestMigrations:
             assert _schema(first) == _schema(second)
         plain.dispose()
         migrated.dispose()
+
+    async def test_keys_of_an_older_version_that_must_last_do(self, path: Path, clock: SimClock) -> None:
+        older = sa.create_engine(f"sqlite:///{path}")
+        with older.begin() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+            config.attributes.update(connection=connection, applied=lambda **_: None)
+            command.upgrade(config, "0002")
+            connection.exec_driver_sql(
+                "INSERT INTO inbound VALUES ('older/slack/T1/C1/1.2', 1), ('slack:T1:C1:1.2', 1)"
+            )
+        older.dispose()
+        store = await open_store(f"sqlite:///{path}", owner="test", clock=clock)
+        assert await store.forget_keys(before=clock.now()) == 1
+        assert await store.seen("older/slack/T1/C1/1.2")
+        await store.close()
 
     async def test_a_newer_database_is_left_alone(self, path: Path, clock: SimClock) -> None:
         with closing(sqlite3.connect(path)) as newer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -74,10 +75,10 @@ class Owner:
         said = [message for message in reversed(await self.store.history(chat)) if message.role is Role.ASSISTANT]
         return [message.text.splitlines()[0].strip("*") for message in said if message.text != "Because."]
 
-    async def spent(self, chat: Chat, cost: str | None, by: Person = ANN, title: str = "") -> None:
+    async def spent(self, chat: Chat, cost: str | None, by: Person = ANN, **more: Any) -> None:
         """Somebody has asked, and it took so much."""
         key = f"{chat.key} {self.clock.now()} {cost}"
-        await self.store.accept(IncomingMessage(key, chat, by, "Why?", self.clock.now(), title=title))
+        await self.store.accept(IncomingMessage(key, chat, by, "Why?", self.clock.now(), **more))
         turn = await self.store.claim(self.clock.now())
         assert turn is not None
         assert turn.chat == chat
@@ -140,7 +141,7 @@ async def test_what_an_alert_says(owner: Owner, store: SqlStore) -> None:
     await owner.spent(replace(team, thread="7"), "6", title="The *team*")
     await owner.clock.advance(4 * DAY)
     await owner.spent(MONEY_ROOM, "3.5", by=MEI)
-    await owner.spent(Chat("two", "bot", "a_b_c"), "1.25")
+    await owner.spent(Chat("two", "bot", "a_b_c"), "1.25", group=True)
     await owner.spent(Chat("two", "bot", "late"), "1.25")
     await owner.spent(team, None)
     await owner.reads("18", DAY)
@@ -152,13 +153,24 @@ async def test_what_an_alert_says(owner: Owner, store: SqlStore) -> None:
         "- Spent per day: ≈ ¥2.40 (days looked at: 5)",
         "- Answers whose price is not known: 1",
         "- Days left at this rate: ≈ 7.5",
-        "- Most was spent by: The \\*team\\* (one) ¥6.00, two:money ¥3.50, two:a_b_c ¥1.25",
+        "- Most was spent by: The \\*team\\* (one) ¥6.00, Mei (two) ¥3.50, two:a_b_c ¥1.25",
         "",
         "Top up: https://example.org/top-up",
     ]
     (chinese, *_) = await store.history(MONEY_ROOM)
     assert chinese.text.startswith("**余额不足")
     assert "https://example.org/top-up" in chinese.text
+
+
+async def test_a_private_chat_is_called_by_its_person(owner: Owner, store: SqlStore) -> None:
+    """As far as the name is known; and where each question has a thread of its own, too."""
+    await owner.spent(Chat("one", "bot", "d", "1"), "3", Person("mei", "Mei, as she was called"))
+    await owner.clock.advance(60)
+    await owner.spent(Chat("one", "bot", "d", "2"), "2", Person("mei", "Mei"))
+    await owner.spent(Chat("two", "bot", "nobody"), "1", Person("x"))
+    await owner.reads("18")
+    (message,) = await store.history(OPS)
+    assert "- Most was spent by: Mei (one) ¥5.00, two:nobody ¥1.00" in message.text
 
 
 async def test_the_first_hour_is_not_taken_for_a_day(owner: Owner, store: SqlStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 from collections.abc import Mapping
@@ -66,13 +67,14 @@ class SlackAdapter:
         self._me = _remembered(self._identity)
         self._pace = Pace(clock)
         self._sessions = Sessions(self._wire, clock, self._pace)
-        self._streams = Streams(self._wire, clock, self._pace, self._sessions, surroundings.reader)
-        self._poster = Poster(self._wire, self._pace, self._sessions, self._streams)
         self._people = People(self._wire, clock)
+        self._streams = Streams(self._wire, clock, self._pace, self._sessions, surroundings.reader, self._people)
+        self._poster = Poster(self._wire, self._pace, self._sessions, self._streams, self._people)
         self._files = Files(self._wire, settings)
         self._webhook = Webhook()
         self._sockets: Sockets | None = None
         self._trouble = "" if settings.slack_mode == "http" else "not connected yet"
+        self._tried = asyncio.Event()
 
     @property
     def account(self) -> Account:
@@ -96,6 +98,10 @@ class SlackAdapter:
         """Why no events come in right now; '' while all is well."""
         return self._trouble if self._sockets is None else self._sockets.trouble
 
+    @property
+    def tried(self) -> asyncio.Event:
+        return self._tried
+
     # ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def run(self, intake: Intake) -> None:
@@ -117,14 +123,17 @@ class SlackAdapter:
             try:
                 if self._settings.slack_mode == "http":
                     self._webhook.app = app
+                    self._tried.set()
                     await asyncio.Event().wait()
                 else:
-                    self._sockets = Sockets(self._wire, self._around.clock, lambda payload: _dispatched(app, payload))
+                    take = functools.partial(_dispatched, app)
+                    self._sockets = Sockets(self._wire, self._around.clock, take, self._tried)
                     await self._sockets.run()
             finally:
                 self._webhook.app, self._sockets = None, None
                 await interactions.close()
                 await self._people.close()
+                await self._sessions.close()
                 await self._streams.close()
 
     async def _introduce(self) -> None:
@@ -142,6 +151,7 @@ class SlackAdapter:
                 trouble = translate(error, self._wire.secrets)
                 self._trouble = f"no answer from {self._settings.slack_api_url}: {trouble.detail[:200]}"
                 backoff.say(self._trouble)
+                self._tried.set()
                 await backoff.pause(getattr(trouble, "after", 0.0))
             else:
                 self._trouble = ""

@@ -15,13 +15,14 @@ HELD = 40  # characters at the end of the last line
 _CLOSERS = " \n\t*_~`)]>|\\\u200b"
 _BREAK = re.compile(r"[\s、，。；：！？]")
 _SPACE = re.compile(r"[\s\u200b]+")
+_NAMING = re.compile(r"&lt;(?:@[A-Z0-9]*)?$")  # a mention that is not written to its end is not yet one
 
 
 def settled(text: str, *, first: bool) -> str:
     """The beginning of the text that more of it won't change. `first`: nothing is to be seen yet, so be quick."""
     above, end, line = text.rpartition("\n")
     if not above and first:
-        return text.rstrip(_CLOSERS)
+        return _NAMING.sub("", text.rstrip(_CLOSERS)).rstrip(_CLOSERS)
     kept = line[:-HELD] if len(line) > HELD else ""
     if kept and (ends := [found.end() for found in _BREAK.finditer(kept)]):
         kept = kept[: ends[-1]]  # whole words

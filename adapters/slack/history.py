@@ -51,6 +51,7 @@ async def older(wire: Wire, people: People, me: Me, chat: Chat, before: PostId) 
     if chat.thread is None or before == chat.thread:
         return ()
     raw = [message async for message in _messages(wire, chat, latest=before) if str(message.get("ts")) < before]
+    people.wrote(chat, *(str(each.get("user") or "") for each in raw if not each.get("bot_id") and not me.wrote(each)))
     for id in dict.fromkeys(str(message.get("user") or "") for message in raw[-_MOST:]):
         if id and id != me.user:
             await people.person(id)

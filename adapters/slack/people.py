@@ -1,11 +1,12 @@
-"""Who people are (docs.slack.dev: users.info): their name and language, asked for once per person and hour."""
+"""Who people are (docs.slack.dev: users.info): their name and language, asked for once per person and hour; and who
+has written in which thread."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from adapters.slack.errors import FAILURES, retry_after, translate
@@ -22,6 +23,7 @@ _AGAIN = 60.0  # seconds, after a look that failed
 _PATIENCE = 1.0  # seconds that an event waits for it; the platform waits three for its acknowledgement
 _MOST = 5_000
 _CALLS = 90  # a minute; the platform allows 100
+_THREADS, _THERE = 2_000, 50  # threads, and people of each, that are kept
 
 
 class People:
@@ -34,6 +36,7 @@ class People:
         self._known: OrderedDict[str, tuple[float, Person]] = OrderedDict()  # id -> (kept until, who)
         self._spoken: OrderedDict[str, str] = OrderedDict()  # chat key -> language
         self._asking: dict[str, asyncio.Task[Person]] = {}
+        self._there: OrderedDict[Chat, dict[str, None]] = OrderedDict()  # thread -> who wrote in it, the last one last
 
     def known(self, id: str) -> Person:
         """Without asking."""
@@ -48,6 +51,23 @@ class People:
     def spoken(self, chat: Chat) -> str:
         """The language of whoever spoke there last."""
         return self._spoken.get(chat.key, "en")
+
+    def wrote(self, chat: Chat, *ids: str) -> None:
+        """People (and no bots, which would answer if they were mentioned) have written in a thread."""
+        there = self._there.setdefault(chat, {})
+        self._there.move_to_end(chat)
+        for id in filter(None, ids):
+            there.pop(id, None)
+            there[id] = None
+        while len(there) > _THERE:
+            del there[next(iter(there))]
+        while len(self._there) > _THREADS:
+            self._there.popitem(last=False)
+
+    def there(self, chat: Chat) -> Collection[str]:
+        """Whom a mention may ring for in a thread: who has written in it, as far as this process knows. Nobody is asked
+        for it, so after a restart a mention may be shown as mere words."""
+        return self._there.get(chat, {}).keys()
 
     async def person(self, id: str) -> Person:
         until, person = self._known.get(id, (0.0, Person(id)))

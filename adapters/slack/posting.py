@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 from adapters.slack import render
 from adapters.slack.errors import FAILURES, code, translate
 from adapters.slack.limits import Pace
 from adapters.slack.menus import UNFINISHED, buttons, notes
+from adapters.slack.people import People
 from adapters.slack.sessions import Sessions
 from adapters.slack.streams import Streams, metadata
 from adapters.slack.wire import Wire
@@ -29,11 +31,12 @@ Json = dict[str, Any]
 
 
 class Poster:
-    def __init__(self, wire: Wire, pace: Pace, sessions: Sessions, streams: Streams) -> None:
+    def __init__(self, wire: Wire, pace: Pace, sessions: Sessions, streams: Streams, people: People) -> None:
         self._wire = wire
         self._pace = pace
         self._sessions = sessions
         self._streams = streams
+        self._people = people
 
     async def put(self, chat: Chat, piece: Piece | None, at: PostId | None) -> PostId:
         """See `Adapter.put`."""
@@ -66,8 +69,8 @@ class Poster:
                 return post
         answer = await self._show(
             "chat.postMessage",
+            chat,
             piece,
-            channel=chat.id,
             thread_ts=chat.thread,
             unfurl_links=False,
             unfurl_media=False,
@@ -80,10 +83,10 @@ class Poster:
 
     async def _change(self, chat: Chat, piece: Piece, at: PostId) -> None:
         try:
-            await self._show("chat.update", piece, channel=chat.id, ts=at)
+            await self._show("chat.update", chat, piece, ts=at)
         except _StillStreaming:
             await self._streams.stop(chat, at, piece.key, "processing" if piece.growing else "active")
-            await self._show("chat.update", piece, channel=chat.id, ts=at)
+            await self._show("chat.update", chat, piece, ts=at)
         self._pace.posted(chat, growing=piece.growing)
 
     async def _delete(self, chat: Chat, at: PostId) -> None:
@@ -100,13 +103,15 @@ class Poster:
             elif code(error) != "message_not_found":
                 raise translate(error, self._wire.secrets) from None
 
-    async def _show(self, method: str, piece: Piece, **where: Any) -> Any:
+    async def _show(self, method: str, chat: Chat, piece: Piece, **where: Any) -> Any:
         """Post or change. Blocks that are refused go out as plainer ones."""
-        shown = blocks(piece)
+        people = self._people.there(chat)
+        shown = blocks(piece, people)
         while True:
             try:
                 return await self._wire.call(
                     method,
+                    channel=chat.id,
                     blocks=shown,
                     text=_summary(piece),
                     parse="none",
@@ -114,35 +119,36 @@ class Poster:
                     **where,
                 )
             except FAILURES as error:
-                word = code(error)
+                word, plainer = code(error), _plainer(piece, people)
                 if word == _STREAMING:
                     raise _StillStreaming from None
-                if word not in _BLOCKS or shown == _plainer(piece):
+                if word not in _BLOCKS or shown == plainer:
                     raise translate(error, self._wire.secrets) from None
                 log.warning("a message goes out plainer: %s", word)
-                shown = _plainer(piece)
+                shown = plainer
 
 
 class _StillStreaming(Exception):
     """A message can't be changed while it streams."""
 
 
-def blocks(piece: Piece) -> list[Json]:
-    """What a piece looks like: its blocks, the mark if it is growing, its notes, its buttons."""
+def blocks(piece: Piece, people: Collection[str] = ()) -> list[Json]:
+    """What a piece looks like: its blocks, the mark if it is growing, its notes, its buttons. `people`: ids of those
+    who may be mentioned."""
     tail = ([UNFINISHED] if piece.growing else []) + notes(piece.notes) + buttons(piece.menu)
-    body = render.blocks(piece.blocks)
+    body = render.blocks(piece.blocks, people)
     if len(body) + len(tail) > _MOST_BLOCKS:
-        body = _one(piece)
+        body = _one(piece, people)
     return (body + tail) or [UNFINISHED]
 
 
-def _plainer(piece: Piece) -> list[Json]:
+def _plainer(piece: Piece, people: Collection[str]) -> list[Json]:
     """Without tables of their own, and without buttons."""
-    return (_one(piece) + ([UNFINISHED] if piece.growing else []) + notes(piece.notes)) or [UNFINISHED]
+    return (_one(piece, people) + ([UNFINISHED] if piece.growing else []) + notes(piece.notes)) or [UNFINISHED]
 
 
-def _one(piece: Piece) -> list[Json]:
-    text = render.markdown(piece.blocks)
+def _one(piece: Piece, people: Collection[str]) -> list[Json]:
+    text = render.markdown(piece.blocks, people)
     return [{"type": "markdown", "text": text}] if text.strip() else []
 
 
@@ -150,4 +156,4 @@ def _summary(piece: Piece) -> str:
     """For notifications, which show no blocks. Nothing in it is markup."""
     text = plain(piece.blocks).strip() or "\n".join(note.text for note in piece.notes).strip() or "…"
     text = text if len(text) <= _SUMMARY else text[: _SUMMARY - 1] + "…"
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return render.calm(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))

@@ -112,6 +112,8 @@ class Receiver:
     async def _completed(self, message: IncomingMessage, event: Mapping[str, Any]) -> IncomingMessage | None:
         """With who it is from and what its files are; None if it is not meant for us. In a thread where we have
         answered, what is said is meant for us, unless somebody else is named first."""
+        if message.addressed or message.chat.thread != message.post:
+            self.people.wrote(message.chat, message.author.id)
         if not message.addressed:
             if message.chat.thread == message.post or for_others(event, self.me):
                 return None

@@ -38,7 +38,7 @@ from bot.markdown.tree import (
 )
 from bot.markdown.units import is_wide
 
-__all__ = ["blocks", "markdown", "measure"]
+__all__ = ["blocks", "calm", "markdown", "measure"]
 
 MOST_ROWS, MOST_COLUMNS = 100, 20  # of a table
 MOST_CELLS = 10_000  # characters in all cells of a message's table; it takes one table
@@ -147,7 +147,7 @@ def _fence(text: str, language: str) -> str:
     longest = max((len(run) for run in _RUN.findall(text)), default=0)
     fence = "`" * max(3, longest + 1)
     name = language if _LANGUAGE.fullmatch(language) else ""
-    return f"{fence}{name}\n{_calm(text)}\n{fence}"
+    return f"{fence}{name}\n{calm(text)}\n{fence}"
 
 
 def _list(block: List, place: _Place, other: bool) -> str:
@@ -252,7 +252,7 @@ def _is_sign(char: str) -> bool:
 
 
 def _code(text: str, place: _Place) -> str:
-    text = _calm(text.replace("\n", " "))
+    text = calm(text.replace("\n", " "))
     if not text:
         return ""
     if place.in_table:
@@ -263,13 +263,13 @@ def _code(text: str, place: _Place) -> str:
     return f"{mark}{pad}{text}{pad}{mark}"
 
 
-def _calm(text: str) -> str:
+def calm(text: str) -> str:
     """Code as it is, but no mention: entities would be seen as such here."""
     return _MASS.sub("@" + _NOTHING, _CONTROL.sub("<" + _NOTHING, text))
 
 
 def _link(url: str, children: Sequence[Inline], place: _Place) -> str:
-    text = _inlines(children, replace(place, in_link=True))
+    text = _inlines(children, replace(place, in_link=True, people=()))
     if place.in_link:
         return text
     target = re.sub(r"[\s<>()|\\`\"\[\]]", lambda char: "".join(f"%{byte:02X}" for byte in char[0].encode()), url)

@@ -17,6 +17,7 @@ __all__ = ["Sessions"]
 log = logging.getLogger(__name__)
 
 _PATIENCE = 0.25  # seconds that a first text waits to know whether there is a Stop control
+_LAST = 1.0  # seconds that the end of the process waits for a Stop control to be taken away
 _MOST = 1_000
 _OPENED = 22  # a minute: tier 3 has room for 50 calls, and each that is opened is closed once
 _NEVER = frozenset({"unknown_method", "method_deprecated", "feature_not_enabled", "not_an_agent", "missing_scope"})
@@ -61,6 +62,9 @@ class Sessions:
         task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
+        """Whose answers are at their end lose their Stop control, if that takes no longer than a moment."""
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=_LAST)
         tasks = [*self._asking.values(), *self._closing]
         self._asking.clear()
         for task in tasks:

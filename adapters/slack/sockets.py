@@ -62,10 +62,13 @@ class Backoff:
 
 
 class Sockets:
-    def __init__(self, wire: Wire, clock: Clock, take: Take) -> None:
+    """`tried` is set once a connection brings events, or none is to be had for now."""
+
+    def __init__(self, wire: Wire, clock: Clock, take: Take, tried: asyncio.Event) -> None:
         self._wire = wire
         self._clock = clock
         self._take = take
+        self._tried = tried
         self._failures: tuple[type[BaseException], ...] = (*FAILURES, *wire.proxy_errors, KeyError)
         self._tasks: set[asyncio.Task[None]] = set()
         self._open_now = 0
@@ -138,11 +141,13 @@ class Sockets:
         words = word or hide(f"{type(error).__name__}: {error}", self._wire.secrets)[:200]
         self._trouble = f"no socket: {words.partition('?')[0]}"  # an address has a ticket behind its question mark
         backoff.say(self._trouble)
+        self._tried.set()
         return retry_after(error) or 0.0
 
     async def _read(self, socket: ClientWebSocketResponse, leaving: asyncio.Event) -> None:
         """Until it is closed. `leaving` is set when the platform says that it will be."""
         self._open_now += 1
+        self._tried.set()
         try:
             async for frame in socket:
                 envelope = _envelope(frame)

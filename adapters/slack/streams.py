@@ -15,6 +15,7 @@ from adapters.slack.errors import FAILURES, code, retry_after, translate
 from adapters.slack.growth import rest, settled
 from adapters.slack.limits import Pace
 from adapters.slack.menus import UNFINISHED, buttons, notes
+from adapters.slack.people import People
 from adapters.slack.render import markdown
 from adapters.slack.sessions import Sessions
 from adapters.slack.wire import Wire
@@ -54,12 +55,15 @@ class Stream:
 class Streams:
     """Those that run."""
 
-    def __init__(self, wire: Wire, clock: Clock, pace: Pace, sessions: Sessions, reader: Reader) -> None:
+    def __init__(
+        self, wire: Wire, clock: Clock, pace: Pace, sessions: Sessions, reader: Reader, people: People
+    ) -> None:
         self._wire = wire
         self._clock = clock
         self._pace = pace
         self._sessions = sessions
         self._reader = reader
+        self._people = people
         self._running: dict[tuple[str, PostId], Stream] = {}
         self._is_possible = True
 
@@ -82,7 +86,7 @@ class Streams:
             return None
         if not self._pace.reserve(chat):
             return None
-        text = settled(markdown(piece.blocks), first=True)
+        text = settled(markdown(piece.blocks, self._people.there(chat)), first=True)
         try:
             answer = await self._wire.call(
                 "chat.startStream",
@@ -142,7 +146,7 @@ class Streams:
     async def go_on(self, stream: Stream, piece: Piece) -> bool:
         """True: it shows the piece, and is over if that is final. False: it is over, and the message shows less. With
         its lock held. AdapterError."""
-        text = markdown(piece.blocks)
+        text = markdown(piece.blocks, self._people.there(stream.chat))
         more = None if stream.doubtful else rest(stream.sent, text)
         if more is None:
             await self.interrupt(stream)

@@ -72,6 +72,7 @@ class TelegramAdapter:
         self._webhook = Webhook(settings.webhook_secret)
         self._admins: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._trouble: Callable[[], str] = lambda: "not connected yet"
+        self._tried = asyncio.Event()
 
     @property
     def account(self) -> Account:
@@ -93,6 +94,10 @@ class TelegramAdapter:
     @property
     def trouble(self) -> str:
         return self._trouble()
+
+    @property
+    def tried(self) -> asyncio.Event:
+        return self._tried
 
     # ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -117,6 +122,7 @@ class TelegramAdapter:
                 else:
                     polling = Polling(self._wire, self._settings, self._around.clock, receiver.take)
                     self._trouble = lambda: polling.trouble
+                    self._tried.set()
                     await polling.run()
             finally:
                 self._webhook.take = None
@@ -146,6 +152,7 @@ class TelegramAdapter:
                 "PUBLIC_URL", "is not taken by the platform: {reason}", reason=hide(error.message, self._wire.token)
             ) from None
         self._trouble = str
+        self._tried.set()
         await asyncio.Event().wait()
 
     async def _until_answered(self, call: TelegramMethod[Any]) -> Any:
@@ -162,6 +169,7 @@ class TelegramAdapter:
                     raise rejected() from None
                 wait = translate(error, self._wire.token)
                 backoff.say(f"no answer from {self._settings.telegram_api_url}: {wait.detail[:200]}")
+                self._tried.set()
                 await backoff.pause(getattr(wait, "after", 0.0))
 
     async def _register(self) -> None:

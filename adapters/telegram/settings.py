@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import SecretStr, field_validator
 
-from bot.errors import SettingError
+from adapters.settings import EXAMPLES, Address, Lower, PlatformSettings, Proxy, loaded, revealed, secret
+from bot.errors import SettingError, WrongValue
 
 __all__ = ["WEBHOOK_PATH", "TelegramSettings", "load_settings"]
 
@@ -24,8 +23,6 @@ _OFFICIAL = "api.telegram.org"
 _TOKEN = re.compile(r"[0-9]{3,20}:[A-Za-z0-9_-]{8,100}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")  # Bot API: setWebhook, secret_token
 _EXAMPLES = {
-    "DATA_DIR": "./data",
-    "PUBLIC_URL": "https://magpie.example.org",
     "TELEGRAM_API_URL": "https://api.telegram.org",
     "TELEGRAM_BOT_TOKEN": "123456789:example-letters-from-BotFather",
     "TELEGRAM_MODE": "polling",
@@ -35,59 +32,26 @@ _EXAMPLES = {
 }
 
 
-class TelegramSettings(BaseSettings):
+class TelegramSettings(PlatformSettings):
     """Field names in upper case are the variables."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
-    )
-
-    data_dir: Path = Path("data")
-    public_url: str = ""
-    telegram_api_url: str = f"https://{_OFFICIAL}"
+    telegram_api_url: Address = f"https://{_OFFICIAL}"
     telegram_bot_token: SecretStr | None = None
-    telegram_mode: Literal["polling", "webhook"] = "polling"
-    telegram_proxy: SecretStr | None = None
-    telegram_rich: Literal["off", "auto", "on"] = "off"
+    telegram_mode: Annotated[Literal["polling", "webhook"], Lower] = "polling"
+    telegram_proxy: Proxy = None
+    telegram_rich: Annotated[Literal["off", "auto", "on"], Lower] = "off"
     telegram_webhook_secret: SecretStr | None = None
-
-    @field_validator("telegram_mode", "telegram_rich", mode="before")
-    @classmethod
-    def _lower(cls, value: object) -> object:
-        return value.strip().lower() if isinstance(value, str) else value
-
-    @field_validator("public_url", "telegram_api_url")
-    @classmethod
-    def _is_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0):
-            raise ValueError("is not an http or https URL")
-        return value.rstrip("/")
 
     @field_validator("telegram_bot_token")
     @classmethod
     def _is_token(cls, value: SecretStr | None) -> SecretStr | None:
-        word = value.get_secret_value().strip() if value else ""
-        if word and not _TOKEN.fullmatch(word):
-            raise ValueError("is not a bot token: those are digits, a colon, then letters")
-        return SecretStr(word) if word else None
-
-    @field_validator("telegram_proxy")
-    @classmethod
-    def _is_proxy(cls, value: SecretStr | None) -> SecretStr | None:
-        word = value.get_secret_value().strip() if value else ""
-        if not word:
-            return None
-        parts = urlsplit(word)
-        if parts.scheme not in ("http", "socks5") or not parts.hostname or not parts.port:
-            raise ValueError("is not an http:// or socks5:// URL with host and port")
-        return SecretStr(word)
+        return secret(value, _TOKEN, WrongValue("is not a bot token: those are digits, a colon, then letters"))
 
     @field_validator("telegram_webhook_secret")
     @classmethod
     def _is_secret(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not _SECRET.fullmatch(value.get_secret_value()):
-            raise ValueError("may have 1 to 256 letters, digits, - and _ only")
+            raise WrongValue("may have 1 to 256 letters, digits, - and _ only")
         return value
 
     @property
@@ -103,7 +67,7 @@ class TelegramSettings(BaseSettings):
 
     @property
     def proxy(self) -> str:
-        return self.telegram_proxy.get_secret_value() if self.telegram_proxy else ""
+        return revealed(self.telegram_proxy)
 
     @property
     def official(self) -> bool:
@@ -129,24 +93,16 @@ class TelegramSettings(BaseSettings):
             raise SettingError(
                 "PUBLIC_URL",
                 "is needed for TELEGRAM_MODE=webhook. Example: PUBLIC_URL={example}",
-                example=_EXAMPLES["PUBLIC_URL"],
+                example=EXAMPLES["PUBLIC_URL"],
             )
         if self.official and urlsplit(self.public_url).scheme != "https":
             raise SettingError(
                 "PUBLIC_URL",
                 "must begin with https:// for TELEGRAM_MODE=webhook. Example: PUBLIC_URL={example}",
-                example=_EXAMPLES["PUBLIC_URL"],
+                example=EXAMPLES["PUBLIC_URL"],
             )
 
 
 def load_settings(**overrides: Any) -> TelegramSettings:
     """Read the environment and `.env`. SettingError names the first wrong variable."""
-    try:
-        return TelegramSettings(**overrides)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        name = str(first["loc"][0]).upper()
-        reason = first["msg"].removeprefix("Value error, ")
-        raise SettingError(
-            name, "{reason}. Example: {name}={example}", reason=reason, name=name, example=_EXAMPLES.get(name, "")
-        ) from None  # the cause keeps the value, which may be a secret
+    return loaded(TelegramSettings, _EXAMPLES, overrides)

@@ -58,6 +58,7 @@ class WebAdapter:
         settings.check()
         self._reader = surroundings.reader
         self._rooms = Rooms()
+        self._tried = asyncio.Event()
         self._files = Files(settings.data_dir / "files")
         self._sessions = Sessions(settings, surroundings.clock)
         self._api = Api(
@@ -89,10 +90,15 @@ class WebAdapter:
     def trouble(self) -> str:
         return ""  # whoever can ask for it has the page
 
+    @property
+    def tried(self) -> asyncio.Event:
+        return self._tried
+
     async def run(self, intake: Intake) -> None:
         """The page can be used while this runs; before and after it is told to come back later."""
         self._rooms.open()
         self._api.intake = intake
+        self._tried.set()
         try:
             await asyncio.Event().wait()
         finally:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
 
+from adapters.settings import PlatformSettings, loaded, revealed
 from bot.errors import SettingError
 
 __all__ = ["WebSettings", "is_loopback", "load_settings"]
 
 _EXAMPLES = {
-    "DATA_DIR": "./data",
     "HTTP_HOST": "127.0.0.1",
     "HTTP_PORT": "8080",
-    "PUBLIC_URL": "https://magpie.example.org",
     "WEB": "on",
 }
 
@@ -28,25 +25,13 @@ def _switch(value: object) -> object:
     return {"true": "on", "1": "on", "yes": "on", "false": "off", "0": "off", "no": "off"}.get(str(word), word)
 
 
-class WebSettings(BaseSettings):
+class WebSettings(PlatformSettings):
     """Field names in upper case are the variables."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
-
-    data_dir: Path = Path("data")
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
-    public_url: str = ""
     web: Annotated[Literal["on", "off"], BeforeValidator(_switch)] = "off"
     web_password: SecretStr | None = None
-
-    @field_validator("public_url")
-    @classmethod
-    def _is_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise ValueError("is not an http or https URL")
-        return value.rstrip("/")
 
     @property
     def on(self) -> bool:
@@ -54,7 +39,7 @@ class WebSettings(BaseSettings):
 
     @property
     def password(self) -> str:
-        return self.web_password.get_secret_value() if self.web_password else ""
+        return revealed(self.web_password)
 
     @property
     def public_host(self) -> str:
@@ -99,12 +84,4 @@ def is_loopback(host: str) -> bool:
 
 def load_settings(**overrides: Any) -> WebSettings:
     """Read the environment and `.env`. SettingError names the first wrong variable."""
-    try:
-        return WebSettings(**overrides)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).upper()
-        reason = first["msg"].removeprefix("Value error, ")
-        raise SettingError(
-            name, "{reason}. Example: {name}={example}", reason=reason, name=name, example=_EXAMPLES.get(name, "")
-        ) from error
+    return loaded(WebSettings, _EXAMPLES, overrides)

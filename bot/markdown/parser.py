@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from markdown_it.token import Token
@@ -16,7 +16,7 @@ from bot.markdown.plain import plain_inline
 from bot.markdown.rules import DEPTH, dialect
 from bot.markdown.tree import Block, Inline, Words
 
-__all__ = ["Reading", "block_tokens", "clean", "parse", "parse_open", "read"]
+__all__ = ["Reading", "block_tokens", "clean", "parse", "read", "read_open"]
 
 _SAFE = re.compile(r"(?:https?://|mailto:|tel:)\S", re.IGNORECASE)
 _HELD = re.compile(
@@ -37,10 +37,16 @@ _MD = dialect()
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A document, and the inline markers that were open at its end (`("**", "`")`) and have been closed there."""
+    """A document, and the inline markers that were open at its end (`("**", "`")`) and have been closed there.
+
+    Of source that grows, the first `finished` blocks are those of the source before `settled`: nothing that follows
+    changes them, and what follows means the same without them.
+    """
 
     blocks: tuple[Block, ...]
     opened: tuple[str, ...] = ()
+    settled: int = 0
+    finished: int = 0
 
 
 def parse(text: str, *, growing: bool = False) -> tuple[Block, ...]:
@@ -50,12 +56,14 @@ def parse(text: str, *, growing: bool = False) -> tuple[Block, ...]:
     (half a table row, a lone `#`) waits.
     """
     source = clean(text)
-    return parse_open(source) if growing else read(source).blocks
+    return (read_open(source) if growing else read(source)).blocks
 
 
-def parse_open(source: str) -> tuple[Block, ...]:
-    """The document of clean source that is still growing."""
-    return read(_without_held(source), closing=_GROWING, growing=True).blocks
+def read_open(source: str, begin: int = 0) -> Reading:
+    """The blocks of clean source that is still growing, from `begin` on, which is where an earlier reading settled."""
+    held = _without_held(source)
+    reading = read(held[begin:], closing=_GROWING, growing=True)
+    return replace(reading, settled=begin + reading.settled)
 
 
 def clean(text: str) -> str:
@@ -88,10 +96,37 @@ def read(source: str, *, closing: frozenset[str] = frozenset(), growing: bool = 
         _MD.inline.parse(content, _MD, cast(EnvType, env), token.children)
         if token is last:
             opened = (*env.get("opened", ()), *((env["code"],) if "code" in env else ()))
-    blocks = tuple(_blocks(iter(tokens)))
-    if growing and not source.endswith("\n"):
+    if not growing:
+        return Reading(tuple(_blocks(iter(tokens))), opened)
+    blocks, finished, line = _with_places(tokens)
+    if not source.endswith("\n"):
         blocks = _without_half_row(blocks)
-    return Reading(blocks, opened)
+    return Reading(blocks, opened, _line_start(source, line), finished)
+
+
+def _with_places(tokens: Sequence[Token]) -> tuple[tuple[Block, ...], int, int]:
+    """The blocks, how many of them are finished, and the line at which what is not finished begins.
+
+    The last block may still become anything, and the last but one may take it in (a heading's underline, the text of
+    a list that a formula seemed to end).
+    """
+    blocks: list[Block] = []
+    places: list[tuple[int, int]] = []
+    rest = iter(tokens)
+    for token in rest:
+        assert token.map is not None
+        places.append((len(blocks), token.map[0]))
+        block = _block(token, rest)
+        if block is not None:
+            blocks.append(block)
+    return tuple(blocks), *(places[-2] if len(places) > 2 else (0, 0))
+
+
+def _line_start(source: str, line: int) -> int:
+    at = 0
+    for _ in range(line):
+        at = source.index("\n", at) + 1
+    return at
 
 
 # ---- what is half there

@@ -181,7 +181,9 @@ def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if opener not in ("$$", "\\["):
         return False
     closer = _MATH_END[opener]
-    if start < state.env.get(opener, 0):  # an earlier look has already found no closer up to there
+    unclosed = state.env.setdefault("unclosed", {})
+    here = opener, state.level, state.blkIndent, end  # in another container, other lines follow
+    if start < unclosed.get(here, 0):  # an earlier look has already found no closer up to there
         return False
     lines: list[str] = []
     line, closed = start, False
@@ -198,8 +200,9 @@ def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
                 return False
             closed = True
             break
-    if not closed and not (state.env.get("open") and line >= state.lineMax):
-        state.env[opener] = line
+    at_end = line >= len(state.bMarks) - 1  # of the source, not only of a quote
+    if not closed and not (state.env.get("open") and at_end):
+        unclosed[here] = line
         return False
     content = "\n".join(lines).strip()
     if closed and not content:

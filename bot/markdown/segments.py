@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bot.markdown.carry import Carry, resumed
 from bot.markdown.outline import Cut, Outline
-from bot.markdown.parser import clean, parse_open, read
+from bot.markdown.parser import clean, read, read_open
 from bot.markdown.rules import GUARD
 from bot.markdown.tree import Block
 from bot.markdown.units import splits_grapheme, utf8, utf16
@@ -20,8 +20,9 @@ _TRIES = 16
 class Segmenter:
     """Cuts Markdown into documents of at most `size`, counted by `measure`.
 
-    `measure` should grow with the document. Only the source after the last cut is parsed, and that is kept bounded by
-    `size`: a call costs the same however long the answer has become.
+    `measure` should grow with the document. Only the source after the last cut is looked at, and that is kept bounded by
+    `size`: a call costs the same however long the answer has become. While it grows, only its last blocks are parsed
+    anew; the others are the same objects as in the call before.
     """
 
     def __init__(self, size: int, measure: Callable[[Sequence[Block]], int]) -> None:
@@ -34,6 +35,8 @@ class Segmenter:
         self._carry = Carry()
         self._frozen: tuple[tuple[Block, ...], ...] = ()
         self._open: tuple[Block, ...] = ()
+        self._settled = 0  # up to there the open source is finished blocks,
+        self._finished: tuple[Block, ...] = ()  # these (with the traces of the prefix)
 
     def update(self, text: str, *, whole: bool = False) -> tuple[tuple[Block, ...], ...]:
         """The documents of `text`, which starts with the text of the call before; `whole`: nothing will follow.
@@ -49,7 +52,7 @@ class Segmenter:
             ended = self._at + len(part) >= len(text)
             source = self._carry.prefix + clean(part)
             if ended and not whole:
-                blocks = resumed(parse_open(source), self._carry)
+                blocks = resumed(self._growing(source), self._carry)
             else:
                 blocks = resumed(read(source).blocks, self._carry)
             visible = self._measure(blocks)
@@ -62,8 +65,17 @@ class Segmenter:
             else:
                 width *= 2
 
+    def _growing(self, source: str) -> tuple[Block, ...]:
+        """The blocks of the open source, with the traces of its prefix."""
+        reading = read_open(source, self._settled)
+        blocks = (*self._finished, *reading.blocks)
+        self._finished = blocks[: len(self._finished) + reading.finished]
+        self._settled = reading.settled
+        return blocks
+
     def _cut(self, part: str, source: str, visible: int) -> None:
         """Freeze the first part of the open source, of which `visible` can be seen."""
+        self._settled, self._finished = 0, ()
         begin = len(self._carry.prefix)
         high = self._fitting(source, begin, visible)
         if high <= begin and self._carry.prefix not in ("", GUARD):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bot.types import BalanceReading, Chat, Money, Outlay, Reader, Spender, Text
@@ -60,8 +60,18 @@ async def finances(reader: Reader, gateway: str, now: int) -> Finances:
     reading = await reader.balance(gateway)
     currency = reading.money.currency if reading else "CNY"
     outlay = await reader.outlay(gateway, currency, since=now - _DAYS * _DAY)
+    most = [each if each.title else replace(each, title=await _person(reader, each.chat)) for each in outlay.most]
     past = (now - outlay.first) / _DAY if outlay.first is not None else _DAYS
-    return Finances(reading, outlay, min(max(past, 1.0), float(_DAYS)))
+    return Finances(reading, replace(outlay, most=tuple(most)), min(max(past, 1.0), float(_DAYS)))
+
+
+async def _person(reader: Reader, room: Chat) -> str:
+    """A private chat has no title: who asked there last, if it is one, and the name is known; else ''."""
+    turn = await reader.last_turn(room)
+    if turn is None:
+        threads = [each.chat for each in await reader.chats(room.platform, room.account) if each.chat.room == room]
+        turn = await reader.last_turn(threads[0]) if threads else None
+    return turn.asker.name if turn is not None and not turn.group else ""
 
 
 def label(chat: Chat, title: str = "") -> str:

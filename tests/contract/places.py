@@ -46,6 +46,7 @@ class Place(Protocol):
 
     adapter: Adapter
     chat: Chat
+    running: asyncio.Task[None]  # the adapter's `run`
 
     async def says(self, text: str) -> None: ...
     async def presses(self, label: str) -> None: ...
@@ -54,6 +55,8 @@ class Place(Protocol):
 
 
 class WebPlace:
+    running: asyncio.Task[None]
+
     def __init__(self, folder: Path, around: Surroundings) -> None:
         self.adapter = WebAdapter(WebSettings(data_dir=folder), around)
         self.chat = Chat("web", "local", ID)
@@ -90,9 +93,11 @@ class WebPlace:
 
 
 class TelegramPlace:
-    def __init__(self, tg: FakeTelegram, folder: Path, around: Surroundings) -> None:
+    running: asyncio.Task[None]
+
+    def __init__(self, tg: FakeTelegram, folder: Path, around: Surroundings, **settings: Any) -> None:
         values: dict[str, Any] = {"telegram_bot_token": tg.token, "telegram_api_url": tg.url, "data_dir": folder}
-        self.adapter = TelegramAdapter(TelegramSettings(**values), around)
+        self.adapter = TelegramAdapter(TelegramSettings(**(values | settings)), around)
         self._tg, self._room = tg, tg.private("Ann")
         self.chat = Chat("telegram", self.adapter.account.id, str(self._room.id))
 
@@ -110,10 +115,12 @@ class TelegramPlace:
 class SlackPlace:
     """A direct message, of which each question begins a thread of its own."""
 
-    def __init__(self, slack: FakeSlack, folder: Path, around: Surroundings) -> None:
+    running: asyncio.Task[None]
+
+    def __init__(self, slack: FakeSlack, folder: Path, around: Surroundings, **settings: Any) -> None:
         values: dict[str, Any] = {"slack_bot_token": slack.token, "slack_app_token": slack.app_token}
         values |= {"slack_api_url": slack.url, "data_dir": folder}
-        self.adapter = SlackAdapter(SlackSettings(**values), around)
+        self.adapter = SlackAdapter(SlackSettings(**(values | settings)), around)
         self._slack, self._room = slack, slack.private("Ann")
         self.chat = Chat("slack", slack.team, self._room.id, self._room.write("hello", unheard=True).ts)
 
@@ -147,7 +154,8 @@ async def house(folder: Path, model: FakeModel, make: Callable[[Surroundings], P
     turns = Turns(store, dispatcher.run, clock)
     commands = Commands(store, Catalogue(), options.defaults, GatewayFacts("fake"), access=access)
     intake = CoreIntake(store, commands, turns, clock, access)
-    tasks = [asyncio.create_task(turns.run()), asyncio.create_task(place.adapter.run(intake))]
+    place.running = asyncio.create_task(place.adapter.run(intake))
+    tasks = [asyncio.create_task(turns.run()), place.running]
     await asyncio.sleep(0)
     try:
         yield place
@@ -166,21 +174,36 @@ async def web(folder: Path, model: FakeModel) -> AsyncIterator[Place]:
 
 
 @contextlib.asynccontextmanager
-async def telegram(folder: Path, model: FakeModel) -> AsyncIterator[Place]:
+async def telegram(folder: Path, model: FakeModel, **settings: Any) -> AsyncIterator[Place]:
     async with (
         FakeTelegram(limits=Limits(on=False)) as tg,
-        house(folder, model, lambda around: TelegramPlace(tg, folder, around)) as place,
+        house(folder, model, lambda around: TelegramPlace(tg, folder, around, **settings)) as place,
     ):
         yield place
 
 
 @contextlib.asynccontextmanager
-async def slack(folder: Path, model: FakeModel) -> AsyncIterator[Place]:
+async def slack(folder: Path, model: FakeModel, **settings: Any) -> AsyncIterator[Place]:
     async with (
         FakeSlack(limits=SlackLimits(on=False)) as fake,
-        house(folder, model, lambda around: SlackPlace(fake, folder, around)) as place,
+        house(folder, model, lambda around: SlackPlace(fake, folder, around, **settings)) as place,
     ):
         yield place
 
 
-PLACES = {"slack": slack, "web": web, "telegram": telegram}
+PLACES: dict[str, Callable[..., contextlib.AbstractAsyncContextManager[Place]]] = {
+    "slack": slack,
+    "web": web,
+    "telegram": telegram,
+}
+# settings under which a platform can't be reached, and under which it will not have us; the page knows neither
+NOWHERE = "http://127.0.0.1:9"
+AWAY: dict[str, dict[str, str]] = {
+    "slack": {"slack_api_url": NOWHERE},
+    "telegram": {"telegram_api_url": NOWHERE},
+}
+REFUSED: list[tuple[str, dict[str, str]]] = [
+    ("slack", {"slack_bot_token": "xoxb-9-of-somebody-else"}),
+    ("slack", {"slack_app_token": "xapp-9-of-somebody-else"}),
+    ("telegram", {"telegram_bot_token": "987654:of-somebody-else"}),
+]

@@ -11,10 +11,10 @@ import pytest
 
 from adapters import ADAPTERS
 from bot.clock import SystemClock
-from bot.errors import Broken
+from bot.errors import Broken, SettingError
 from bot.markdown import parse
 from bot.types import Account, Features, Piece
-from tests.contract.places import PLACES, Place
+from tests.contract.places import AWAY, NOWHERE, PLACES, REFUSED, Place
 from tests.fakes.model import FakeModel, Script
 
 TEXT = "This is an answer of some words, whole and in order."
@@ -52,6 +52,32 @@ async def test_what_is_data_is_there(place: Place) -> None:
     assert isinstance(place.adapter.features, Features)
     assert place.adapter.account.platform == place.chat.platform
     assert place.adapter.limits.size > 1000
+
+
+async def test_an_adapter_that_is_let_in_says_so(place: Place) -> None:
+    async with asyncio.timeout(20):
+        await place.adapter.tried.wait()
+    assert place.adapter.trouble == ""
+
+
+@pytest.mark.parametrize("name", sorted(AWAY))
+async def test_a_platform_out_of_reach_is_known_to_be(name: str, tmp_path: Path, model: FakeModel) -> None:
+    async with PLACES[name](tmp_path, model, **AWAY[name]) as place, asyncio.timeout(20):
+        assert not place.adapter.tried.is_set()
+        await place.adapter.tried.wait()
+        assert NOWHERE in place.adapter.trouble
+        assert not place.running.done(), "it goes on trying"
+
+
+@pytest.mark.parametrize(("name", "settings"), REFUSED)
+async def test_a_platform_that_refuses_us_ends_the_run(
+    name: str, settings: dict[str, str], tmp_path: Path, model: FakeModel
+) -> None:
+    async with PLACES[name](tmp_path, model, **settings) as place, asyncio.timeout(20):
+        with pytest.raises(SettingError) as caught:
+            await place.running
+        assert caught.value.name == next(iter(settings)).upper()
+        assert not place.adapter.tried.is_set(), "or somebody has been told that all is well"
 
 
 async def test_a_question_gets_its_answer_whole_and_once(place: Place, model: FakeModel) -> None:

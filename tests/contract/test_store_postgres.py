@@ -89,7 +89,7 @@ async def test_several_processes_start_at_once(empty_url: str, clock: SimClock) 
     told: list[str] = []
     starts = (open_store(empty_url, owner="test", clock=clock, progress=told.append) for _ in range(3))
     stores = await asyncio.gather(*starts)
-    assert told == [f"Preparing the database: step {number} of 2" for number in (1, 2)]
+    assert told == [f"Preparing the database: step {number} of 3" for number in (1, 2, 3)]
     for store in stores:
         await store.close()
 

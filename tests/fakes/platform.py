@@ -72,6 +72,7 @@ class FakePlatform:
     posts: dict[PostId, tuple[Chat, Piece]] = field(default_factory=dict)
     frames: list[dict[PostId, Piece]] = field(default_factory=list)
     gone: set[Chat] = field(default_factory=set)
+    tried: asyncio.Event = field(default_factory=asyncio.Event)
     _number: int = 0
 
     @property
@@ -95,6 +96,7 @@ class FakePlatform:
         return ""
 
     async def run(self, intake: Intake) -> None:
+        self.tried.set()
         await asyncio.Event().wait()
 
     async def put(self, chat: Chat, piece: Piece | None, at: PostId | None = None) -> PostId:

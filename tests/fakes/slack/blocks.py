@@ -5,7 +5,8 @@ The numbers are slack_sdk's own (`slack_sdk.models.blocks`, `.views`), whose cla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -25,7 +26,7 @@ from slack_sdk.models.blocks.block_elements import InputInteractiveElement, Inte
 
 from tests.fakes.slack.refusals import Refusal, invalid
 
-__all__ = ["body", "buttons", "check_blocks", "check_metadata", "elements", "notes", "with_ids"]
+__all__ = ["body", "buttons", "check_blocks", "check_metadata", "elements", "notes", "ringing", "with_ids"]
 
 Json = dict[str, Any]
 
@@ -34,6 +35,9 @@ _MOST = 50  # blocks of a message; a view has twice as many
 _ROWS, _COLUMNS, _CELLS = 100, 20, 10_000  # TableBlock: rows, cells of a row; characters of all
 _FIELD = 2_000  # SectionBlock.fields: characters of each
 _TEXTS = ("plain_text", "mrkdwn")
+_RINGS = re.compile(
+    r"<@([UW][A-Z0-9]+)[|>]|<!(channel|here|everyone|subteam\^[A-Z0-9]+)[|>]|@(channel|here|everyone)\b"
+)
 _PICKERS = ("static_select", "radio_buttons", "overflow", "checkboxes", "multi_static_select")
 
 
@@ -269,6 +273,28 @@ def _text(block: Json) -> str:
         case "rich_text":
             return _cell_text(block)
     return ""
+
+
+def ringing(*texts: str, blocks: Sequence[Json] = ()) -> set[str]:
+    """Whom a message rings for: ids of people and groups, channel, here, everyone (docs.slack.dev: Formatting text,
+    "Advanced formatting"). How far code protects a mention is not told, so here it doesn't."""
+    found = {next(filter(None, each)) for text in texts for each in _RINGS.findall(text)}
+    for block in blocks:
+        for part in (block, *_parts(block)):
+            if part.get("type") in ("markdown", "mrkdwn"):
+                found |= ringing(part["text"])
+            elif part.get("type") in ("user", "usergroup", "broadcast"):
+                found.add(str(part.get("user_id") or part.get("usergroup_id") or part.get("range")))
+    return found
+
+
+def _parts(value: Any) -> Iterator[Json]:
+    """All objects in a block."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        if isinstance(each, dict):
+            yield each
+        yield from _parts(each)
 
 
 def _cell_text(cell: Json) -> str:

@@ -61,14 +61,14 @@ class StoredFile:
 
 class Files:
     """`redirect`: where the address of a file leads: nowhere, to the CDN (another host, which wants the bearer too:
-    openclaw#63523), to a host that isn't the platform's, or in a circle."""
+    openclaw#63523), there by a step that names no host, to a host that isn't the platform's, or in a circle."""
 
     def __init__(self) -> None:
         self.all: dict[str, StoredFile] = {}
         self.base = ""  # of this server
         self.cdn = ""  # of the second one
         self.stranger = "http://127.0.0.1:9/"
-        self.redirect: Literal["", "cdn", "stranger", "circle"] = ""
+        self.redirect: Literal["", "cdn", "steps", "stranger", "circle"] = ""
         self.asked: list[tuple[str, str]] = []  # (path, Authorization) of each download
 
     def keep(self, data: bytes, name: str, mime: str, *, size: int | None = None, external: bool = False) -> StoredFile:
@@ -97,6 +97,8 @@ class Files:
         if file is None or file.deleted:
             return web.Response(status=404, text="<html>404</html>", content_type="text/html")
         if self.redirect and not request.path.startswith("/cdn/"):
-            leads = {"cdn": f"{self.cdn}/cdn{request.path}", "stranger": self.stranger, "circle": file.url}
+            cdn = f"{self.cdn}/cdn{request.path}"
+            step = cdn if request.query_string else f"{request.path}?step=1"
+            leads = {"cdn": cdn, "steps": step, "stranger": self.stranger, "circle": file.url}
             return web.Response(status=302, headers={"Location": leads[self.redirect]})
         return web.Response(body=file.data, content_type=file.mime)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.slack.blocks import body, buttons, notes
+from tests.fakes.slack.blocks import body, buttons, notes, ringing
 
 if TYPE_CHECKING:
     from tests.fakes.slack.people import Room
@@ -106,6 +106,11 @@ class Post:
         if self.stream is not None:
             return "\n\n".join(filter(None, (self.stream.text, body(self.blocks))))
         return body(self.blocks) if self.blocks else self.text
+
+    @property
+    def rings(self) -> set[str]:
+        """Whom it rings for."""
+        return ringing(self.text, self.stream.text if self.stream is not None else "", blocks=self.blocks)
 
     @property
     def json(self) -> Json:

@@ -1,0 +1,85 @@
+"""What the settings of platforms have in common: where they come from, what addresses and secrets look like.
+
+Loads no library of a platform: every command of `magpie` that looks at settings would have to wait for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import WrongValue, wrong_setting
+
+__all__ = ["EXAMPLES", "Address", "Lower", "PlatformSettings", "Proxy", "loaded", "revealed", "secret"]
+
+EXAMPLES = {"DATA_DIR": "./data", "PUBLIC_URL": "https://magpie.example.org"}
+
+S = TypeVar("S", bound="PlatformSettings")
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _address(value: str) -> str:
+    if value and not _names_host(value, "http", "https"):
+        raise WrongValue("is not an http or https URL")
+    return value.rstrip("/")
+
+
+def _proxy(value: SecretStr | None) -> SecretStr | None:
+    word = revealed(value).strip()
+    if word and not (_names_host(word, "http", "socks5") and urlsplit(word).port):
+        raise WrongValue("is not an http:// or socks5:// URL with host and port")
+    return SecretStr(word) if word else None
+
+
+def _names_host(value: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        return False
+
+
+Lower = BeforeValidator(_lower)
+Address = Annotated[str, AfterValidator(_address)]  # without a slash at its end
+Proxy = Annotated[SecretStr | None, AfterValidator(_proxy)]
+
+
+class PlatformSettings(BaseSettings):
+    """From the environment or `.env`: field names in upper case are the variables. A secret is shown nowhere."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    data_dir: Path = Path("data")
+    public_url: Address = ""
+
+
+def loaded(settings: type[S], examples: Mapping[str, str], overrides: Mapping[str, Any]) -> S:
+    """Read the environment and `.env`. SettingError names the first wrong variable, with its example."""
+    try:
+        return settings(**overrides)
+    except ValidationError as error:
+        complaint = error.errors(include_input=False)[0]
+        raise wrong_setting(complaint, {**EXAMPLES, **examples}) from None  # the cause keeps the value, maybe a secret
+
+
+def secret(value: SecretStr | None, form: re.Pattern[str], wrong: WrongValue) -> SecretStr | None:
+    """A word of this form, or none at all."""
+    word = revealed(value).strip()
+    if word and not form.fullmatch(word):
+        raise wrong
+    return SecretStr(word) if word else None
+
+
+def revealed(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""
