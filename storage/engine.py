@@ -123,9 +123,9 @@ class Database:
         with translated(self.place):
             self._shared = _postgres(url) if self.postgres else None
         if self._shared is None:
-            self._engines = _engines(url, memory=self.memory)
+            self.engines = _engines(url, memory=self.memory)
             threads = ThreadPoolExecutor(1, "writer")
-            self._writer = Writer(self._engines[0], threads, self.place)
+            self._writer = Writer(self.engines[0], threads, self.place)
             self._writing: Executor = threads
             self._reading: Executor = threads if self.memory else ThreadPoolExecutor(_READERS, "reader")
 
@@ -157,7 +157,7 @@ class Database:
             return
         for threads in (self._writing, self._reading):
             threads.shutdown()
-        for engine in self._engines:
+        for engine in self.engines:
             engine.dispose()
 
     async def _remote(self, engine: AsyncEngine, verb: Callable[[Tx], Awaitable[T]]) -> T:
@@ -174,7 +174,7 @@ class Database:
         return run
 
     def _look(self, verb: Callable[[sa.Connection], T]) -> T:
-        with translated(self.place), self._engines[1].begin() as conn:
+        with translated(self.place), self.engines[1].begin() as conn:
             return verb(conn)
 
     async def _whole(self, work: Awaitable[T]) -> T:

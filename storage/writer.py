@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.errors import StoreError
 from storage.translate import translated
 
 __all__ = ["Writer"]
@@ -77,13 +78,14 @@ class Writer:
         return result, None
 
     def _together(self, batch: list[_Asked]) -> list[Outcome] | None:
-        """None if nothing of it has become true."""
-        outcomes: list[Outcome] = []
+        """None if nothing of it has become true, though it had begun."""
+        begun = False
         try:
-            with self._engine.begin() as conn:
-                outcomes += [_nested(conn, asked.verb) for asked in batch]
-        except SQLAlchemyError:
-            return None
+            with translated(self._place), self._engine.begin() as conn:
+                begun = True
+                outcomes = [_nested(conn, asked.verb) for asked in batch]
+        except StoreError as error:
+            return None if begun else [(None, error)] * len(batch)
         return outcomes
 
 
