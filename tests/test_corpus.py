@@ -10,6 +10,7 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from io import StringIO
+from typing import Any
 from unicodedata import normalize
 
 import pytest
@@ -18,6 +19,10 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from adapters.slack import render as slack
+from adapters.slack.growth import rest, settled
+from adapters.slack.limits import SIZE
+from adapters.slack.menus import UNFINISHED, buttons, notes
+from adapters.slack.posting import content
 from adapters.telegram import render as telegram
 from adapters.telegram.blocks import rich
 from adapters.web import render as web
@@ -40,14 +45,20 @@ from bot.markdown.tree import (
     Words,
 )
 from bot.terminal import Document
-from bot.types import Note, NoteKind, Piece
+from bot.types import Choice, Menu, Note, NoteKind, Piece
 from tests.corpus import CODE, answers
+from tests.fakes.clock import SimClock
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack import Limits as NoLimits
+from tests.fakes.slack.params import Params
 from tests.fakes.telegram.entities import check_entities, found_entities, trimmed
 from tests.fakes.telegram.rich import check_rich, rich_text
 from tests.test_markdown import DOCUMENT, MESSY
 from tests.test_telegram_render import as_json
 from tests.test_web_render import Inspector
 
+STOP, RETRY = (Menu(((Choice(label, f"/{label.lower()} 1"),),)) for label in ("Stop", "Retry"))
+NOTES = (Note(NoteKind.REASONING, "so " * 2_000), Note(NoteKind.PART, "A part."))
 _WINDOW = 40  # prefixes in a row, each one character longer
 _FULL = 4_096
 _COMMONMARK = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
@@ -116,8 +127,79 @@ def test_what_is_frozen_stays(name: str) -> None:
 
 @given(DOCUMENT | MESSY)
 def test_whatever_is_written(source: str) -> None:
-    for growing in (False, True):
-        check(parse(source, growing=growing), growing=growing)
+    frames = [parse(source, growing=growing) for growing in (True, False)]
+    for growing, blocks in zip((True, False), frames, strict=True):
+        check(blocks, growing=growing)
+    on_strict_slack(frames)
+
+
+# ── the strict Slack ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Desk:
+    """The strict Slack without its wire, and a question in it."""
+
+    def __init__(self) -> None:
+        self.slack = FakeSlack(SimClock(), limits=NoLimits(on=False))
+        self.slack.world.events.clear()
+        self.asked = self.slack.private("Ann").write("?", unheard=True)
+
+    def call(self, method: str, **params: Any) -> str:
+        """`ts` of the message. `Refusal` as the platform would say it."""
+        where = {"channel": self.asked.room.id, "thread_ts": self.asked.ts}
+        return str(self.slack._run(f"chat.{method}", Params({**where, **params}))["ts"])
+
+    def shown(self, ts: str) -> str:
+        """All that people read, a stream's text and blocks alike."""
+        return self.asked.room.posts[ts].shown.text
+
+
+@pytest.mark.parametrize("name", answers())
+def test_slack_takes_each_answer_and_shows_all_of_it(name: str) -> None:
+    text = answers()[name]
+    segmenter = Segmenter(SIZE, slack.measure)
+    versions: list[list[tuple[Block, ...]]] = []  # of each message, the final one last
+    for end in moments(name, text):
+        for number, blocks in enumerate(segmenter.update(text[:end], whole=end == len(text))):
+            if number == len(versions):
+                versions.append([])
+            if not versions[number] or versions[number][-1] is not blocks:
+                versions[number].append(blocks)
+    for growth in versions:
+        on_strict_slack(growth)
+
+
+def on_strict_slack(growth: Sequence[tuple[Block, ...]]) -> None:
+    """One message from its first version to its last: as one that is changed, without its blocks' finer points, and as
+    a stream."""
+    desk, final = Desk(), growth[-1]
+    growing = [Piece("1.0", blocks, True, menu=STOP) for blocks in growth[:-1]]
+    end = Piece("1.0", final, notes=NOTES, menu=RETRY)
+    for plainer in (False, True):
+        ts = desk.call("postMessage", **content(Piece("1.0", growth[0], True, menu=STOP), plainer=plainer))
+        for piece in (*growing, end):
+            desk.call("update", ts=ts, **content(piece, plainer=plainer))
+        assert letters("".join(said(final))) <= letters(desk.shown(ts))
+    written = slack.markdown(final)
+    streamed = stream(desk, [slack.markdown(blocks) for blocks in growth])
+    assert "".join(streamed.split()) == "".join(written.split())
+
+
+def stream(desk: Desk, frames: Sequence[str]) -> str:
+    """What a stream of these frames shows at its end; what can't be appended goes on as a change."""
+    sent = settled(frames[0], first=True)
+    ts = desk.call("startStream", markdown_text=sent)
+    for frame in frames:
+        if rest(sent, frame) is None:
+            break
+        more = rest(sent, settled(frame, first=not sent))
+        if more and frame is not frames[-1]:
+            desk.call("appendStream", ts=ts, markdown_text=more)
+            sent += more
+    more = rest(sent, frames[-1])
+    tail = [UNFINISHED] if more is None else notes(NOTES) + buttons(RETRY)
+    desk.call("stopStream", ts=ts, markdown_text=more or "", blocks=tail)
+    return frames[-1] if more is None else desk.shown(ts)
 
 
 # ── what each writer has to hold to ─────────────────────────────────────────────────────────────────────────────────

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.markdown import Block, Fence, Heading, List, Quote, Segmenter, Strong, Table, parse, plain, utf8, utf16
-from bot.markdown.parser import read_open
+from bot.markdown.growth import Growth
 from bot.markdown.units import splits_grapheme
 from tests.test_markdown import DOCUMENT, MESSY, SAMPLE, shown_words, visible
 
@@ -234,8 +239,9 @@ def test_token_by_token() -> None:
 class Anew(Segmenter):
     """Parses all of the open part each time."""
 
-    def _growing(self, source: str) -> tuple[Block, ...]:
-        return read_open(source).blocks
+    def update(self, text: str, *, whole: bool = False) -> Documents:
+        self._growth = Growth()
+        return super().update(text, whole=whole)
 
 
 def grown(text: str, size: int, ends: Iterable[int]) -> None:
@@ -261,6 +267,10 @@ def grown(text: str, size: int, ends: Iterable[int]) -> None:
         "a\n\nb | c\n--|--\n1 | 2\n\n| d\n\n| e\n- `\n- ```\nx\n```",  # the row may be the head of a table
         "Z\n\n| a\n\n| b\n- ```\n",
         "a\n\nb | c\n--|-- d\n\n| 1 | 2 |\n|---|---|\n| 3 | 4 |\n5\n# 6\n| 7",
+        "a **b\n  \n| c\n   >2",
+        "a [\n- \n|\n> -",
+        "a | b\n--|--\nc | **d\n| e\n- `\n- ```",
+        "> a **b\n>\n| c\n- `\n- ```",
         "> $$ x\n\na\n\nb\n\nc",
         "> \\[ x\n- y\n\na\n\nb",  # ends with its quote, of which it is no formula
         "a\n\n- b\n$$ c\n$$\nd\n\n$$ e\n- f\n# g\nh $$ i",
@@ -307,6 +317,48 @@ def test_one_huge_block(text: str, size: int) -> None:
 
     bound = 8 * 3 * cost(text[: len(text) // 8]) + 0.2
     assert any(cost(text) < bound for _ in range(3))  # a busy machine may spoil a measurement
+
+
+LONG = {
+    "paragraphs": ("", "Words and **more** words.\n\n"),
+    "list": ("", "- item and `code`\n"),
+    "loose list": ("Look:\n\n", "1. item\n\n   and more\n\n"),
+    "table": ("| a | b |\n|---|---|\n", "| 1 | **2** |\n"),
+    "much source": ("", "- $\\sqrt{\\frac{1}{2}}\\text{and more}\\alpha$\n"),  # of which little is seen
+}
+
+
+@pytest.mark.parametrize("form", LONG)
+def test_a_frame_parses_only_what_is_new(form: str) -> None:
+    """Counted in calls of the parser's functions."""
+
+    def frame(count: int) -> int:
+        head, part = LONG[form]
+        text = head + part * count
+        segmenter = Segmenter(4096, length)
+        for end in (len(text) // 2, len(text) - 12, len(text) - 2):
+            assert len(segmenter.update(text[:end])) == 1
+        with calls() as counted:
+            segmenter.update(text)
+        return counted["markdown_it"] + counted["rules.py"] + counted["parser.py"]
+
+    assert 0 < frame(150) < frame(15) * 1.2
+
+
+@contextmanager
+def calls() -> Iterator[Counter[str]]:
+    """How often functions of a file or directory are called."""
+    counted: Counter[str] = Counter()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            counted.update(Path(frame.f_code.co_filename).parts[-3:])
+
+    sys.setprofile(note)
+    try:
+        yield counted
+    finally:
+        sys.setprofile(None)
 
 
 def test_a_frame_costs_its_budget_not_the_answer() -> None:

@@ -768,6 +768,13 @@ async def test_blocks_that_are_refused_go_out_plainer(house: House) -> None:
         await house.put("more", post)
 
 
+async def test_what_notifications_show_fits_however_many_signs_it_has(house: House) -> None:
+    signs = "<&>" * 900
+    post = house.post(await house.put(f"```\n{signs}\n```\n"))
+    assert post.text.startswith("&lt;&amp;&gt;&lt;")
+    assert signs in post.shown.text
+
+
 async def test_nothing_that_a_model_writes_rings_for_anybody(house: House) -> None:
     post = house.post(await house.put("<!channel> <@U1> & <https://example.com|x>"))
     assert "<" not in post.text

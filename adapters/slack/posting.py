@@ -18,12 +18,13 @@ from bot.errors import Unknown
 from bot.markdown import plain
 from bot.types import Chat, Piece, PostId
 
-__all__ = ["Poster"]
+__all__ = ["Poster", "content"]
 
 log = logging.getLogger(__name__)
 
 _MOST_BLOCKS = 50
 _SUMMARY = 2_000  # characters of the text that stands in notifications
+_TEXT = 4_000  # of what that takes as Slack writes it (chat.update, text)
 _STREAMING = "streaming_state_conflict"
 _BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
 
@@ -106,22 +107,15 @@ class Poster:
     async def _show(self, method: str, chat: Chat, piece: Piece, **where: Any) -> Any:
         """Post or change. Blocks that are refused go out as plainer ones."""
         people = self._people.there(chat)
-        shown = blocks(piece, people)
+        shown = content(piece, people)
         while True:
             try:
-                return await self._wire.call(
-                    method,
-                    channel=chat.id,
-                    blocks=shown,
-                    text=_summary(piece),
-                    parse="none",
-                    metadata=metadata(piece.key),
-                    **where,
-                )
+                return await self._wire.call(method, channel=chat.id, **shown, **where)
             except FAILURES as error:
-                word, plainer = code(error), _plainer(piece, people)
+                word = code(error)
                 if word == _STREAMING:
                     raise _StillStreaming from None
+                plainer = content(piece, people, plainer=True)
                 if word not in _BLOCKS or shown == plainer:
                     raise translate(error, self._wire.secrets) from None
                 log.warning("a message goes out plainer: %s", word)
@@ -132,9 +126,15 @@ class _StillStreaming(Exception):
     """A message can't be changed while it streams."""
 
 
-def blocks(piece: Piece, people: Collection[str] = ()) -> list[Json]:
-    """What a piece looks like: its blocks, the mark if it is growing, its notes, its buttons. `people`: ids of those
-    who may be mentioned."""
+def content(piece: Piece, people: Collection[str] = (), *, plainer: bool = False) -> Json:
+    """A piece as a message (chat.postMessage, chat.update). `people`: ids of those who may be mentioned; `plainer`:
+    without tables of their own, and without buttons."""
+    shown = _plainer(piece, people) if plainer else _blocks(piece, people)
+    return {"blocks": shown, "text": _summary(piece), "parse": "none", "metadata": metadata(piece.key)}
+
+
+def _blocks(piece: Piece, people: Collection[str]) -> list[Json]:
+    """Its blocks, the mark if it is growing, its notes, its buttons."""
     tail = ([UNFINISHED] if piece.growing else []) + notes(piece.notes) + buttons(piece.menu)
     body = render.blocks(piece.blocks, people)
     if len(body) + len(tail) > _MOST_BLOCKS:
@@ -143,7 +143,6 @@ def blocks(piece: Piece, people: Collection[str] = ()) -> list[Json]:
 
 
 def _plainer(piece: Piece, people: Collection[str]) -> list[Json]:
-    """Without tables of their own, and without buttons."""
     return (_one(piece, people) + ([UNFINISHED] if piece.growing else []) + notes(piece.notes)) or [UNFINISHED]
 
 
@@ -155,5 +154,10 @@ def _one(piece: Piece, people: Collection[str]) -> list[Json]:
 def _summary(piece: Piece) -> str:
     """For notifications, which show no blocks. Nothing in it is markup."""
     text = plain(piece.blocks).strip() or "\n".join(note.text for note in piece.notes).strip() or "…"
-    text = text if len(text) <= _SUMMARY else text[: _SUMMARY - 1] + "…"
+    written = _words(text, _SUMMARY)
+    return written if len(written) <= _TEXT else _words(text, _TEXT // len("&amp;") - 1)
+
+
+def _words(text: str, most: int) -> str:
+    text = text if len(text) <= most else text[: most - 1] + "…"
     return render.calm(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from markdown_it.token import Token
@@ -16,7 +16,7 @@ from bot.markdown.plain import plain_inline
 from bot.markdown.rules import DEPTH, dialect
 from bot.markdown.tree import Block, Inline, Words
 
-__all__ = ["Reading", "block_tokens", "clean", "parse", "read", "read_open"]
+__all__ = ["Reading", "block_tokens", "clean", "has_paragraph", "parse", "read", "read_open"]
 
 _SAFE = re.compile(r"(?:https?://|mailto:|tel:)\S", re.IGNORECASE)
 _HELD = re.compile(
@@ -39,14 +39,13 @@ _MD = dialect()
 class Reading:
     """A document, and the inline markers that were open at its end (`("**", "`")`) and have been closed there.
 
-    Of source that grows, the first `finished` blocks are those of the source before `settled`: nothing that follows
-    changes them, and what follows means the same without them.
+    `starts`: the lines on which its blocks begin. `tokens`: what they were made of, with line numbers.
     """
 
     blocks: tuple[Block, ...]
-    opened: tuple[str, ...] = ()
-    settled: int = 0
-    finished: int = 0
+    opened: tuple[str, ...]
+    starts: Sequence[int]
+    tokens: Sequence[Token]
 
 
 def parse(text: str, *, growing: bool = False) -> tuple[Block, ...]:
@@ -59,11 +58,9 @@ def parse(text: str, *, growing: bool = False) -> tuple[Block, ...]:
     return (read_open(source) if growing else read(source)).blocks
 
 
-def read_open(source: str, begin: int = 0) -> Reading:
-    """The blocks of clean source that is still growing, from `begin` on, which is where an earlier reading settled."""
-    held = _without_held(source)
-    reading = read(held[begin:], closing=_GROWING, growing=True)
-    return replace(reading, settled=begin + reading.settled)
+def read_open(source: str, begin: int = 0, head: str = "") -> Reading:
+    """The clean source of a document that is still growing, from `begin` on, as if there were `head` before that."""
+    return read(head + _without_held(source)[begin:], closing=_GROWING, growing=True)
 
 
 def clean(text: str) -> str:
@@ -96,37 +93,10 @@ def read(source: str, *, closing: frozenset[str] = frozenset(), growing: bool = 
         _MD.inline.parse(content, _MD, cast(EnvType, env), token.children)
         if token is last:
             opened = (*env.get("opened", ()), *((env["code"],) if "code" in env else ()))
-    if not growing:
-        return Reading(tuple(_blocks(iter(tokens))), opened)
-    blocks, finished, line = _with_places(tokens)
-    if not source.endswith("\n"):
+    blocks, starts = _with_starts(tokens)
+    if growing and not source.endswith("\n"):
         blocks = _without_half_row(blocks)
-    return Reading(blocks, opened, _line_start(source, line), finished)
-
-
-def _with_places(tokens: Sequence[Token]) -> tuple[tuple[Block, ...], int, int]:
-    """The blocks, how many of them are finished, and the line at which what is not finished begins.
-
-    The last block may still become anything, and the last but one may take it in (a heading's underline, the text of
-    a list that a formula seemed to end).
-    """
-    blocks: list[Block] = []
-    places: list[tuple[int, int]] = []
-    rest = iter(tokens)
-    for token in rest:
-        assert token.map is not None
-        places.append((len(blocks), token.map[0]))
-        block = _block(token, rest)
-        if block is not None:
-            blocks.append(block)
-    return tuple(blocks), *(places[-2] if len(places) > 2 else (0, 0))
-
-
-def _line_start(source: str, line: int) -> int:
-    at = 0
-    for _ in range(line):
-        at = source.index("\n", at) + 1
-    return at
+    return Reading(blocks, opened, starts, tokens)
 
 
 # ---- what is half there
@@ -151,11 +121,14 @@ def _row_at_end(text: str) -> bool:
 
 def _open_inline(tokens: Sequence[Token], source: str) -> Token | None:
     """The inline token that the end of the source belongs to, if any."""
-    if source.endswith("\n\n"):
+    at_line_start = source.endswith("\n")
+    if at_line_start and not source[source.rfind("\n", 0, -1) + 1 :].strip(" \t>\n"):
         return None
-    for token in reversed(tokens):
+    for index in range(len(tokens) - 1, 0, -1):
+        token = tokens[index]
         if token.type == "inline" and token.content:
-            return token
+            goes_on = tokens[index - 1].type == "paragraph_open"  # headings and rows end with their line
+            return token if goes_on or not at_line_start else None
         if token.nesting >= 0 and token.type not in ("inline", "td_open"):
             return None
     return None
@@ -205,6 +178,18 @@ def _blocks(tokens: Iterator[Token]) -> Iterator[Block]:
             yield block
 
 
+def _with_starts(tokens: Sequence[Token]) -> tuple[tuple[Block, ...], list[int]]:
+    blocks: list[Block] = []
+    starts: list[int] = []
+    rest = iter(tokens)
+    for token in rest:
+        block = _block(token, rest)
+        if block is not None:
+            blocks.append(block)
+            starts.append(token.map[0] if token.map else 0)
+    return tuple(blocks), starts
+
+
 def _block(token: Token, tokens: Iterator[Token]) -> Block | None:
     match token.type:
         case "paragraph_open" | "heading_open":
@@ -241,7 +226,12 @@ def _list(opener: Token, tokens: Iterator[Token]) -> tree.List:
         tight = tight and not looseness[0]
         items.append(tree.Item(inner, done))
     start = int(opener.attrs.get("start", 1)) if opener.type[0] == "o" else None
-    return tree.List(tuple(items), start, tight)
+    return tree.List(tuple(items), start, tight or not has_paragraph(items))
+
+
+def has_paragraph(items: Iterable[tree.Item]) -> bool:
+    """Whether there is something that is shown otherwise in a loose list."""
+    return any(isinstance(child, tree.Paragraph) for item in items for child in item.children)
 
 
 def _noting(tokens: Iterator[Token], loose: list[bool]) -> Iterator[Token]:

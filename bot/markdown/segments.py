@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bot.markdown.carry import Carry, resumed
+from bot.markdown.growth import Growth
 from bot.markdown.outline import Cut, Outline
-from bot.markdown.parser import clean, read, read_open
+from bot.markdown.parser import clean, read
 from bot.markdown.rules import GUARD
 from bot.markdown.tree import Block
 from bot.markdown.units import splits_grapheme, utf8, utf16
@@ -20,9 +21,9 @@ _TRIES = 16
 class Segmenter:
     """Cuts Markdown into documents of at most `size`, counted by `measure`.
 
-    `measure` should grow with the document. Only the source after the last cut is looked at, and that is kept bounded by
-    `size`: a call costs the same however long the answer has become. While it grows, only its last blocks are parsed
-    anew; the others are the same objects as in the call before.
+    `measure` should grow with the document. Only the source after the last cut is looked at, and that is kept bounded
+    by `size`: a call costs the same however long the answer has become. What is finished of it is not parsed again, and
+    is the same objects as in the call before.
     """
 
     def __init__(self, size: int, measure: Callable[[Sequence[Block]], int]) -> None:
@@ -35,8 +36,8 @@ class Segmenter:
         self._carry = Carry()
         self._frozen: tuple[tuple[Block, ...], ...] = ()
         self._open: tuple[Block, ...] = ()
-        self._settled = 0  # up to there the open source is finished blocks,
-        self._finished: tuple[Block, ...] = ()  # these (with the traces of the prefix)
+        self._growth = Growth()  # of the open source, with its prefix
+        self._least = self._width = size + size // 4 + 64  # characters of source that are looked at
 
     def update(self, text: str, *, whole: bool = False) -> tuple[tuple[Block, ...], ...]:
         """The documents of `text`, which starts with the text of the call before; `whole`: nothing will follow.
@@ -44,38 +45,29 @@ class Segmenter:
         All but the last are final, the same objects on every later call. No document is empty; there are never fewer
         than before.
         """
-        width = self._size + self._size // 4 + 64
         while True:
-            part = text[self._at : self._at + width]
-            if part.endswith("\r") and text[self._at + width : self._at + width + 1] == "\n":
+            end = self._at + self._width
+            part = text[self._at : end]
+            if part.endswith("\r") and text[end : end + 1] == "\n":
                 part += "\n"
             ended = self._at + len(part) >= len(text)
             source = self._carry.prefix + clean(part)
             if ended and not whole:
-                blocks = resumed(self._growing(source), self._carry)
+                blocks = resumed(self._growth.read(source), self._carry)
             else:
                 blocks = resumed(read(source).blocks, self._carry)
             visible = self._measure(blocks)
             if visible > self._size or len(part) > self._most:
                 self._cut(part, source, visible)
-                width = self._size + self._size // 4 + 64
             elif ended:
                 self._open = blocks or self._open
                 return (*self._frozen, self._open) if self._open else self._frozen
             else:
-                width *= 2
-
-    def _growing(self, source: str) -> tuple[Block, ...]:
-        """The blocks of the open source, with the traces of its prefix."""
-        reading = read_open(source, self._settled)
-        blocks = (*self._finished, *reading.blocks)
-        self._finished = blocks[: len(self._finished) + reading.finished]
-        self._settled = reading.settled
-        return blocks
+                self._width *= 2
 
     def _cut(self, part: str, source: str, visible: int) -> None:
         """Freeze the first part of the open source, of which `visible` can be seen."""
-        self._settled, self._finished = 0, ()
+        self._growth, self._width = Growth(), self._least
         begin = len(self._carry.prefix)
         high = self._fitting(source, begin, visible)
         if high <= begin and self._carry.prefix not in ("", GUARD):
