@@ -36,7 +36,7 @@ async def measure(platform: str, row: Row, program: str, profile: Path | None = 
         gateway.serving() as url,
         _running(program, {**place.environment, "CHAT_API_URL": url}) as process,
     ):
-        gateway.rate = 1000.0
+        gateway.rate = 150.0  # slow enough for changes: what they need for the first time is not growth
         await _answered(place, _WARM, 1, 30.0)
         gateway.rate = row.rate
         await asyncio.sleep(_CALM)

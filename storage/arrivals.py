@@ -7,6 +7,7 @@ who locks in this order never waits in a circle.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -29,17 +30,29 @@ from bot.types import (
 )
 from storage.codec import message_values, turn_values
 from storage.effects import apply
-from storage.engine import Tx
+from storage.engine import Tx, insert_into
 from storage.notices import insert, queue, save_own_words, touch
 from storage.tables import WAITING_FIRST, chats, inbound, messages, posts, turns
 
 __all__ = ["accept", "adopt", "answer", "edit", "enter", "membership", "notify", "seen"]
 
+# statements that each message needs are built once: it takes longer to build than to run
+_SEEN = sa.select(inbound.c.key).where(inbound.c.key == sa.bindparam("of", type_=inbound.c.key.type))
+_WAITING = (
+    sa.select(turns.c.id, turns.c.created)
+    .where(
+        turns.c.chat == sa.bindparam("in_chat", type_=turns.c.chat.type),
+        turns.c.lane == sa.bindparam("in_lane", type_=turns.c.lane.type),
+        WAITING_FIRST,
+    )
+    .with_for_update()
+)
+
 _LONGEST_WAIT = 5000  # ms from a turn's first message, however many follow
 
 
 async def seen(tx: Tx, key: str) -> bool:
-    return (await tx.conn.execute(sa.select(inbound.c.key).where(inbound.c.key == key))).first() is not None
+    return (await tx.conn.execute(_SEEN, {"of": key})).first() is not None
 
 
 async def accept(tx: Tx, message: IncomingMessage, *, wait: float, limit: int) -> Accepted:
@@ -162,13 +175,17 @@ async def adopt(tx: Tx, chat: Chat, older: Sequence[Message], *, key: str) -> bo
 
 async def enter(tx: Tx, key: str, *, lasting: bool = False) -> bool:
     """Note an event as taken in. False if it was before."""
-    new = tx.insert(inbound).values(key=key, at=tx.now, lasting=lasting).on_conflict_do_nothing()
-    return (await tx.conn.execute(new.returning(inbound.c.key))).first() is not None
+    row = {"key": key, "at": tx.now, "lasting": lasting}
+    return (await tx.conn.execute(_entering(tx.postgres), row)).first() is not None
+
+
+@cache
+def _entering(postgres: bool) -> sa.Executable:
+    return insert_into(inbound, postgres).on_conflict_do_nothing().returning(inbound.c.key)
 
 
 async def _waiting(tx: Tx, chat: Chat, lane: str) -> sa.Row[int, int] | None:
-    query = sa.select(turns.c.id, turns.c.created).where(turns.c.chat == chat.key, turns.c.lane == lane, WAITING_FIRST)
-    return (await tx.conn.execute(query.with_for_update())).first()
+    return (await tx.conn.execute(_WAITING, {"in_chat": chat.key, "in_lane": lane})).first()
 
 
 async def _count(tx: Tx, turn: int) -> int:

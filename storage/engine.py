@@ -5,12 +5,13 @@ connection that was cancelled in the middle.
 
 On SQLite it runs from its beginning to its end in a thread. With a hop to the thread and back for each statement, every
 one would wait for its turn on the event loop, and all writers behind it: a busy process would write ten times slower.
+Those that write share commits (`storage.writer`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -25,8 +26,9 @@ from sqlalchemy.pool import StaticPool
 from bot.errors import SettingError, StoreError
 from bot.types import Clock
 from storage.translate import translated
+from storage.writer import Writer
 
-__all__ = ["CHANNEL", "Database", "Tx", "parse_url"]
+__all__ = ["CHANNEL", "Database", "Tx", "insert_into", "parse_url"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,13 +79,17 @@ class Tx:
         return self.conn.dialect.name == "postgresql"
 
     def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-        """INSERT with ON CONFLICT, which each database has in its own class."""
-        return postgresql.insert(table) if self.postgres else sqlite.insert(table)
+        return insert_into(table, self.postgres)
 
     async def wake(self) -> None:
         """Tell the other processes, once this is committed, that there may be work."""
         if self.postgres:
             await self.conn.execute(sa.select(sa.func.pg_notify(CHANNEL, self.owner)))
+
+
+def insert_into(table: sa.Table, postgres: bool) -> sqlite.Insert | postgresql.Insert:
+    """INSERT with ON CONFLICT, which each database has in its own class."""
+    return postgresql.insert(table) if postgres else sqlite.insert(table)
 
 
 _EXAMPLE = "sqlite:///data/magpie.db"
@@ -113,13 +119,15 @@ class Database:
         self.memory = not self.postgres and url.database in (None, "", ":memory:")
         self.place = ":memory:" if self.memory else url.render_as_string() if self.postgres else str(url.database)
         self._clock = clock
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: set[asyncio.Future[Any]] = set()
         with translated(self.place):
             self._shared = _postgres(url) if self.postgres else None
         if self._shared is None:
-            self._writer, self._reader = _engines(url, memory=self.memory)
-            self._writing: Executor = ThreadPoolExecutor(1, "writer")  # one after the other, in the order of asking
-            self._reading: Executor = self._writing if self.memory else ThreadPoolExecutor(_READERS, "reader")
+            self.engines = _engines(url, memory=self.memory)
+            threads = ThreadPoolExecutor(1, "writer")
+            self._writer = Writer(self.engines[0], threads, self.place)
+            self._writing: Executor = threads
+            self._reading: Executor = threads if self.memory else ThreadPoolExecutor(_READERS, "reader")
 
     def busy(self) -> bool:
         """Is a transaction under way?"""
@@ -130,14 +138,15 @@ class Database:
 
         if self._shared is not None:
             return await self._whole(self._remote(self._shared, lambda tx: verb(tx, *args, **kwargs)))
-        return await self._whole(self._apart(self._writer, self._writing, lambda tx: verb(tx, *args, **kwargs)))
+        return await self._whole(self._writer.run(self._direct(lambda tx: verb(tx, *args, **kwargs))))
 
     async def read(self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `verb` in one transaction that only reads. Raises StoreError."""
 
         if self._shared is not None:
             return await self._whole(self._remote(self._shared, lambda tx: verb(tx, *args, **kwargs)))
-        return await self._whole(self._apart(self._reader, self._reading, lambda tx: verb(tx, *args, **kwargs)))
+        look = self._direct(lambda tx: verb(tx, *args, **kwargs))
+        return await self._whole(asyncio.get_running_loop().run_in_executor(self._reading, self._look, look))
 
     async def close(self) -> None:
         """Wait for what is under way, then give all connections back."""
@@ -148,7 +157,7 @@ class Database:
             return
         for threads in (self._writing, self._reading):
             threads.shutdown()
-        for engine in (self._writer, self._reader):
+        for engine in self.engines:
             engine.dispose()
 
     async def _remote(self, engine: AsyncEngine, verb: Callable[[Tx], Awaitable[T]]) -> T:
@@ -156,15 +165,19 @@ class Database:
             async with engine.begin() as conn:
                 return await verb(Tx(conn, self._clock.now(), self.owner))
 
-    async def _apart(self, engine: sa.Engine, threads: Executor, verb: Callable[[Tx], Awaitable[T]]) -> T:
-        def run() -> T:
-            with translated(self.place), engine.begin() as conn:
-                direct = cast(AsyncConnection, _Direct(conn))
-                return _at_once(verb(Tx(direct, self._clock.now(), self.owner)))
+    def _direct(self, verb: Callable[[Tx], Awaitable[T]]) -> Callable[[sa.Connection], T]:
+        """The verb over a connection of SQLite."""
 
-        return await asyncio.get_running_loop().run_in_executor(threads, run)
+        def run(conn: sa.Connection) -> T:
+            return _at_once(verb(Tx(cast(AsyncConnection, _Direct(conn)), self._clock.now(), self.owner)))
 
-    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        return run
+
+    def _look(self, verb: Callable[[sa.Connection], T]) -> T:
+        with translated(self.place), self.engines[1].begin() as conn:
+            return verb(conn)
+
+    async def _whole(self, work: Awaitable[T]) -> T:
         task = asyncio.ensure_future(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.types import Chat, Notice, Outcome, Person, Role, TurnKind, TurnState
 from storage.codec import message_values, turn_values
-from storage.engine import Tx
+from storage.engine import Tx, insert_into
 from storage.tables import chats, messages, turns
 
 __all__ = ["insert", "queue", "save_own_words", "touch"]
@@ -34,12 +36,18 @@ async def queue(tx: Tx, notice: Notice) -> int:
 
 async def touch(tx: Tx, chat: Chat, *, title: str = "", keep: bool = False, said: bool = False) -> None:
     """Make the chat known and lock its row; `keep` the title it has; `said`: it has a new message."""
-    last = tx.now if said else None
-    row = {"key": chat.key, "platform": chat.platform, "account": chat.account, "title": title, "last": last}
-    new = tx.insert(chats).values(**row, present=True, forgotten=0, forgotten_turn=0)
-    titled = sa.case((chats.c.title == "", title), else_=chats.c.title) if keep else title or chats.c.title
-    changed: dict[str, Any] = {"title": titled, "last": last or chats.c.last}
-    await tx.conn.execute(new.on_conflict_do_update(index_elements=[chats.c.key], set_=changed))
+    row = {"key": chat.key, "platform": chat.platform, "account": chat.account, "title": title}
+    fresh = {"last": tx.now if said else None, "present": True, "forgotten": 0, "forgotten_turn": 0}
+    await tx.conn.execute(_touching(tx.postgres, keep), row | fresh)
+
+
+@cache
+def _touching(postgres: bool, keep: bool) -> sqlite.Insert | postgresql.Insert:
+    new, c = insert_into(chats, postgres), chats.c
+    last = sa.func.coalesce(new.excluded["last"], c.last)
+    kept = sa.case((c.title == "", new.excluded["title"]), else_=c.title)
+    titled = kept if keep else sa.case((new.excluded["title"] == "", c.title), else_=new.excluded["title"])
+    return new.on_conflict_do_update(index_elements=[c.key], set_={"title": titled, "last": last})
 
 
 async def save_own_words(tx: Tx, chat: Chat, turn: int, text: str) -> None:
@@ -49,4 +57,9 @@ async def save_own_words(tx: Tx, chat: Chat, turn: int, text: str) -> None:
 
 async def insert(tx: Tx, table: sa.Table, row: dict[str, Any]) -> int:
     """Returns the new row's id."""
-    return int((await tx.conn.execute(sa.insert(table).values(row).returning(table.c.id))).scalar_one())
+    return int((await tx.conn.execute(_inserting(table), row)).scalar_one())
+
+
+@cache
+def _inserting(table: sa.Table) -> sa.Executable:
+    return sa.insert(table).returning(table.c.id)

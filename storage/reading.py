@@ -49,6 +49,20 @@ __all__ = [
     "turns_of",
 ]
 
+# built once: it takes longer to build than to run
+_QUESTION = (
+    sa.select(messages)
+    .where(messages.c.turn == sa.bindparam("of", type_=messages.c.turn.type), messages.c.role == Role.USER)
+    .order_by(messages.c.id)
+)
+_NEWEST = (
+    sa.select(sa.func.max(settings.c.id))
+    .where(settings.c.scope.in_(sa.bindparam("scopes", expanding=True)))
+    .group_by(settings.c.scope, settings.c.name)
+)
+_IN_FORCE = sa.select(settings).where(settings.c.id.in_(_NEWEST)).order_by(settings.c.name)
+_PIECES = sa.select(posts).where(posts.c.turn.in_(sa.bindparam("ids", expanding=True))).order_by(posts.c.position)
+
 _TITLE = 60  # characters of a first question that stand for a chat's title
 
 
@@ -97,14 +111,11 @@ async def context(tx: Tx, chat: Chat, *, before: tuple[int, int] | None, limit: 
 
 
 async def question(tx: Tx, id: int) -> Sequence[Message]:
-    query = sa.select(messages).where(messages.c.turn == id, messages.c.role == Role.USER).order_by(messages.c.id)
-    return [message_from(dict(row)) for row in (await tx.conn.execute(query)).mappings()]
+    return [message_from(dict(row)) for row in (await tx.conn.execute(_QUESTION, {"of": id})).mappings()]
 
 
 async def settings_in_force(tx: Tx, chat: Chat) -> Sequence[SettingRow]:
-    s = settings.c
-    newest = sa.select(sa.func.max(s.id)).where(s.scope.in_(chat.scopes)).group_by(s.scope, s.name)
-    rows = (await tx.conn.execute(sa.select(settings).where(s.id.in_(newest)).order_by(s.name))).mappings()
+    rows = (await tx.conn.execute(_IN_FORCE, {"scopes": chat.scopes})).mappings()
     kept = [SettingRow(row["scope"], row["name"], row["value"], row["by"], row["at"]) for row in rows]
     return sorted((row for row in kept if row.value is not None), key=lambda row: chat.scopes.index(row.scope))
 
@@ -132,8 +143,7 @@ async def turns_of(tx: Tx, query: sa.Executable, parameters: Mapping[str, Any] |
     ids = [row["id"] for row in rows]
     standing: dict[int, list[Mapping[str, Any]]] = {id: [] for id in ids}
     if ids:
-        pieces = sa.select(posts).where(posts.c.turn.in_(ids)).order_by(posts.c.position)
-        for piece in (await tx.conn.execute(pieces)).mappings():
+        for piece in (await tx.conn.execute(_PIECES, {"ids": ids})).mappings():
             standing[piece["turn"]].append(dict(piece))
     return [turn_from(dict(row), standing[row["id"]]) for row in rows]
 

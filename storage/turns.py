@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.errors import Superseded
 from bot.types import Answer, LedgerEntry, Outcome, Person, PostId, Role, Turn, TurnKind, TurnState
 from storage.codec import answer_values, entry_values, message_values
-from storage.engine import Tx
+from storage.engine import Tx, insert_into
+from storage.notices import insert
 from storage.reading import turns_of
 from storage.tables import ANSWER, FREE, OPEN, chats, ledger, messages, posts, turns
 
@@ -66,6 +69,26 @@ _MINE = sa.and_(
     turns.c.attempt == sa.bindparam("of", type_=turns.c.attempt.type),
 )
 _FENCE = sa.select(turns.c.id).where(_MINE).with_for_update()
+_CHANGE = sa.update(turns).where(_MINE).returning(turns.c.id)
+_TAKE = (
+    sa.update(turns)
+    .where(turns.c.id == sa.bindparam("found", type_=turns.c.id.type), _FREE_NOW)
+    .values(
+        owner=sa.bindparam("by", type_=turns.c.owner.type),
+        attempt=turns.c.attempt + 1,
+        state=sa.case((turns.c.state == TurnState.WAITING, TurnState.RUNNING.value), else_=turns.c.state),
+    )
+    .returning(turns)
+)
+_TURN = sa.bindparam("of", type_=turns.c.id.type)
+_HERE = (
+    sa.update(chats)
+    .where(chats.c.key == sa.select(turns.c.chat).where(turns.c.id == _TURN).scalar_subquery())
+    .returning(chats.c.key, chats.c.forgotten)
+)
+_ASKED = sa.update(messages).where(messages.c.turn == _TURN, messages.c.role == Role.USER).returning(messages.c.id)
+_CLOSED = sa.update(ledger).where(ledger.c.id == sa.bindparam("number", type_=ledger.c.id.type), ledger.c.turn == _TURN)
+_LOST = sa.update(ledger).where(ledger.c.turn == _TURN, ledger.c.ended.is_(None))
 
 
 async def claim(tx: Tx, now: int) -> Turn | None:
@@ -73,15 +96,8 @@ async def claim(tx: Tx, now: int) -> Turn | None:
 
     Other processes' candidates are skipped, not waited for.
     """
-    t = turns.c
     while (found := (await tx.conn.execute(_LOOK, {"now": now})).first()) is not None:
-        taken = {
-            "owner": tx.owner,
-            "attempt": t.attempt + 1,
-            "state": sa.case((t.state == TurnState.WAITING, TurnState.RUNNING.value), else_=t.state),
-        }
-        take = sa.update(turns).where(t.id == found.id, _FREE_NOW).values(taken).returning(turns)
-        if claimed := await turns_of(tx, take, {"now": now}):
+        if claimed := await turns_of(tx, _TAKE, {"found": found.id, "by": tx.owner, "now": now}):
             return claimed[0]
     return None
 
@@ -98,33 +114,30 @@ async def recover(tx: Tx, alive: Callable[[Tx, str], Awaitable[bool]]) -> int:
         return 0
     freed = sa.update(turns).where(OPEN, t.owner.in_(dead)).values(owner=None).returning(t.id)
     ids = (await tx.conn.execute(freed)).scalars().all()
-    await _lose(tx, ledger.c.turn.in_(ids))
+    for id in ids:
+        await _lose(tx, id)
     await tx.wake()
     return len(ids)
 
 
 async def release(tx: Tx, turn: Turn) -> None:
     await _fenced(tx, turn, owner=None)
-    await _lose(tx, ledger.c.turn == turn.id)
+    await _lose(tx, turn.id)
     await tx.wake()
 
 
 async def begin(tx: Tx, turn: Turn, entry: LedgerEntry) -> int:
     await _fence(tx, turn)
-    row = {"turn": turn.id, "attempt": turn.attempt, **entry_values(entry)}
-    return int((await tx.conn.execute(sa.insert(ledger).values(row).returning(ledger.c.id))).scalar_one())
+    return await insert(tx, ledger, {"turn": turn.id, "attempt": turn.attempt, **entry_values(entry)})
 
 
 async def generated(tx: Tx, turn: Turn, answer: Answer, entries: Mapping[int, LedgerEntry]) -> None:
-    chat = sa.select(turns.c.chat).where(turns.c.id == turn.id).scalar_subquery()  # it may have moved since the claim
-    moved = sa.update(chats).where(chats.c.key == chat).values(last=tx.now).returning(chats.c.key, chats.c.forgotten)
-    here = (await tx.conn.execute(moved)).first()  # before the turn: chat first, then turn, as everywhere
+    # the chat may have moved since the claim; and it is locked before the turn, as everywhere
+    here = (await tx.conn.execute(_HERE, {"of": turn.id, "last": tx.now})).first()
     await _fenced(tx, turn, state=TurnState.DELIVERING, **answer_values(answer))
     if here is None:
         raise Superseded
-    m = messages.c
-    asked = sa.update(messages).where(m.turn == turn.id, m.role == Role.USER).values(in_context=not answer.exclude)
-    ids = (await tx.conn.execute(asked.returning(m.id))).scalars().all()
+    ids = (await tx.conn.execute(_ASKED, {"of": turn.id, "in_context": not answer.exclude})).scalars().all()
     row = message_values(
         chat=here.key,
         turn=turn.id,
@@ -134,12 +147,17 @@ async def generated(tx: Tx, turn: Turn, answer: Answer, entries: Mapping[int, Le
         at=tx.now,
         in_context=not answer.exclude and max(ids, default=0) > here.forgotten,  # a forgotten question's answer is too
     )
-    again = {name: row[name] for name in ("text", "at", "in_context", "hidden")}
-    new = tx.insert(messages).values(row)
-    await tx.conn.execute(new.on_conflict_do_update(index_elements=[m.turn], index_where=ANSWER, set_=again))
+    await tx.conn.execute(_answering(tx.postgres), row)
     for id, entry in entries.items():
-        closed = sa.update(ledger).where(ledger.c.id == id, ledger.c.turn == turn.id).values(entry_values(entry))
-        await tx.conn.execute(closed)
+        await tx.conn.execute(_CLOSED, {"number": id, "of": turn.id, **entry_values(entry)})
+
+
+@cache
+def _answering(postgres: bool) -> sqlite.Insert | postgresql.Insert:
+    """The answer of an earlier attempt is replaced."""
+    new = insert_into(messages, postgres)
+    again = {name: new.excluded[name] for name in ("text", "at", "in_context", "hidden")}
+    return new.on_conflict_do_update(index_elements=[messages.c.turn], index_where=ANSWER, set_=again)
 
 
 async def postpone(tx: Tx, turn: Turn, until: int) -> None:
@@ -149,22 +167,29 @@ async def postpone(tx: Tx, turn: Turn, until: int) -> None:
 
 async def end(tx: Tx, turn: Turn, outcome: Outcome) -> None:
     await _fenced(tx, turn, state=TurnState.ENDED, outcome=outcome, owner=None)
-    await _lose(tx, ledger.c.turn == turn.id)
+    await _lose(tx, turn.id)
     await tx.wake()
 
 
 async def intend(tx: Tx, turn: Turn, index: int, *, repeat: bool) -> None:
     await _fence(tx, turn)
-    new = tx.insert(posts).values(turn=turn.id, position=index, post=None, digest="", repeats=int(repeat))
-    again = {"post": None, "digest": "", "repeats": posts.c.repeats + int(repeat)}
-    await tx.conn.execute(new.on_conflict_do_update(index_elements=[posts.c.turn, posts.c.position], set_=again))
+    row = {"turn": turn.id, "position": index, "post": None, "digest": "", "repeats": int(repeat)}
+    await tx.conn.execute(_standing(tx.postgres), row)
 
 
 async def posted(tx: Tx, turn: Turn, index: int, post: PostId, digest: str) -> None:
     await _fence(tx, turn)
-    new = tx.insert(posts).values(turn=turn.id, position=index, post=post, digest=digest, repeats=0)
-    again = {"post": post, "digest": digest}
-    await tx.conn.execute(new.on_conflict_do_update(index_elements=[posts.c.turn, posts.c.position], set_=again))
+    row = {"turn": turn.id, "position": index, "post": post, "digest": digest, "repeats": 0}
+    await tx.conn.execute(_standing(tx.postgres), row)
+
+
+@cache
+def _standing(postgres: bool) -> sqlite.Insert | postgresql.Insert:
+    """Repeats add up."""
+    new, p = insert_into(posts, postgres), posts.c
+    fresh = new.excluded
+    again = {"post": fresh["post"], "digest": fresh["digest"], "repeats": p.repeats + fresh["repeats"]}
+    return new.on_conflict_do_update(index_elements=[p.turn, p.position], set_=again)
 
 
 async def dropped(tx: Tx, turn: Turn, index: int) -> None:
@@ -178,11 +203,10 @@ async def _fence(tx: Tx, turn: Turn) -> None:
 
 
 async def _fenced(tx: Tx, turn: Turn, **changed: Any) -> None:
-    mine = sa.update(turns).where(turns.c.id == turn.id, turns.c.attempt == turn.attempt)
-    if (await tx.conn.execute(mine.values(**changed).returning(turns.c.id))).first() is None:
+    if (await tx.conn.execute(_CHANGE, {"turn": turn.id, "of": turn.attempt, **changed})).first() is None:
         raise Superseded
 
 
-async def _lose(tx: Tx, which: sa.ColumnElement[bool]) -> None:
-    """Nobody will hear how these calls ended."""
-    await tx.conn.execute(sa.update(ledger).where(which, ledger.c.ended.is_(None)).values(ended=tx.now, finish=LOST))
+async def _lose(tx: Tx, turn: int) -> None:
+    """Nobody will hear how its open calls ended."""
+    await tx.conn.execute(_LOST, {"of": turn, "ended": tx.now, "finish": LOST})

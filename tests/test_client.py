@@ -564,6 +564,28 @@ async def test_what_cannot_work_is_not_sent() -> None:
         assert gateway.requests == []
 
 
+class Leaps(Hurry):
+    """Each look at the clock finds a second gone: an answer is soon well under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        self.seconds += 1.0
+        return self.seconds
+
+
+async def test_reading_pauses_while_an_answer_is_under_way_and_nothing_of_it_is_lost() -> None:
+    pieces = [sse(chunk(f"{number} "), done=False) for number in range(30)]
+    answer = [*pieces, sse(chunk("", "stop"))]
+    clock = Leaps()
+    async with serving(Reply(answer), Reply(answer), Reply([ANSWER]), clock=clock) as (client, _):
+        whole = "".join(f"{number} " for number in range(30))
+        assert [text(await ask(client)) for _ in range(3)] == [whole, whole, "你好"]
+    assert clock.slept.count(0.04) > 3
+
+
 # ── stopping ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

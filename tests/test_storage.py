@@ -255,6 +255,77 @@ class TestTransactions:
         assert not await store.seen("half")
         await db.close()
 
+    async def test_who_waits_together_shares_a_commit_and_keeps_its_own_errors(
+        self, store: SqlStore, path: Path, clock: SimClock
+    ) -> None:
+        db = database(f"sqlite:///{path}", clock)
+        commits: list[str] = []
+        sa.event.listen(db.engines[0], "commit", lambda conn: commits.append("commit"))
+        let_go = threading.Event()
+
+        async def hold(_: Tx) -> None:
+            assert let_go.wait(10)
+
+        async def broken(tx: Tx) -> None:
+            await _insert(tx, "half")
+            raise LookupError
+
+        holding = asyncio.ensure_future(db.write(hold))
+        writing = [asyncio.ensure_future(db.write(broken) if n == 7 else db.write(_insert, f"k{n}")) for n in range(20)]
+        await asyncio.sleep(0)
+        let_go.set()
+        found = await asyncio.gather(holding, *writing, return_exceptions=True)
+        assert [type(error) for error in found if error is not None] == [LookupError]
+        assert len(commits) == 2, "the one that held the others up, and theirs"
+        assert [n for n in range(20) if not await store.seen(f"k{n}")] == [7]
+        assert not await store.seen("half")
+        await db.close()
+
+    async def test_where_the_database_fails_the_others_are_written_all_the_same(
+        self, store: SqlStore, path: Path, clock: SimClock
+    ) -> None:
+        db = database(f"sqlite:///{path}", clock)
+        let_go, told = threading.Event(), list[str]()
+
+        async def hold(_: Tx) -> None:
+            assert let_go.wait(10)
+
+        async def wrong(tx: Tx) -> None:
+            await tx.conn.exec_driver_sql("ROLLBACK")  # as SQLite does by itself when the disk is full
+            await tx.conn.exec_driver_sql("SELECT 1 FROM nowhere")
+
+        def tell(what: str) -> Callable[[asyncio.Future[None]], None]:
+            return lambda done: told.append(what if done.exception() is None else f"not {what}")
+
+        writing = [asyncio.ensure_future(work) for work in (db.write(hold), db.write(_insert, "a"), db.write(wrong))]
+        writing.append(asyncio.ensure_future(db.write(_insert, "b")))
+        for what, work in zip(("hold", "a", "wrong", "b"), writing, strict=True):
+            work.add_done_callback(tell(what))
+        await asyncio.sleep(0)
+        let_go.set()
+        await asyncio.gather(*writing, return_exceptions=True)
+        assert told == ["hold", "a", "not wrong", "b"]
+        assert await store.seen("a")
+        assert await store.seen("b")
+        await db.close()
+
+    async def test_a_database_that_others_hold_is_waited_for_once_by_all_together(
+        self, path: Path, clock: SimClock
+    ) -> None:
+        store = await open_store(f"sqlite:///{path}?timeout=0.05", owner="test", clock=clock)
+        db = database(f"sqlite:///{path}?timeout=0.05", clock)
+        begun: list[str] = []
+        await db.write(_insert, "first")
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            sa.event.listen(db.engines[0], "begin", lambda conn: begun.append("begin"), insert=True)
+            found = await asyncio.gather(*(db.write(_insert, f"k{n}") for n in range(30)), return_exceptions=True)
+            other.execute("ROLLBACK")
+        assert {type(error) for error in found} == {StoreLocked}
+        assert 0 < len(begun) <= 3
+        await db.close()
+        await store.close()
+
     async def test_who_reads_does_not_wait_for_who_writes(self, store: SqlStore, path: Path, clock: SimClock) -> None:
         db = database(f"sqlite:///{path}", clock)
         written, go_on = threading.Event(), threading.Event()

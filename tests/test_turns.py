@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import pytest
 
@@ -143,3 +144,37 @@ async def test_a_turn_that_waits_for_its_time_starts_on_time(work: Work) -> None
     assert work.log == []
     await work.clock.advance(0.2)
     assert len(work.log) == 1
+
+
+class Failing:
+    """A store of which every third claim fails, once."""
+
+    def __init__(self, store: Store) -> None:
+        self.claims = 0
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def claim(self, now: int) -> Turn | None:
+        self.claims += 1
+        if self.claims == 3:
+            raise StoreError(detail="disk full")
+        return await self._store.claim(now)
+
+
+async def test_many_are_claimed_side_by_side_and_none_is_lost_where_one_claim_fails(
+    store: Store, clock: SimClock
+) -> None:
+    for number in range(40):
+        message = IncomingMessage(f"k{number}", Chat("fake", "bot", f"chat{number}"), ANN, "hi", clock.now())
+        await clock.run(store.accept(message))
+    failing = Failing(store)
+    work = Work(cast(Store, failing), clock)
+    await clock.advance(1)
+    assert 0 < len(work.log) < 40, "it was not to be found out: no claim has failed"
+    await clock.advance(20)
+    assert sorted(turn for what, turn in work.log if what == "begin") == list(range(1, 41))
+    await clock.run(work.turns.drain(0))
+    work.task.cancel()
+    await asyncio.gather(work.task, return_exceptions=True)

@@ -16,6 +16,8 @@ __all__ = ["SIZE", "Pace", "Window", "limits"]
 SIZE = 9_000  # bytes of one message: a stream holds between 10,600 and 11,300 of UTF-8
 FRAME = 0.8  # seconds between two versions of a growing message
 STATUS_EVERY = 90.0  # seconds; a status lasts two minutes (assistant.threads.setStatus)
+UPDATES = 48  # a minute
+FINISHED = 32  # of them kept for the ends of messages: as many may begin to grow in a minute as can be finished
 STREAMS = 19  # that run, or were stopped in the last minute: so neither starts nor stops reach 20 in a minute
 RESERVED = 600.0  # seconds that an answer may take to begin
 MINUTE = 60.0
@@ -58,6 +60,7 @@ class Pace:
         self._clock = clock
         self._streams: dict[str, set[PostId]] = {}  # chat key -> running streams
         self._stopped = Window(clock, STREAMS)
+        self._started = Window(clock, STREAMS)
         self._reserved: dict[str, float] = {}  # chats that may still start one -> until when
         self._growing: set[str] = set()  # chats with a message that is changed as it grows
         self._silent = 0.0
@@ -68,12 +71,16 @@ class Pace:
         self._reserved = {key: until for key, until in self._reserved.items() if until > now}
         if chat.key in self._reserved:
             return True
-        if now < self._silent:
-            return False
-        if sum(map(len, self._streams.values())) + len(self._reserved) + self._stopped.used >= STREAMS:
+        if now < self._silent or not self._free:
             return False
         self._reserved[chat.key] = now + RESERVED
         return True
+
+    @property
+    def _free(self) -> int:
+        """Streams that may be started now."""
+        running = sum(map(len, self._streams.values())) + len(self._reserved)
+        return max(0, STREAMS - running - self._stopped.used)
 
     def release(self, chat: Chat) -> None:
         self._reserved.pop(chat.key, None)
@@ -83,6 +90,7 @@ class Pace:
 
     def started(self, chat: Chat, post: PostId) -> None:
         self._reserved.pop(chat.key, None)
+        self._started.note()
         self._streams.setdefault(chat.key, set()).add(post)
 
     def stopped(self, chat: Chat, post: PostId) -> None:
@@ -104,20 +112,21 @@ class Pace:
 
     def buckets(self, chat: Chat, call: Call) -> tuple[Bucket, ...]:
         prefix = f"{chat.platform}:{chat.account}"
-        post = Bucket(f"{prefix}:post:{chat.id}", 1.1)
-        update = Bucket(f"{prefix}:update", 0.0, count=48, window=MINUTE, reserve=32)
+        post = Bucket(f"{prefix}:post:{chat.id}", 1.1, burst=3), Bucket(f"{prefix}:post", 0.0, count=290, window=MINUTE)
+        update = Bucket(f"{prefix}:update", 0.0, count=UPDATES, window=MINUTE, reserve=FINISHED)
         match call:
             case Call.STATUS:
                 return (Bucket(f"{prefix}:status", 0.0, count=90, window=MINUTE),)
-            case Call.NEW:
-                return (post,)
+            case Call.NEW:  # who finds no room here is shown when it is whole
+                streams = self._free + len(self._reserved) + self._started.used
+                return *post, Bucket(f"{prefix}:begin", 0.0, count=FINISHED + streams, window=MINUTE)
             case Call.CHANGE if self.streams(chat):
                 return (Bucket(f"{prefix}:append", 0.6, burst=30, count=96, window=MINUTE),)
             case Call.CHANGE:
                 return update, Bucket(f"{prefix}:growth", 4.0, burst=8)
         if self.streams(chat):
             return ()  # `may_stream` keeps room for each stop
-        return (update,) if chat.key in self._growing else (post,)
+        return (update,) if chat.key in self._growing else post
 
 
 def limits(pace: Pace) -> Limits:

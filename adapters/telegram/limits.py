@@ -8,7 +8,7 @@ from bot.types import Bucket, Call, Chat, Limits
 
 __all__ = ["LIMITS"]
 
-FRAME = 0.5  # seconds between two versions of a message: a chat's burst is not spent on its first letters
+FRAME = 0.8  # seconds between two versions of a message: a chat's burst is spread over the first seconds
 STATUS_EVERY = 4.0  # seconds; a chat action lasts five (Bot API: sendChatAction)
 
 

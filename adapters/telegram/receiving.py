@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 TOGETHER = 3_000  # ms between what one person sends in one go; the platform tells whole seconds
 MOST_UNREAD = 5_000_000  # bytes
 _REMEMBERED = 1_000
-_AT_ONCE = 8  # chats whose events are being stored
+_AT_ONCE = 32  # chats whose events are being stored
 
 Answer = Callable[[str, Ack], Awaitable[None]]
 

@@ -43,9 +43,9 @@ class Assembler:
             # the first reason counts: a late "stop" does not heal a cut
             self.finish = self.finish or delta.finish
             last = self._last
-            self._last = replace(
-                last, usage=delta.usage or last.usage, model=last.model or delta.model, id=last.id or delta.id
-            )
+            if delta.usage or (delta.model and not last.model) or (delta.id and not last.id):
+                usage, model, id = delta.usage or last.usage, last.model or delta.model, last.id or delta.id
+                self._last = replace(last, usage=usage, model=model, id=id)
             if delta.refusal:
                 deltas.append(self._delta(delta.text, "", refusal=True))
             else:

@@ -10,16 +10,20 @@ from types import TracebackType
 
 import httpx
 
+from bot.chat_api.transport import Flow
 from bot.errors import Broken, GatewayError, Unreachable
 from bot.types import Clock
 
-__all__ = ["Call", "Late", "Timeouts"]
+__all__ = ["Call", "Late", "Load", "Timeouts"]
 
 log = logging.getLogger(__name__)
 
 _AHEAD = 256  # pieces read before somebody takes them
 _BRISK = 1.0  # seconds in which each piece is taken as it comes,
-_BREATH = 0.04  # and then between two reads
+_BREATH = 0.04  # and then between two reads,
+_MORE = 0.002  # so much longer for each call beside this one,
+_LONGEST = 0.25  # up to this;
+_PLENTY = 1 << 16  # bytes: whoever brings as many at once waits for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,18 @@ class Timeouts:
     read: float = 10.0  # for the body of an error
 
 
+@dataclass(slots=True)
+class Load:
+    """What one client has to do."""
+
+    calls: int = 0  # under way
+
+    @property
+    def breath(self) -> float:
+        """Seconds between two reads of an answer."""
+        return min(_LONGEST, _BREATH + _MORE * (self.calls - 1))
+
+
 class Late(Unreachable):
     """Nothing came in time. Not tried again: whoever asks has waited long enough."""
 
@@ -48,9 +64,18 @@ class Call:
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, request: httpx.Request, clock: Clock, *, first: float, idle: float, until: float
+        self,
+        http: httpx.AsyncClient,
+        request: httpx.Request,
+        clock: Clock,
+        load: Load,
+        *,
+        first: float,
+        idle: float,
+        until: float,
     ) -> None:
         self._http = http
+        self._load = load
         self._request = request
         self._clock = clock
         self._idle = idle
@@ -64,6 +89,7 @@ class Call:
         self._wakes = self._until
 
     async def __aenter__(self) -> Call:
+        self._load.calls += 1
         self._pumping = asyncio.create_task(self._pump())
         self._watching = asyncio.create_task(self._watch())
         return self
@@ -71,6 +97,7 @@ class Call:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._load.calls -= 1
         self._watching.cancel()
         self._pumping.cancel()
         await asyncio.gather(self._watching, self._pumping, return_exceptions=True)
@@ -104,7 +131,7 @@ class Call:
             response = await self._http.send(self._request, stream=True)
             try:
                 await self._items.put(response)
-                await self._take(response.aiter_bytes())
+                await self._take(response.aiter_bytes(), response.extensions.get("flow"))
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
@@ -112,22 +139,21 @@ class Call:
         finally:
             await self._items.put(None)
 
-    async def _take(self, pieces: AsyncIterator[bytes]) -> None:
+    async def _take(self, pieces: AsyncIterator[bytes], flow: Flow | None) -> None:
         """To the end. Most of what a token costs is the waking up for it: so once an answer is well under way there is
-        a breath after each wait, and what has come meanwhile is taken in one go."""
-        loop, brisk = asyncio.get_running_loop(), float("inf")
-        while True:
-            waited: list[bool] = []
-            told = loop.call_soon(waited.append, True)
-            piece = await anext(pieces, None)
-            told.cancel()
-            if piece is None:
-                return
+        a breath after each read, the longer the more calls are under way, and what has come meanwhile is taken in one
+        go."""
+        brisk = float("inf")
+        while (piece := await anext(pieces, None)) is not None:
             now = self._clock.monotonic()
             self._heard, brisk = now + self._idle, min(brisk, now + _BRISK)
             await self._items.put(piece)
-            if waited and now >= brisk:
-                await self._clock.sleep(_BREATH)
+            if now >= brisk and len(piece) < _PLENTY:
+                if flow is not None:
+                    flow.hold()
+                await self._clock.sleep(self._load.breath)
+                if flow is not None:
+                    flow.go_on()
 
     async def _watch(self) -> None:
         """What waits in the queue is late by nobody's fault but ours."""

@@ -11,7 +11,7 @@ from contextlib import aclosing
 import httpx
 import orjson
 
-from bot.chat_api.call import Call, Late, Timeouts
+from bot.chat_api.call import Call, Late, Load, Timeouts
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.check import check
 from bot.chat_api.errors import classify
@@ -21,6 +21,7 @@ from bot.chat_api.profiles import Gateway
 from bot.chat_api.reader import NoAnswer, Reader, collect
 from bot.chat_api.remedy import learn, remedied, spoken
 from bot.chat_api.sse import TOTAL
+from bot.chat_api.transport import Transport
 from bot.chat_api.wire import encode, is_native, loads
 from bot.errors import BadParameter, Broken, GatewayError, RateLimited, Unreachable, Upstream
 from bot.types import BalanceReading, Clock, Delta, Json, ModelInfo, ModelRequest, Money
@@ -54,14 +55,14 @@ class Client:
         self._learned = learned
         self._timeouts = timeouts
         self._random = random
+        self._load = Load()
         headers = {"Accept-Encoding": "identity", "User-Agent": "magpie"}
         if gateway.key:
             headers["Authorization"] = f"Bearer {gateway.key}"
         self._http = httpx.AsyncClient(
             headers=headers,
             timeout=httpx.Timeout(None, connect=timeouts.connect),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30.0),
-            transport=transport,
+            transport=transport or Transport(keepalive=30.0),
             trust_env=False,
         )
 
@@ -203,7 +204,7 @@ class Client:
         )
 
     def _call(self, request: httpx.Request, *, first: float, until: float) -> Call:
-        return Call(self._http, request, self._clock, first=first, idle=self._timeouts.idle, until=until)
+        return Call(self._http, request, self._clock, self._load, first=first, idle=self._timeouts.idle, until=until)
 
     def _first(self, request: ModelRequest, info: ModelInfo) -> float:
         if is_native(request):

@@ -1,0 +1,51 @@
+"""What begins to grow on Slack can be finished within the platform's limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adapters.slack.limits import FINISHED, STREAMS, Pace
+from bot.gate import Gate
+from bot.types import Call, Chat
+from tests.fakes.clock import SimClock
+
+
+def begin(chats: Sequence[Chat], pace: Pace, gate: Gate) -> list[Chat]:
+    """Post in each chat what will grow: those that the gate lets through."""
+    begun = []
+    for chat in chats:
+        if gate.try_enter(chat, Call.NEW, pace.buckets(chat, Call.NEW)):
+            begun.append(chat)
+            if pace.reserve(chat):
+                pace.started(chat, "1.0")
+            else:
+                pace.posted(chat, growing=True)
+    return begun
+
+
+async def test_no_more_messages_begin_to_grow_than_can_be_finished_in_a_minute(clock: SimClock) -> None:
+    """The others are posted when they are whole, which is one call of another budget."""
+    pace, gate = Pace(clock), Gate(clock)
+    chats = [Chat("slack", "T1", f"D{number}", "1.0") for number in range(300)]
+    begun = begin(chats[:200], pace, gate)
+    assert len(begun) == STREAMS + FINISHED
+    for chat in chats[:200]:
+        assert gate.try_enter(chat, Call.FINAL, pace.buckets(chat, Call.FINAL)), chat
+        if not pace.streams(chat):
+            pace.posted(chat, growing=False)
+    await clock.advance(61)
+    assert len(begin(chats[200:], pace, gate)) == FINISHED, "the streams run on"
+    for chat in begun[:STREAMS]:
+        pace.stopped(chat, "1.0")
+    await clock.advance(61)
+    assert len(begin(chats[:200], pace, gate)) == STREAMS + FINISHED
+
+
+async def test_a_channel_takes_a_few_posts_at_once_and_one_more_is_kept_for_an_end(clock: SimClock) -> None:
+    pace, gate = Pace(clock), Gate(clock)
+    threads = [Chat("slack", "T1", "C1", f"{number}.0") for number in range(5)]
+    assert len(begin(threads, pace, gate)) == 2
+    assert gate.try_enter(threads[4], Call.FINAL, pace.buckets(threads[4], Call.FINAL))
+    assert not gate.try_enter(threads[3], Call.FINAL, pace.buckets(threads[3], Call.FINAL))
+    await clock.advance(1.1)
+    assert gate.try_enter(threads[3], Call.FINAL, pace.buckets(threads[3], Call.FINAL))
