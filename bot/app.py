@@ -262,7 +262,7 @@ async def run(*, announce: Announce, **overrides: Any) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    clock, catalogue = SystemClock(), Catalogue(toml.models)
+    clock, catalogue = SystemClock(), Catalogue(toml.models, thinking=gateway.profile.thinking)
     async with contextlib.AsyncExitStack() as stack:
         listening = listen(settings.http_host, settings.http_port)
         stack.callback(listening.close)

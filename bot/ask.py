@@ -111,7 +111,9 @@ def _output() -> Iterator[Callable[[str, str], None]]:
 
 @contextlib.asynccontextmanager
 async def _client(settings: Settings, toml: Toml) -> AsyncIterator[Client]:
-    client = Client(make_gateway(settings, toml), Catalogue(toml.models), SystemClock(), learned=Learned())
+    gateway = make_gateway(settings, toml)
+    catalogue = Catalogue(toml.models, thinking=gateway.profile.thinking)
+    client = Client(gateway, catalogue, SystemClock(), learned=Learned())
     try:
         yield client
     finally:

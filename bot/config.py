@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     chat_api_url: str = "https://wcode.net/api/gpt/v1"
     chat_api_key: SecretStr | None = None
     chat_api_profile: Annotated[
-        Literal["", "wcode", "chatfire", "dashscope", "oneapi", "generic"], BeforeValidator(_lower)
+        Literal["", "wcode", "chatfire", "dashscope", "oneapi", "generic", "sandbox"], BeforeValidator(_lower)
     ] = ""
     chat_model: str = Field(default="qwen-plus", min_length=1)
     vision_model: str = Field(default="qwen-vl-plus", min_length=1)

@@ -44,4 +44,4 @@ async def sandboxed(rate: float = 60.0) -> AsyncIterator[dict[str, Any]]:
 
     key = "sk-sandbox"
     async with serving(sandbox(key=key, rate=rate, balance=_BALANCE)) as url:
-        yield {"chat_api_url": f"{url}/v1", "chat_api_key": SecretStr(key), "chat_api_profile": "generic"}
+        yield {"chat_api_url": f"{url}/v1", "chat_api_key": SecretStr(key), "chat_api_profile": "sandbox"}

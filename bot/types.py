@@ -494,6 +494,7 @@ class ModelInfo:
     search: bool | None = None
     translation: bool = False
     reasoning: bool | None = None
+    thinking: bool | None = None  # whether it reasons first can be switched
     stream_only: bool = False
     cumulative: bool = False  # each chunk repeats the whole text so far
     listed: bool = False  # in the catalogue, or in the gateway's own list

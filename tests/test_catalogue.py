@@ -138,6 +138,25 @@ def test_omni_and_open_qwen3_only_stream() -> None:
     assert Catalogue().info("qwen3-8b").stream_only
 
 
+@pytest.mark.parametrize(
+    ("id", "thinking"),
+    [
+        ("qwen3-8b", True),
+        ("Qwen/Qwen3-235B-A22B", True),
+        ("qwen3-30b-a3b-thinking-2507", False),
+        ("qwen3-30b-a3b-instruct-2507", False),
+        ("qwen2.5-7b-instruct", False),
+        ("qwq-32b-preview", False),
+        ("qwen-mt-plus", False),
+        ("qwen-plus", None),
+    ],
+)
+def test_whether_thinking_can_be_switched(id: str, thinking: bool | None) -> None:
+    assert Catalogue().info(id).thinking is thinking
+    assert Catalogue(thinking=False).info(id).thinking is False
+    assert Catalogue({"qw*": {"thinking": True}}, thinking=False).info("qwen3-8b").thinking is True
+
+
 def test_a_gateways_own_list() -> None:
     catalogue = Catalogue()
     catalogue.merge(["qwen-plus", "deepseek-chat", "deepseek-chat", "new/model"])

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -496,6 +497,22 @@ async def test_search_is_done_without() -> None:
         assert ["enable_search" in each.json for each in gateway.requests] == [True, False]
         with pytest.raises(RequestRefused, match="no web search"):
             await ask(client, request)
+
+
+async def test_thinking_is_switched_until_it_is_refused() -> None:
+    """The second model takes it, the first is asked without, then and for good."""
+    refusal = failing(400, "The value of the enable_thinking parameter is restricted to True.")
+    without = ModelRequest("some-new-model", HELLO.messages, {"enable_thinking": False})
+    kept = Kept()
+    more = {"profile": "dashscope", "learned": Learned({}, kept.save)}
+    async with serving(refusal, Reply([ANSWER]), Reply([ANSWER]), **more) as (client, gateway):
+        assert text(await ask(client, without)) == "你好"
+        assert client.info("some-new-model").thinking is False
+        with pytest.raises(RequestRefused, match="Thinking can't be switched for some-new-model"):
+            await ask(client, without)
+        assert text(await ask(client, replace(without, model="qwen3-8b"))) == "你好"
+        assert [each.json.get("enable_thinking") for each in gateway.requests] == [False, None, False]
+    assert kept == {"some-new-model/thinking": False}
 
 
 async def test_max_tokens_is_clamped() -> None:

@@ -361,6 +361,43 @@ async def test_how_much_reasoning_is_shown(talk: Talk, words: str, value: str) -
     assert (await talk.say("/reasoning maybe")).error
 
 
+@pytest.mark.parametrize("words", ["/think on", "/思考 开", "/set thinking true", "/set 深度思考 on"])
+async def test_thinking_is_switched_where_the_model_can(talk: Talk, words: str) -> None:
+    await talk.say("/model qwen3-8b")
+    assert "not set" in (await talk.say("/think")).text
+    reply = await talk.say(words)
+    assert sets(reply) == [(CHAT.key, "enable_thinking", True)]
+    assert "not known" not in reply.text
+    reply = await talk.say("/think")
+    assert "Thinking is on" in reply.text
+    assert actions(reply) == ["/think on", "/think off"]
+    assert "enable_thinking" in (await talk.say("/settings")).text
+    await talk.say("/think off")
+    assert (await talk.held()).parameters == {"enable_thinking": False}
+    await talk.say("/unset think")
+    assert (await talk.held()).parameters == {}
+    assert (await talk.say("/think perhaps")).error
+
+
+async def test_thinking_may_have_to_be_tried(talk: Talk) -> None:
+    assert "Whether `qwen-plus` can is not known yet" in (await talk.say("/think on")).text
+    assert (await talk.held()).parameters == {"enable_thinking": True}
+
+
+@pytest.mark.parametrize("words", ["/think", "/think on", "/think off", "/set enable_thinking on"])
+async def test_where_thinking_can_not_be_switched_that_is_said(talk: Talk, words: str) -> None:
+    for model in ("qwq-32b-preview", "qwen3-8b"):
+        await talk.say(f"/model {model}")
+        reply = await talk.say(words)
+        assert reply.error
+        assert reply.text == f"Thinking can't be switched for {model} with this gateway."
+        assert not sets(reply)
+        talk.commands = Commands(talk.store, Catalogue(thinking=False), ChatSettings("qwen-plus"), GATEWAY)
+    talk.author = MEI
+    assert "无法开关 qwen3-8b 的思考" in (await talk.say(words)).text
+    assert (await talk.held()).parameters == {}
+
+
 async def test_a_bad_value_gets_its_bound_and_an_example(talk: Talk) -> None:
     reply = await talk.say("/set temperature 2")
     assert "temperature must be at least 0 and below 2, got 2" in reply.text

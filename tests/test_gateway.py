@@ -45,7 +45,7 @@ def test_no_key_says_where_to_get_one(key: SecretStr | None) -> None:
 async def test_the_sandbox_is_a_gateway_like_any_other() -> None:
     async with sandboxed() as overrides:
         gateway = make_gateway(settings(**overrides), Toml())
-        assert gateway.profile.name == "generic"
+        assert gateway.profile.name == "sandbox"
         async with httpx.AsyncClient(trust_env=False) as http:
             headers = {"authorization": f"Bearer {gateway.key}"}
             listed = (await http.get(f"{gateway.url}/models", headers=headers)).json()

@@ -451,6 +451,8 @@ def test_a_setting_tells_its_bound_and_whose_it_is(page: Page) -> None:
     expect(page.locator(".field[data-name=stop] .origin")).to_have_text("Set here")
     page.select_option("#set-enable_search", "on")
     expect(page.locator(".field[data-name=enable_search] .origin")).to_have_text("Set here")
+    page.select_option("#set-enable_thinking", "on")
+    expect(page.locator(".field[data-name=enable_thinking] .said")).to_contain_text("enable_thinking")
     page.fill("#set-translate", "English")
     page.press("#set-translate", "Enter")
     expect(page.locator(".field[data-name=translate] .origin")).to_have_text("Set here")

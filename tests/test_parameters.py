@@ -31,9 +31,10 @@ def refusal(name: str, words: str, info: ModelInfo = PLUS) -> str:
     return str(caught.value)
 
 
-def test_the_seven() -> None:
+def test_which_there_are() -> None:
     assert list(PARAMETERS) == [
         "enable_search",
+        "enable_thinking",
         "max_tokens",
         "temperature",
         "top_p",
@@ -191,7 +192,7 @@ def test_other_names(alias: str, name: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(RequestRefused, match=r"warmth is not a setting\. Settings: enable_search, max_tokens, temp"):
+    with pytest.raises(RequestRefused, match=r"warmth is not a setting\. Settings: enable_search, enable_th"):
         resolve("warmth")
 
 

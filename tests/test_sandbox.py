@@ -151,6 +151,13 @@ async def test_reasoning_comes_before_the_answer_and_is_counted(client: Client) 
     assert answer[-1]["usage"]["completion_tokens"] > len(thinking)
 
 
+async def test_thinking_can_be_switched(client: Client) -> None:
+    for said, thinks in (({}, True), ({"enable_thinking": True}, True), ({"enable_thinking": False}, False)):
+        answer = await client.stream("hello", "qwen3-8b", **said)
+        assert bool(joined(answer, "reasoning_content")) == thinks
+        assert "sandbox" in joined(answer)
+
+
 async def test_models(client: Client) -> None:
     body = (await client.http.get("/api/gpt/v1/models")).json()
     ids = [model["id"] for model in body["data"]]
@@ -252,6 +259,7 @@ REFUSED: list[tuple[Message, int, str]] = [
     ({"stream": "yes"}, 400, "'stream' must be Boolean"),
     ({"model": "qwq-32b-preview"}, 400, "This model only support stream mode, please enable the stream parameter"),
     ({"model": "qwen-vl-plus", "enable_search": True}, 400, "This model does not support enable_search."),
+    ({"model": "qwen-plus", "enable_thinking": True}, 400, "This model does not support enable_thinking."),
     ({"messages": [user("see", picture())]}, 400, "This model does not support image input."),
     ({"messages": [*HI, *HI]}, 400, "User and assistant need to appear alternately"),
     ({"messages": [*HI, {"role": "assistant", "content": "hi"}]}, 400, "Role of the last message must be user"),

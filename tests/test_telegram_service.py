@@ -62,6 +62,7 @@ def environment(tg: FakeTelegram, gateway: str, **more: str) -> dict[str, str]:
         "TELEGRAM_API_URL": tg.url,
         "CHAT_API_URL": f"{gateway}/v1",
         "CHAT_API_KEY": "sk-sandbox",
+        "CHAT_API_PROFILE": "sandbox",
         "ACCESS": "open",
     } | more
 
@@ -96,6 +97,18 @@ async def _a_word_and_a_setting(bot: Bot) -> None:
     assert "沙箱" in text
     room.write("/set temperature 0.7")
     assert "0.7" in (await bot.answered(room, 2))[1]
+
+
+async def _thinking_is_switched(bot: Bot) -> None:
+    room = bot.tg.private("Theo")
+    for number, (words, thinks) in enumerate((("on", True), ("off", False)), 1):
+        for setting in ("/model qwen3-8b", "/reasoning full", f"/think {words}"):
+            room.write(setting)
+            await bot.answered(room, len(bot.texts(room)) + 1)
+        room.write("hello")
+        answer = (await bot.answered(room, 4 * number))[-1]
+        assert ("I look for a topic" in answer) == thinks
+        assert "sandbox" in answer
 
 
 async def _a_chat_as_a_translator(bot: Bot) -> None:
@@ -172,6 +185,7 @@ async def _an_album_is_one_question(bot: Bot) -> None:
 async def test_all_that_people_do_in_their_chats(tmp_path: Path) -> None:
     scenes = (
         _a_word_and_a_setting,
+        _thinking_is_switched,
         _a_chat_as_a_translator,
         _a_photo_is_looked_at,
         _a_long_answer_is_whole_and_fits,

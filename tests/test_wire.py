@@ -187,6 +187,14 @@ def test_stop_goes_out_as_it_is(stop: Any) -> None:
     assert encode(ModelRequest("m", HELLO, {"stop": stop}), stream=False)["stop"] == stop
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_thoughts_are_asked_for_in_streams_only(wanted: bool) -> None:
+    request = ModelRequest("m", HELLO, {"enable_thinking": wanted})
+    assert encode(request, stream=True)["enable_thinking"] is wanted
+    assert encode(request, stream=False)["enable_thinking"] is False
+    assert encode(ModelRequest("m", HELLO), stream=False, extra={"enable_thinking": wanted})["enable_thinking"] is False
+
+
 def test_usage_is_asked_for_in_streams_only() -> None:
     assert "stream_options" not in encode(ModelRequest("m", HELLO), stream=False, include_usage=True)
     assert "stream" not in encode(ModelRequest("m", HELLO), stream=False)

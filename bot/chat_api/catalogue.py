@@ -27,6 +27,7 @@ _FLAGS = {
     "video_native": "video",
     "search": "search",
     "reasoning": "reasoning",
+    "thinking": "thinking",
 }
 _CUMULATIVE = {"qwen-mt-plus", "qwen-mt-turbo"}
 _STREAM_ONLY = ("qwq-", "qvq-")
@@ -36,18 +37,31 @@ _DATE = re.compile(r"-(20\d\d)-?([01]\d)-?([0-3]\d)$")
 _TEXTS = ("name", "family", "date")
 _SIZES = ("context", "max_output")
 _PRICE = ("currency", "flat", "input", "output", "cached", "per")
-_ABILITIES = ("image", "frames", "video", "search", "reasoning", "translation", "stream_only", "cumulative", "recent")
+_ABILITIES = (
+    "image",
+    "frames",
+    "video",
+    "search",
+    "reasoning",
+    "thinking",
+    "translation",
+    "stream_only",
+    "cumulative",
+    "recent",
+)
 
 
 class Catalogue:
     """`overrides`: model id or glob pattern -> what to change ("price", "image", "context", ...; see `_override`).
 
     A price is a number (yuan per 1,000 tokens), or a table of `currency`, `flat` or `input` with `output`, `cached`,
-    `per` (tokens).
+    `per` (tokens). `thinking`: whether the gateway has a switch for it; else no model can be switched, save by an
+    override.
     Raises SettingError naming the key of a bad override.
     """
 
-    def __init__(self, overrides: Mapping[str, Mapping[str, Json]] = {}) -> None:
+    def __init__(self, overrides: Mapping[str, Mapping[str, Json]] = {}, *, thinking: bool = True) -> None:
+        self._thinking = thinking
         self._overrides = {key.lower(): _override(key, table) for key, table in overrides.items()}
         self._listed = dict.fromkeys(_models())
         self._listed.update(dict.fromkeys(key.strip() for key in overrides if not _is_glob(key)))
@@ -64,6 +78,8 @@ class Catalogue:
             known |= _caps().get(base, {})
             known |= _models().get(base, {})
         known |= _only_of(bases) | _quirks(bases)
+        if not self._thinking:
+            known["thinking"] = False
         for changes in self._changes(bases):
             known |= changes
         return ModelInfo(id=id, listed=id in self._listed, **known)
@@ -182,7 +198,7 @@ def _abilities(row: Mapping[str, str]) -> dict[str, Any]:
     """A row of abilities: "1" is yes, "0" is no, nothing is not known."""
     known: dict[str, Any] = {"family": row["family"]}
     known |= {name: int(row[name]) if row[name] else None for name in _SIZES}
-    known |= {ours: row[theirs] == "1" if row[theirs] else None for theirs, ours in _FLAGS.items()}
+    known |= {ours: row[theirs] == "1" if row[theirs] else None for theirs, ours in _FLAGS.items() if theirs in row}
     known |= {name: row[name] == "1" for name in ("translation", "stream_only")}
     return known
 

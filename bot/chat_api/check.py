@@ -153,7 +153,7 @@ def _translating(request: ModelRequest, profile: Profile) -> ModelRequest:
     source = _source(request.translation.source, text, target, profile)
     if source == target:
         raise RequestRefused("The text and its translation would both be in {language}.", language=target)
-    parameters = {name: value for name, value in request.parameters.items() if name != "enable_search"}
+    parameters = {name: value for name, value in request.parameters.items() if not name.startswith("enable_")}
     return ModelRequest(request.model, (PromptMessage("user", text),), parameters, Translation(target, source))
 
 

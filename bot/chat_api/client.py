@@ -209,7 +209,7 @@ class Client:
     def _first(self, request: ModelRequest, info: ModelInfo) -> float:
         if is_native(request):
             return self._timeouts.whole
-        slow = info.reasoning or request.parameters.get("enable_search")
+        slow = info.reasoning or any(request.parameters.get(name) for name in ("enable_search", "enable_thinking"))
         return self._timeouts.slow if slow else self._timeouts.first
 
     def _balance(self, headers: httpx.Headers, at: int) -> BalanceReading | None:

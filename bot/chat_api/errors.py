@@ -153,6 +153,7 @@ _WORDS: tuple[tuple[re.Pattern[str], _Make], ...] = tuple(
         ),
         (r"only (?:support|available in) stream|仅支持流式|只支持流式", _parameter("stream")),
         (r"stream_options|include_usage", _parameter("stream_options")),
+        (r"enable_thinking|不支持.{0,10}思考", _parameter("enable_thinking")),
         (r"enable_search|not support.{0,30}\bsearch\b|不支持.{0,10}(?:联网|搜索)", _parameter("enable_search")),
         (
             r"range of max_tokens|max_tokens?\b.{0,40}(?:too large|must be|should be|at most|exceed|greater|less)"

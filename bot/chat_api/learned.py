@@ -1,7 +1,7 @@
 """What trying has taught about a gateway: facts by name, kept for the next time.
 
-`stream_options`, `usage_asked` -> bool; `<model>/image|frames|video|search|cumulative` -> bool; `<model>/context` and
-`<model>/max_output` -> tokens; `language/<name>` -> the gateway's own name of it.
+`stream_options`, `usage_asked` -> bool; `<model>/image|frames|video|search|thinking|cumulative` -> bool;
+`<model>/context` and `<model>/max_output` -> tokens; `language/<name>` -> the gateway's own name of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Learned"]
 
 log = logging.getLogger(__name__)
 
-_ABILITIES = ("image", "frames", "video", "search")
+_ABILITIES = ("image", "frames", "video", "search", "thinking")
 _SIZES = ("context", "max_output")
 
 

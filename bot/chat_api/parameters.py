@@ -159,6 +159,14 @@ def _check_search(value: Json, info: ModelInfo) -> Json:
     return value
 
 
+def _check_thinking(value: Json, info: ModelInfo) -> Json:
+    if not isinstance(value, bool):
+        raise RequestRefused("{name} must be on or off, got {got}", name="enable_thinking", got=_shown(value))
+    if info.thinking is False:
+        raise RequestRefused("Thinking can't be switched for {model} with this gateway.", model=info.id)
+    return value
+
+
 def _check_max_tokens(value: Json, info: ModelInfo) -> Json:
     tokens = _whole("max_tokens", value)
     high = info.max_output or _MOST_OUTPUT
@@ -267,6 +275,14 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
                 lambda words: _parse_switch("enable_search", words),
                 _check_search,
                 ("search", "web_search", "online", "联网", "搜索", "联网搜索", "聯網", "搜尋"),
+            ),
+            Parameter(
+                "enable_thinking",
+                "on",
+                Text("Have the model think before it answers: on or off. It takes longer, and thoughts are paid for."),
+                lambda words: _parse_switch("enable_thinking", words),
+                _check_thinking,
+                ("think", "thinking", "思考", "深度思考"),
             ),
             Parameter(
                 "max_tokens",

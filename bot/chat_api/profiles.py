@@ -29,6 +29,7 @@ class Profile:
     usage_unasked: bool = False
     auto_source: bool = False  # takes "auto" as the language to translate from
     video_data: bool = False  # takes a video file as a data: URL
+    thinking: bool = False  # takes `enable_thinking`, by which a model that can do both is told whether to think first
     balance_header: str = "X-Account-Balance"
     probe: str = ""  # how the balance is asked for (`probes.PROBES`); '' for not at all
     currency: str = "CNY"
@@ -65,6 +66,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 url="https://dashscope.aliyuncs.com/compatible-mode/v1",
                 hosts=("dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com", "dashscope-us.aliyuncs.com"),
                 auto_source=True,
+                thinking=True,
                 max_seed=2**31 - 1,
                 key_url="https://bailian.console.aliyun.com/?tab=model#/api-key",
                 topup_url="https://billing-cost.console.aliyun.com/",
@@ -72,6 +74,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             ),
             Profile("oneapi", probe="billing", currency="USD"),
             Profile("generic"),
+            Profile("sandbox", thinking=True),  # of `magpie demo`
         )
     }
 )

@@ -25,6 +25,9 @@ async def remedied(
         case "enable_search" if "enable_search" in request.parameters:
             await learned.note(f"{request.model}/search", False)
             return replace(request, parameters=_without(request.parameters, "enable_search"))
+        case "enable_thinking" if "enable_thinking" in request.parameters:
+            await learned.note(f"{request.model}/thinking", False)
+            return replace(request, parameters=_without(request.parameters, "enable_thinking"))
         case "max_tokens" if "max_tokens" in request.parameters:
             return await _clamped(error.limit, request, learned)
         case "translation_options" if request.translation is not None:

@@ -71,7 +71,7 @@ def answer(asked: Asked, pictures: Mapping[str, Picture], now: int) -> Said:
     zh = bool(re.search("[\u3400-\u9fff]", written)) and not re.search("[\u3040-\u30ff]", written)
     talk = _Talk(asked, pictures, now, questions[-1], questions[:-1], zh)
     text = f"{_body(talk)}\n\n{_closing(talk)}"
-    return Said(text, _reasoning(talk) if asked.info.reasoning else "")
+    return Said(text, _reasoning(talk) if asked.thinking else "")
 
 
 def _rest(asked: Asked, pictures: Mapping[str, Picture], now: int) -> str | None:

@@ -15,7 +15,7 @@ from bot.types import ModelInfo
 __all__ = ["SERVED", "Asked", "Problem", "Said", "read"]
 
 _CATALOGUE = Catalogue()
-SERVED = (*(info.id for info in _CATALOGUE.all()), "qwen-vl-max-latest", "qwen2-vl-7b-instruct")
+SERVED = (*(info.id for info in _CATALOGUE.all()), "qwen-vl-max-latest", "qwen2-vl-7b-instruct", "qwen3-8b")
 _FRAMES = (4, 80)
 _LONGEST_URL = 10 * 1024 * 1024  # characters of base64
 
@@ -53,6 +53,7 @@ class Asked:
     native: bool
     stream: bool
     search: bool
+    thinking: bool  # before it answers
     max_tokens: int | None
     stop: tuple[str, ...]
     translation: tuple[str, str] | None  # from, into
@@ -79,10 +80,12 @@ def read(body: object) -> Asked:
     search = _switch(body, "enable_search")
     if search and not info.search:
         raise Problem("This model does not support enable_search.")
+    thinking = _thinking(body, info)
     translation = _translation(body.get("translation_options"), messages, info)
     if translation is None:
         _check_order(messages)
-    return Asked(info, messages, native, stream, search, body.get("max_tokens"), _stop(body.get("stop")), translation)
+    most, stop = body.get("max_tokens"), _stop(body.get("stop"))
+    return Asked(info, messages, native, stream, search, thinking, most, stop, translation)
 
 
 def _model(id: object) -> ModelInfo:
@@ -100,6 +103,14 @@ def _switch(body: Mapping[str, Any], name: str) -> bool:
     if not isinstance(value, bool):
         raise Problem(f"'{name}' must be Boolean")
     return value
+
+
+def _thinking(body: Mapping[str, Any], info: ModelInfo) -> bool:
+    if "enable_thinking" not in body:
+        return bool(info.reasoning)
+    if not info.thinking:
+        raise Problem("This model does not support enable_thinking.")
+    return _switch(body, "enable_thinking")
 
 
 # ── parameters ──────────────────────────────────────────────────────────────────────────────────────────────────────

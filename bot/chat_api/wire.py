@@ -62,6 +62,8 @@ def encode(
 ) -> Body:
     """The body of a request. `extra` are a gateway's further fields; the request's own win over them."""
     fields: Body = {**(extra or {}), **request.parameters}
+    if not stream and fields.get("enable_thinking"):
+        fields["enable_thinking"] = False  # thoughts are only streamed; a request for them otherwise is refused
     if is_native(request):
         native: Body = {"model": request.model, "input": {"messages": [_native(each) for each in request.messages]}}
         return {**native, "parameters": fields} if fields else native

@@ -15,7 +15,7 @@ from bot.commands.base import Call, Command, Context, GatewayFacts, ModelBook
 from bot.commands.help import by_name, help_, start, unknown
 from bot.commands.models import model
 from bot.commands.overview import settings, status, usage
-from bot.commands.parameters import search, set_, system, unset
+from bot.commands.parameters import search, set_, system, think, unset
 from bot.commands.reasoning import reasoning
 from bot.commands.talk import continue_, language, new, retry, stop
 from bot.commands.translation import translate
@@ -74,6 +74,16 @@ TABLE: tuple[Command, ...] = (
         Text("on | off"),
         ("/search on", "/search off"),
         ("搜索", "联网"),
+        admin_only=True,
+        here=True,
+    ),
+    Command(
+        "think",
+        think,
+        Text("Have the model think before it answers"),
+        Text("on | off"),
+        ("/think on", "/think off"),
+        ("思考", "深度思考"),
         admin_only=True,
         here=True,
     ),

@@ -1,4 +1,4 @@
-"""/set, /unset, /search, /system: what a chat asks of the model, setting by setting."""
+"""/set, /unset, /search, /think, /system: what a chat asks of the model, setting by setting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.errors import RequestRefused
 from bot.settings import effective
 from bot.types import Choice, Json, Menu, ModelInfo, Reply
 
-__all__ = ["named", "search", "set_", "system", "unset"]
+__all__ = ["named", "search", "set_", "system", "think", "unset"]
 
 _LONGEST = 8_000  # characters of a system prompt: more would leave the smaller models no room for a conversation
 _LONGEST_VALUE = 500  # characters that may follow a parameter's name
@@ -60,7 +60,7 @@ def _split(words: str) -> tuple[str, str]:
     return words[:at], words[at:].lstrip().lstrip("=:：＝").strip()
 
 
-def _set(call: Call, parameter: Parameter, words: str) -> Reply:
+def _set(call: Call, parameter: Parameter, words: str, *more: Markdown) -> Reply:
     info = call.models.info(call.settings.model)
     try:
         wanted = _parsed(parameter, words, info)
@@ -76,6 +76,7 @@ def _set(call: Call, parameter: Parameter, words: str) -> Reply:
         ),
         *missing(call, info, {parameter.name: wanted}),
         _both(call, parameter.name),
+        *more,
         call.shadowed(parameter.name),
         sets=[call.set(parameter.name, wanted)],
     )
@@ -185,15 +186,35 @@ async def search(call: Call) -> Reply:
         return _set(call, parameter, call.words)
     on = call.settings.parameters.get("enable_search") is True
     state = call.say("Web search is on.") if on else call.say("Web search is off.")
-    menu = Menu(
-        (
-            (
-                Choice(call.label("on"), f"/search {call.prefix}on", chosen=on),
-                Choice(call.label("off"), f"/search {call.prefix}off", chosen=not on),
-            ),
-        )
+    return call.reply(state, call.say(parameter.hint), menu=_switch(call, "search", on))
+
+
+def _switch(call: Call, command: str, on: bool | None) -> Menu:
+    """Buttons for on and off; `on` None: neither is chosen."""
+    sides = (("on", on is True), ("off", on is False))
+    return Menu(
+        (tuple(Choice(call.label(side), f"/{command} {call.prefix}{side}", chosen=chosen) for side, chosen in sides),)
     )
-    return call.reply(state, call.say(parameter.hint), menu=menu)
+
+
+# ── /think ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def think(call: Call) -> Reply:
+    """Where it can't be switched this says so, and changes nothing."""
+    parameter, info = PARAMETERS["enable_thinking"], call.models.info(call.settings.model)
+    parameter.check(True, info)
+    untried = call.say("Whether {model} can is not known yet. If it can't, it answers as before.", model=code(info.id))
+    note = untried if info.thinking is None else Markdown()
+    if call.words:
+        return _set(call, parameter, call.words, note)
+    on = call.settings.parameters.get(parameter.name)
+    state = call.say("Thinking is on.") if on else call.say("Thinking is off.")
+    if on is None:
+        state = call.say("It is not set; the model's own default holds.")
+    shown = call.say("How much of the thoughts is shown: {command}", command=code("/reasoning"))
+    menu = _switch(call, "think", on if isinstance(on, bool) else None)
+    return call.reply(state, call.say(parameter.hint), note, shown, menu=menu)
 
 
 # ── /system ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -235,4 +256,5 @@ _COMMANDS: dict[str, Callable[[Call], Awaitable[Reply]]] = {
     "translate": translate,
     "language": language,
     "reasoning": reasoning,
+    "enable_thinking": think,
 }

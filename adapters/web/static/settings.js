@@ -22,6 +22,7 @@ const FIELDS = [
     show: (value) => (Array.isArray(value) ? value.join("\n") : String(value)),
   },
   { name: "enable_search", words: "search", choices: ["on", "off"], set: (value) => `/search ${value}`, show: (value) => (value ? "on" : "off") },
+  { name: "enable_thinking", words: "think", choices: ["on", "off"], set: (value) => `/think ${value}`, show: (value) => (value ? "on" : "off") },
   {
     name: "translate",
     suggestions: ["English", "Chinese", "Japanese", "Korean", "French", "German", "Spanish", "Russian"],
