@@ -70,3 +70,4 @@ def test_long_reasoning_takes_no_other_notes_room() -> None:
     made = notes([Note(NoteKind.REASONING, "so " * 2000), Note(NoteKind.PART, "This is a part.")])
     texts = [block["elements"][0]["text"] for block in made]
     assert [len(text) for text in texts] == [3000, len("This is a part.")]
+    assert texts[0].endswith("so…")  # what is cut says so
