@@ -24,7 +24,7 @@ _COMMANDS = {"floor": ("bench.floor",), "magpie": ("bot", "run"), "unlimited": (
 _UP = 60.0  # seconds to come up
 _SAMPLE = 0.1  # seconds between two looks at the memory
 _CALM = 1.5  # seconds before (what is left of the start ends) and after (a second answer would come)
-_WARM = Row("warm", private=2)
+_WARM = Row("warm", private=10)  # memory that is needed for the first time is not growth
 
 
 async def measure(platform: str, row: Row, program: str, profile: Path | None = None) -> tuple[Figures, Cost]:
@@ -36,7 +36,7 @@ async def measure(platform: str, row: Row, program: str, profile: Path | None = 
         gateway.serving() as url,
         _running(program, {**place.environment, "CHAT_API_URL": url}) as process,
     ):
-        gateway.rate = 150.0  # slow enough for changes: what they need for the first time is not growth
+        gateway.rate = 150.0  # slow enough for changes
         await _answered(place, _WARM, 1, 30.0)
         gateway.rate = row.rate
         await asyncio.sleep(_CALM)

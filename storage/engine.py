@@ -110,9 +110,10 @@ def parse_url(url: str) -> URL:
 
 
 class Database:
-    """Runs whole transactions. `owner` names this process in them."""
+    """Runs whole transactions. `owner` names this process in them. `threads`: where SQLite's run, instead of threads of
+    our own."""
 
-    def __init__(self, url: URL, *, owner: str, clock: Clock) -> None:
+    def __init__(self, url: URL, *, owner: str, clock: Clock, threads: Executor | None = None) -> None:
         self.url = url
         self.owner = owner
         self.postgres = url.get_backend_name() == "postgresql"
@@ -124,10 +125,9 @@ class Database:
             self._shared = _postgres(url) if self.postgres else None
         if self._shared is None:
             self.engines = _engines(url, memory=self.memory)
-            threads = ThreadPoolExecutor(1, "writer")
-            self._writer = Writer(self.engines[0], threads, self.place)
-            self._writing: Executor = threads
-            self._reading: Executor = threads if self.memory else ThreadPoolExecutor(_READERS, "reader")
+            self._writing = threads or ThreadPoolExecutor(1, "writer")
+            self._reading = self._writing if threads or self.memory else ThreadPoolExecutor(_READERS, "reader")
+            self._writer = Writer(self.engines[0], self._writing, self.place)
 
     def busy(self) -> bool:
         """Is a transaction under way?"""

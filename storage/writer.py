@@ -52,9 +52,9 @@ class Writer:
         asked = _Asked(verb, loop.create_future())
         with self._lock:
             self._waiting.append(asked)
-            if not self._busy:
-                self._busy = True
-                self._threads.submit(self._work, loop)
+            idle, self._busy = not self._busy, True
+        if idle:
+            self._threads.submit(self._work, loop)
         return asked.future
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -64,10 +64,9 @@ class Writer:
         outcomes = outcomes or [self._alone(asked.verb) for asked in batch]
         loop.call_soon_threadsafe(_settle, batch, outcomes)
         with self._lock:
-            if self._waiting:
-                self._threads.submit(self._work, loop)
-            else:
-                self._busy = False
+            self._busy = bool(self._waiting)
+        if self._busy:
+            self._threads.submit(self._work, loop)
 
     def _alone(self, verb: Verb) -> Outcome:
         try:

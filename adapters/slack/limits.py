@@ -14,7 +14,7 @@ from bot.types import Bucket, Call, Chat, Clock, Limits, PostId
 __all__ = ["SIZE", "Pace", "Window", "limits"]
 
 SIZE = 9_000  # bytes of one message: a stream holds between 10,600 and 11,300 of UTF-8
-FRAME = 0.8  # seconds between two versions of a growing message
+FRAME = 0.7  # seconds between two versions of a growing message
 STATUS_EVERY = 90.0  # seconds; a status lasts two minutes (assistant.threads.setStatus)
 UPDATES = 48  # a minute
 FINISHED = 32  # of them kept for the ends of messages: as many may begin to grow in a minute as can be finished

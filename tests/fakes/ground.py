@@ -32,11 +32,11 @@ class Ground:
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
         self._now: Clock = SimClock()
-        self._database = Database(parse_url("sqlite://"), owner="", clock=_Passed(lambda: self._now))
+        clock = _Passed(lambda: self._now)
+        self._database = Database(parse_url("sqlite://"), owner="", clock=clock, threads=_AtOnce())
         self._opened: sqlite3.Connection | None = None
         self._lives = 0
-        self._database._writing = self._database._reading = _AtOnce()
-        sa.event.listen(self._database._writer, "connect", self._connected)
+        sa.event.listen(self._database.engines[0], "connect", self._connected)
         self.run(self._database.write(_upgraded))
         self._fresh = sqlite3.connect(":memory:")
         self._connection.backup(self._fresh)

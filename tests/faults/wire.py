@@ -24,6 +24,7 @@ from tests.fakes.service import Service
 __all__ = ["Answer", "Place", "Scene", "Wire", "long_text", "numbered"]
 
 SECONDS = 60.0
+POSTING = ("sendMessage", "chat.postMessage")  # all others change what stands there
 WORD = re.compile(r"w(\d{4})")
 REPEATED = "may stand here twice"
 Moment = Literal["arrived", "done", "answered"]
@@ -207,8 +208,11 @@ class Wire:
                     await asyncio.shield(ending)
 
     def _go_wrong(self, method: str, said: str, now: float) -> None:
+        seen = self._seen()
         final = "…" not in said and "Stop" not in said
-        last = final and any(f"w{self.whole[-1]:04}" in text for text in (said, *(e.text for e in self._seen())))
+        shows_end = any(f"w{self.whole[-1]:04}" in text for text in (said, *(each.text for each in seen)))
+        others = sum(each.unfinished for each in seen) - (method not in POSTING)
+        last = final and shows_end and others <= 0  # then all looks whole
         for fault in list(self._faults):
             number, how, seconds = fault
             if number == self.number or (number == 0 and last):
