@@ -432,8 +432,8 @@ def test_which_bucket_a_call_takes_from() -> None:
     def names(call: Call) -> list[str]:
         return [bucket.name.removeprefix("slack:T1:") for bucket in pace.buckets(chat, call)]
 
-    assert names(Call.NEW) == ["post:D1"]
-    assert names(Call.FINAL) == ["post:D1"]
+    assert names(Call.NEW) == ["post:D1", "post", "begin"]
+    assert names(Call.FINAL) == ["post:D1", "post"]
     pace.posted(chat, growing=True)
     assert names(Call.CHANGE) == ["update", "growth"]
     assert names(Call.FINAL) == ["update"]
