@@ -40,6 +40,9 @@ def labelled(pieces: Sequence[Piece]) -> bool:
     return any(note.kind in LABELS for note in pieces[-1].notes) if pieces else False
 
 
+WORD = 6  # letters of one word of what is said, at most
+
+
 class Told:
     """What the gateway said in a play, and what a text has to do with it."""
 
@@ -50,20 +53,19 @@ class Told:
         self.whole = [text for text, whole in said if text and whole]
         self.continued = any(deed.what == "continue" for deed in schedule.deeds)
 
-    def rest(self, text: str) -> str:
-        """`text` without the prefix of an answer that it begins with; where an answer was gone on with, without all of
-        them but the last."""
-        while text:
-            best = max((_common(text, each) for each in self.texts), default=0)
-            if best == 0 or best == len(text):
-                return text[best:]
-            if not self.continued:
-                return text[best:]
-            text = text[best:]
-        return text
-
     def is_prefix(self, text: str) -> bool:
-        return not self.rest(text)
+        """Of an answer; where one was gone on with, prefixes of answers one behind the other."""
+        ends, seen = [0], {0}
+        while ends:
+            at = ends.pop()
+            best = max((_common(text[at:], each) for each in self.texts), default=0)
+            if at + best == len(text):
+                return True
+            if self.continued:  # what follows may begin with the very letters with which the one before went on
+                further = {at + length for length in range(max(1, best - WORD), best + 1)} - seen
+                ends += sorted(further)
+                seen |= further
+        return False
 
     def is_whole(self, text: str) -> bool:
         if text in self.whole:
@@ -75,8 +77,8 @@ class Told:
         """Does it stand somewhere in an answer?"""
         if any(text in each for each in self.texts) or not text:
             return True
-        begins = (text[:at] for at in range(len(text), 0, -1) if any(text[:at] in each for each in self.texts))
-        return self.continued and self.is_prefix(text[len(next(begins, "")) :])
+        most = next((at for at in range(len(text), 0, -1) if any(text[:at] in each for each in self.texts)), 0)
+        return self.continued and any(self.is_prefix(text[at:]) for at in range(max(0, most - WORD), most + 1))
 
 
 def _common(one: str, other: str) -> int:
