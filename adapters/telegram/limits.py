@@ -21,7 +21,7 @@ def _buckets(chat: Chat, call: Call) -> tuple[Bucket, ...]:
     name = f"{prefix}:room:{chat.id}"
     if not chat.id.startswith("-"):  # groups have negative ids
         return Bucket(name, 1.1, burst=3), everything
-    return Bucket(name, 3.1, burst=4, count=20, window=60.0, reserve=2, spare=2), everything
+    return Bucket(name, 3.1, burst=4, count=20, window=60.0, reserve=2, spare=3), everything
 
 
 LIMITS = Limits(size=SIZE, measure=measure, buckets=_buckets, frame=FRAME, status_every=STATUS_EVERY)
