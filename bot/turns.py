@@ -21,7 +21,7 @@ __all__ = ["Turns"]
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 10  # of a turn that fails in unthought-of ways
-_AT_ONCE = 16  # turns that are claimed side by side when there are many
+_AT_ONCE = 8  # turns that are claimed side by side when there are many
 _TROUBLE = 2.0  # seconds before a store that failed is tried again
 
 
