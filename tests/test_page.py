@@ -436,6 +436,11 @@ def test_a_model_is_found_and_chosen(page: Page) -> None:
     expect(page.locator("#model-name")).to_have_text("qwen-vl-max")
 
 
+def test_a_model_that_is_named_in_words_is_shown_above_too(page: Page) -> None:
+    ask(page, "/model qwen-max")
+    expect(page.locator("#model-name")).to_have_text("qwen-max")
+
+
 def test_a_setting_tells_its_bound_and_whose_it_is(page: Page) -> None:
     page.click("#settings-open")
     field = page.locator(".field[data-name=temperature]")

@@ -144,6 +144,8 @@ class Api:
         turn = ack.turn if ack.turn is not None else await self._turn_of(event)
         if turn is not None and turn not in told:
             await self.tell(chat, turn)
+        if event.text.startswith("/"):
+            self._settings_may_differ(chat)
         return _json({**_ack_view(ack), "turn": turn})
 
     async def _turn_of(self, event: IncomingMessage) -> int | None:
@@ -161,8 +163,12 @@ class Api:
 
     async def _press(self, event: Press) -> Response:
         ack, _ = await self._accept(event)
-        self.rooms.of(event.chat.id).tell("settings", "settings", {})
+        self._settings_may_differ(event.chat)
         return _json(_ack_view(ack))
+
+    def _settings_may_differ(self, chat: Chat) -> None:
+        """A command was given; the page asks for what is in force now."""
+        self.rooms.of(chat.id).tell("settings", "settings", {})
 
     async def _accept(self, event: IncomingMessage | Press) -> tuple[Ack, set[int]]:
         """Bring it to the core. What it did to turns by the way (stopped one that waited, opened one again) is told."""
