@@ -54,7 +54,13 @@ class Writer:
             self._waiting.append(asked)
             idle, self._busy = not self._busy, True
         if idle:
-            self._threads.submit(self._work, loop)
+            try:
+                self._threads.submit(self._work, loop)
+            except RuntimeError:  # closed: whoever comes next hears so too, and doesn't wait for nobody
+                with self._lock:
+                    self._waiting.clear()
+                    self._busy = False
+                raise
         return asked.future
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -64,8 +70,8 @@ class Writer:
         outcomes = outcomes or [self._alone(asked.verb) for asked in batch]
         loop.call_soon_threadsafe(_settle, batch, outcomes)
         with self._lock:
-            self._busy = bool(self._waiting)
-        if self._busy:
+            more = self._busy = bool(self._waiting)
+        if more:
             self._threads.submit(self._work, loop)
 
     def _alone(self, verb: Verb) -> Outcome:
@@ -83,7 +89,7 @@ class Writer:
             with translated(self._place), self._engine.begin() as conn:
                 begun = True
                 outcomes = [_nested(conn, asked.verb) for asked in batch]
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - MemoryError, for instance; whoever asked is told
             return None if begun else [(None, error)] * len(batch)
         return outcomes
 

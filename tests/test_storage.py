@@ -309,6 +309,37 @@ class TestTransactions:
         assert await store.seen("b")
         await db.close()
 
+    async def test_a_commit_that_fails_as_nobody_thought_keeps_nobody_waiting(
+        self, store: SqlStore, path: Path, clock: SimClock
+    ) -> None:
+        db = database(f"sqlite:///{path}", clock)
+        let_go, left = threading.Event(), [None]
+
+        async def hold(_: Tx) -> None:
+            assert let_go.wait(10)
+            sa.event.listen(db.engines[0], "savepoint", tight)
+
+        def tight(conn: sa.Connection, name: str) -> None:
+            if left:
+                left.pop()
+                raise MemoryError  # what Python's driver raises where SQLite has no memory left
+
+        writing = [asyncio.ensure_future(db.write(hold)), *(asyncio.ensure_future(db.write(_insert, k)) for k in "abc")]
+        await asyncio.sleep(0)
+        let_go.set()
+        async with asyncio.timeout(10):
+            await asyncio.gather(*writing)
+        assert [key for key in "abc" if not await store.seen(key)] == []
+        await db.close()
+
+    async def test_a_closed_database_says_so_each_time(self, path: Path, clock: SimClock) -> None:
+        db = database(f"sqlite:///{path}", clock)
+        await db.close()
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="after shutdown"):
+                async with asyncio.timeout(10):
+                    await asyncio.shield(asyncio.ensure_future(db.write(_insert, "late")))
+
     async def test_a_database_that_others_hold_is_waited_for_once_by_all_together(
         self, path: Path, clock: SimClock
     ) -> None:
