@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from bot.markdown.signs import ACCENTS, FONTS, FUNCTIONS, LETTERS, LIMITED, OPERATORS, SPACES
+from bot.markdown.signs import ACCENTS, FONTS, FUNCTIONS, IGNORED, LETTERS, LIMITED, OPERATORS, SPACES
 
-__all__ = ["Accent", "Fraction", "Grid", "Node", "Root", "Row", "Scripts", "Sign", "read"]
+__all__ = ["Accent", "Fraction", "Grid", "Node", "Root", "Row", "Scripts", "Sign", "completed", "read"]
 
 _MOST = 2_000  # characters of a formula; a longer one stays LaTeX
 _DEEP = 24
@@ -31,23 +31,6 @@ _FENCES = {
     "array": ("", ""),
 }
 _LINES = frozenset({"aligned", "align", "split", "gather", "gathered", "equation", "alignat", "multline", "eqnarray"})
-_IGNORED = frozenset(
-    [
-        "displaystyle",
-        "textstyle",
-        "scriptstyle",
-        "limits",
-        "nolimits",
-        "nonumber",
-        "notag",
-        "hline",
-        "mathstrut",
-        "strut",
-        "right",
-        "left",
-        "middle",
-    ]
-)
 _SIZES = frozenset(f"{size}{side}" for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m"))
 _TEXTS = frozenset({"text", "mathrm", "textrm", "textbf", "textit", "operatorname", "mathit", "mbox", "mathop", "rm"})
 
@@ -107,6 +90,11 @@ class Grid:
 Node = Sign | Row | Fraction | Root | Scripts | Accent | Grid
 
 
+# what may still become another command, an environment, or a closer; or what nothing follows yet
+_HALF = re.compile(r"(?:\\(?:(?:begin|end)\s*\{[A-Za-z]*\*?|[A-Za-z]*)|[{^_$\s])\Z")
+_LONGEST = 40  # of such a half
+
+
 class _Unknown(Exception):
     """There is something in the formula that this module doesn't know."""
 
@@ -121,6 +109,19 @@ def read(latex: str) -> Node | None:
         return reader.whole()
     except (_Unknown, RecursionError):
         return None
+
+
+def completed(latex: str) -> str:
+    """A formula that is still being written, closed: without half a command, its groups ended, `…` for what is missing.
+    As it is if that can't be told."""
+    while half := _HALF.search(latex, max(0, len(latex) - _LONGEST)):
+        latex = latex[: half.start()]
+    reader = _Completer(_TOKEN.findall(latex))
+    try:
+        reader.whole()
+    except (_Unknown, RecursionError):
+        return latex
+    return reader.source
 
 
 class _Reader:
@@ -138,12 +139,14 @@ class _Reader:
     def _peek(self) -> str | None:
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
-    def _next(self) -> str:
-        token = self._peek()
-        if token is None:
-            raise _Unknown
+    def _next(self, wanted: str = "") -> str:
+        """The next token; `wanted` would do if there is none."""
+        token = self._peek() or self._supply(wanted)
         self._at += 1
         return token
+
+    def _supply(self, *wanted: str) -> str:  # noqa: ARG002  (for who completes)
+        raise _Unknown
 
     def _skip_space(self) -> None:
         while (token := self._peek()) is not None and token.isspace():
@@ -152,12 +155,12 @@ class _Reader:
     def _raw(self) -> str:
         """What stands in the next braces, as it is."""
         self._skip_space()
-        if self._next() != "{":
+        if self._next("{") != "{":
             raise _Unknown
         depth = 1
         parts: list[str] = []
         while True:
-            token = self._next()
+            token = self._next("}")
             depth += (token == "{") - (token == "}")
             if not depth:
                 return "".join(parts)
@@ -171,6 +174,8 @@ class _Reader:
         while True:
             cells.append(self._row())
             token = self._peek()
+            if token is None and end is not None:
+                token = self._supply("\\end", "{", end, "}")
             if token == "&":
                 self._at += 1
                 continue
@@ -209,7 +214,7 @@ class _Reader:
             child = self._atom(token)
             if child is not None:
                 children.append(child)
-        if until and self._next() != until:
+        if until and self._next(until) != until:
             raise _Unknown
         self._depth -= 1
         return children[0] if len(children) == 1 else Row(tuple(children))
@@ -233,7 +238,7 @@ class _Reader:
 
     def _argument(self) -> Node:
         self._skip_space()
-        token = self._next()
+        token = self._next("…")
         if token == "{":
             return self._row("}")
         if token.isdigit() and len(token) > 1:  # `\frac13` is a third
@@ -273,7 +278,7 @@ class _Reader:
             return Sign(SPACES[name], "space") if SPACES[name] else None
         if name in ("left", "right", "middle") or name in _SIZES:
             return self._fence()
-        if name in _IGNORED:
+        if name in IGNORED:
             return None
         if name in ACCENTS:
             return Accent(ACCENTS[name], self._argument())
@@ -351,6 +356,20 @@ class _Reader:
             raise _Unknown
         opener, closer = _FENCES[kind]
         return Grid(self._rows(name), opener, closer)
+
+
+class _Completer(_Reader):
+    """Puts what is missing at the end of the formula there."""
+
+    def _supply(self, *wanted: str) -> str:
+        if not wanted[0]:
+            raise _Unknown
+        self._tokens = [*self._tokens, *wanted]
+        return wanted[0]
+
+    @property
+    def source(self) -> str:
+        return "".join(self._tokens)
 
 
 def _is_prime(node: Node) -> bool:

@@ -12,6 +12,8 @@ from markdown_it.utils import EnvType
 
 from bot.markdown import tree
 from bot.markdown.disguise import hidden_target, shown
+from bot.markdown.formula import completed
+from bot.markdown.halves import mended
 from bot.markdown.plain import plain_inline
 from bot.markdown.rules import DEPTH, dialect
 from bot.markdown.tree import Block, Inline, Words
@@ -20,16 +22,14 @@ __all__ = ["Reading", "block_tokens", "clean", "has_paragraph", "parse", "read",
 
 _SAFE = re.compile(r"(?:https?://|mailto:|tel:)\S", re.IGNORECASE)
 _HELD = re.compile(
-    r"""(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)?(?:`{3,}[^`]*|~{3,}.*)   # a fence opens or closes when its line is whole
-      | [-=]+ | [*+#_]{1,6} | [`~]{1,2} | \|.*                   # may become a rule, a heading, a table row
+    r"""(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)?(?:`{3,}[^`]*|~{3,}.*)     # a fence opens or closes when its line is whole
+      | (?:[-+*]|\d{1,9}[.)])[ \t]+\[[ xX]?\]?                   # a task
+      | [-=]+ | [*+#_]{1,6} | [`~]{1,2} | \|.*                    # may become a rule, a heading, a table row
+      | (?:\*[ \t]*)+ | (?:_[ \t]*)+ | (?:-[ \t]*)+               # a rule
       | \d{1,9}[.)]?                                              # the next item
     """,
     re.VERBOSE,
 )
-_HALF_LINK = re.compile(r"\[([^\[\]\n]*)(?:\](?:\([^()\s]*(?:\([^()\s]*\)?[^()\s]*)?(?:\s[^()\n]*)?)?)?")
-_HALF_FOOTNOTE = re.compile(r"\[\^\d{0,3}")
-_HALF_MARK = re.compile(r"(?:`+|[*_~]+|\\)\Z")
-_RUN = re.compile(r"`+")
 _GROWING = frozenset({"*", "**", "__", "~~", "`", "``"})
 
 _MD = dialect()
@@ -85,10 +85,13 @@ def read(source: str, *, closing: frozenset[str] = frozenset(), growing: bool = 
     in_cell = False
     for token in tokens:
         if token.type != "inline":
+            if growing and token.info == "open":
+                token.content = completed(token.content)
             in_cell = token.type in ("th_open", "td_open")
             continue
         env: dict[str, Any] = {"open": closing if token is last else (), "cell": in_cell}
-        content = _mended(token.content) if token is last and growing else token.content
+        env["growing"] = growing and token is last
+        content = mended(token.content) if token is last and growing else token.content
         token.children = []
         _MD.inline.parse(content, _MD, cast(EnvType, env), token.children)
         if token is last:
@@ -106,7 +109,7 @@ def _without_held(source: str) -> str:
     """Without a last line of which nobody can say yet what it is."""
     start = source.rfind("\n") + 1
     line = source[start:].strip(" \t>")
-    if line and _HELD.fullmatch(line):
+    if not line or _HELD.fullmatch(line):
         source = source[:start]
     body = source.rstrip("\n")
     before = body[: body.rfind("\n") + 1]
@@ -132,30 +135,6 @@ def _open_inline(tokens: Sequence[Token], source: str) -> Token | None:
         if token.nesting >= 0 and token.type not in ("inline", "td_open"):
             return None
     return None
-
-
-def _mended(content: str) -> str:
-    """Without the half of a link's target or of a marker at the end."""
-    if not _in_code(content):
-        start = content.rfind("[")
-        half = _HALF_LINK.fullmatch(content, start) if start >= 0 else None
-        index = start > 0 and (content[start - 1].isalnum() and content[start - 1].isascii())
-        if start >= 0 and _HALF_FOOTNOTE.fullmatch(content, start):
-            return content[:start]
-        if half and not index and not half[1].startswith("^"):
-            picture = start > 0 and content[start - 1] == "!"
-            content = content[: start - picture] + half[1]
-    return _HALF_MARK.sub("", content)
-
-
-def _in_code(content: str) -> bool:
-    runs = [run[0] for run in _RUN.finditer(content)]
-    at, last = 0, {run: index for index, run in enumerate(runs)}
-    while at < len(runs):
-        if last[runs[at]] == at:
-            return True
-        at = runs.index(runs[at], at + 1) + 1
-    return False
 
 
 def _without_half_row(blocks: tuple[Block, ...]) -> tuple[Block, ...]:

@@ -3,8 +3,7 @@
 What differs from CommonMark and its usual extensions: emphasis works beside Chinese punctuation; `$...$`, `$$...$$`,
 `\\(...\\)` and `\\[...\\]` are mathematics, but money is not; an image is a link; a row's surplus cells are kept, and
 `<br>` in a cell breaks its line; `[^1]` is a footnote's number; nesting is bounded; raw HTML and reference definitions
-stay text. With `env["open"]` what is not closed yet is closed at
-the end.
+stay text. With `env["open"]` what is not closed yet is closed at the end; with `env["growing"]` half a formula is one.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from markdown_it.rules_inline.state_inline import Delimiter, Scanned
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
+from bot.markdown.halves import open_formula
 from bot.markdown.units import is_wide
 
 __all__ = ["DEPTH", "GUARD", "dialect"]
@@ -211,6 +211,7 @@ def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         state.line = line
         token = state.push("math_block", "math", 0)
         token.block, token.content, token.markup, token.map = True, content, opener, [start, line]
+        token.info = "" if closed else "open"
     return True
 
 
@@ -220,10 +221,13 @@ def _math_inline(state: StateInline, silent: bool) -> bool:
         found = _dollars(state)
     elif state.src[state.pos] == "\\":
         found = _brackets(state)
+    if found is None and state.env.get("growing") and not silent and state.posMax == len(state.src):
+        half = open_formula(state.src, state.pos)
+        found = None if half is None else (state.posMax, half)
     if found is None:
         return False
     state_end, content = found
-    if not silent:
+    if not silent and content:
         token = state.push("math_inline", "math", 0)
         token.content = content.replace("\n", " ").strip()
     state.pos = state_end

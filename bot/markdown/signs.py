@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["ACCENTS", "FONTS", "FUNCTIONS", "LETTERS", "LIMITED", "OPERATORS", "SPACES", "SUBSCRIPTS", "SUPERSCRIPTS"]
+__all__ = [
+    "ACCENTS",
+    "FONTS",
+    "FUNCTIONS",
+    "IGNORED",
+    "LETTERS",
+    "LIMITED",
+    "OPERATORS",
+    "SPACES",
+    "SUBSCRIPTS",
+    "SUPERSCRIPTS",
+]
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -46,6 +57,13 @@ FUNCTIONS = frozenset(
     sin . cos . tan . cot . sec . csc . arcsin . arccos . arctan . sinh . cosh . tanh . coth . log . ln . lg . exp .
     arg . deg . dim . hom . ker .
 """)
+)
+
+IGNORED = frozenset(
+    _pairs("""
+    displaystyle . textstyle . scriptstyle . limits . nolimits . nonumber . notag . hline . mathstrut . strut .
+    right . left . middle .
+    """)
 )
 
 SPACES = {",": "\u2009", ":": " ", ">": " ", ";": " ", "!": "", " ": " ", "quad": "  ", "qquad": "    ", "/": ""}
