@@ -13,7 +13,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.errors import StoreError
 from storage.translate import translated
 
 __all__ = ["Writer"]
