@@ -603,6 +603,27 @@ async def test_reading_pauses_while_an_answer_is_under_way_and_nothing_of_it_is_
     assert clock.slept.count(0.04) > 3
 
 
+async def test_a_header_may_be_long() -> None:
+    """Proxies put in whole policies and cookies."""
+    headers = {"Content-Type": "text/event-stream", "Content-Security-Policy": "x" * 40_000}
+    async with serving(Reply([ANSWER], headers=headers)) as (client, _):
+        assert text(await ask(client)) == "你好"
+
+
+async def test_a_name_that_nobody_looks_up_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(*_: Any, **__: Any) -> None:  # a nameserver that says nothing
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", silent)
+    clock = Hurry()
+    client = make("https://gateway.example/v1", clock, timeouts=Timeouts(connect=0.02))
+    async with asyncio.timeout(5):
+        with pytest.raises(Unreachable, match="reached"):
+            await ask(client)
+    await client.aclose()
+    assert clock.slept == [0.5, 1.0], "it was not tried again"
+
+
 # ── stopping ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

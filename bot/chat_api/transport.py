@@ -13,6 +13,8 @@ from bot.errors import Broken, Unreachable
 
 __all__ = ["Flow", "Transport"]
 
+_HEADER = 1 << 16  # bytes of one: some proxies send whole policies
+
 
 class Flow(httpx.AsyncByteStream):
     """The body of an answer; `response.extensions["flow"]`. Held up, what comes waits in the system's buffers, and
@@ -62,7 +64,7 @@ class Transport(httpx.AsyncBaseTransport):
                 headers=request.headers,
                 data=await request.aread() or None,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect),
+                timeout=aiohttp.ClientTimeout(total=None, connect=connect),  # the host's name and TLS included
             )
         flow = Flow(response)
         return httpx.Response(response.status, headers=response.raw_headers, stream=flow, extensions={"flow": flow})
@@ -77,7 +79,11 @@ class Transport(httpx.AsyncBaseTransport):
             tls = httpx.create_ssl_context(trust_env=False)
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=self._keepalive, ssl=tls)
             self._session = aiohttp.ClientSession(
-                connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+                connector=connector,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                max_line_size=_HEADER,
+                max_field_size=_HEADER,
             )
         return self._session
 
