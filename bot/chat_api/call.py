@@ -28,7 +28,7 @@ _PLENTY = 1 << 16  # bytes: whoever brings as many at once waits for nothing
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """All in seconds. `connect` is kept by httpx, in real time."""
+    """All in seconds. `connect` is kept in real time (`transport`)."""
 
     connect: float = 10.0
     first: float = 60.0  # until the first event
