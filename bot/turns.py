@@ -118,8 +118,8 @@ class Turns:
         no more."""
         claims = (self._store.claim(self._clock.now()) for _ in range(width))
         found = await asyncio.gather(*claims, return_exceptions=True)
-        turns = [turn for turn in found if isinstance(turn, Turn)]
-        for turn in turns:
+        turns = sorted((turn for turn in found if isinstance(turn, Turn)), key=lambda turn: turn.id)
+        for turn in turns:  # in order, whichever claim got which: so are a chat's notices
             if self._draining:  # it began meanwhile, and waits for nobody new
                 await self._give_back(turn)
             else:

@@ -178,3 +178,32 @@ async def test_many_are_claimed_side_by_side_and_none_is_lost_where_one_claim_fa
     await clock.run(work.turns.drain(0))
     work.task.cancel()
     await asyncio.gather(work.task, return_exceptions=True)
+
+
+class Overtaking(Failing):
+    """A store of which the second claim comes behind the third, as it may where each has a connection of its own."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._third = asyncio.Event()
+
+    async def claim(self, now: int) -> Turn | None:
+        self.claims += 1
+        number = self.claims
+        if number == 2:
+            await self._third.wait()
+        found = await self._store.claim(now)
+        if number == 3:
+            self._third.set()
+        return found
+
+
+async def test_what_is_claimed_side_by_side_begins_in_order(store: Store, clock: SimClock) -> None:
+    for number in range(3):
+        await clock.run(store.notify(Chat("fake", "bot", "a"), f"{number}", key=f"k{number}"))
+    work = Work(cast(Store, Overtaking(store)), clock)
+    await clock.advance(1)
+    assert work.log == [("begin", 1), ("begin", 2), ("begin", 3)]
+    await clock.run(work.turns.drain(0))
+    work.task.cancel()
+    await asyncio.gather(work.task, return_exceptions=True)
