@@ -77,7 +77,7 @@ class Writer:
         try:
             with translated(self._place), self._engine.begin() as conn:
                 result = verb(conn)
-        except Exception as error:  # noqa: BLE001 - whoever asked is told
+        except BaseException as error:  # noqa: BLE001 - whoever asked is told
             return None, error
         return result, None
 
@@ -88,7 +88,7 @@ class Writer:
             with translated(self._place), self._engine.begin() as conn:
                 begun = True
                 outcomes = [_nested(conn, asked.verb) for asked in batch]
-        except Exception as error:  # noqa: BLE001 - MemoryError, for instance; whoever asked is told
+        except BaseException as error:  # noqa: BLE001 - MemoryError, for instance; whoever asked is told
             return None if begun else [(None, error)] * len(batch)
         return outcomes
 
@@ -100,7 +100,7 @@ def _nested(conn: sa.Connection, verb: Verb) -> Outcome:
         result = verb(conn)
     except SQLAlchemyError:
         raise
-    except Exception as error:  # noqa: BLE001 - whoever asked is told
+    except BaseException as error:  # noqa: BLE001 - whoever asked is told
         point.rollback()
         return None, error
     point.commit()

@@ -332,6 +332,30 @@ class TestTransactions:
         assert [key for key in "abc" if not await store.seen(key)] == []
         await db.close()
 
+    async def test_whatever_ends_a_transaction_ends_that_one_only(
+        self, store: SqlStore, path: Path, clock: SimClock
+    ) -> None:
+        db = database(f"sqlite:///{path}", clock)
+        let_go = threading.Event()
+
+        async def hold(_: Tx) -> None:
+            assert let_go.wait(10)
+
+        async def broken(tx: Tx) -> None:
+            await _insert(tx, "half")
+            raise asyncio.CancelledError  # no Exception, like what ends a thread or a program
+
+        writing = [asyncio.ensure_future(each) for each in (db.write(hold), db.write(broken), db.write(_insert, "a"))]
+        await asyncio.sleep(0)
+        let_go.set()
+        _, pending = await asyncio.wait(writing, timeout=10)
+        assert not pending
+        with pytest.raises(asyncio.CancelledError):
+            await db.write(broken)
+        assert await store.seen("a")
+        assert not await store.seen("half")
+        await db.close()
+
     async def test_a_closed_database_says_so_each_time(self, path: Path, clock: SimClock) -> None:
         db = database(f"sqlite:///{path}", clock)
         await db.close()
