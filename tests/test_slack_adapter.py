@@ -337,6 +337,30 @@ async def test_in_a_channel_it_takes_mentions_and_what_follows_in_their_threads(
     assert all(isinstance(event, IncomingMessage) and event.addressed for event in house.listener.events)
 
 
+async def test_a_mention_that_is_edited_long_after_its_answer_is_no_question(house: House) -> None:
+    channel = house.slack.channel(house.ann.person, house.ben)
+    week = 7 * 86_400
+
+    async def edits(post: Post, text: str) -> None:
+        before = len(house.slack.deliveries.all)
+        channel.edit(post, text)
+        for delivery in house.slack.deliveries.all[before:]:
+            await house.does(delivery)
+
+    async with house.connected():
+        asked = await house.says(f"{house.me} helo", channel)
+        house.shelf.spoken.add(house.thread(asked))
+        between_us = await house.says("just between us", channel)
+        house.listener.events.clear()
+        await edits(asked, f"{house.me} hello")
+        assert house.heard == ["hello"], "its key tells the store that it was taken already"
+        house.listener.events.clear()
+        await house.clock.advance(week)
+        await edits(asked, f"{house.me} hello!")
+        await edits(between_us, f"{house.me} what do you say?")
+    assert house.heard == ["what do you say?"]
+
+
 async def test_people_have_names_and_are_asked_for_once_an_hour(house: House) -> None:
     mei = house.slack.person("Mei", "zh-CN")
     theirs = house.slack.private(mei)

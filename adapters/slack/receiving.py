@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 TOGETHER = 0.1  # seconds in which two connections may bring a thread's messages in the wrong order
 TWICE = 0.4  # seconds that a mention waits for the same post as a message, which surely tells its files
+LATE = 6 * 86_400_000  # ms from a message to a change of it, when the core may have forgotten that it took it in
 MOST_UNREAD = 5_000_000  # bytes
 
 Answer = tuple[bool, Any]  # is it stored, and what to say to it
@@ -119,6 +120,9 @@ class Receiver:
                 return None
             if await self.reader.last_turn(message.chat) is None:
                 return None
+        late = event.get("edited") and self.clock.now() - message.at > LATE
+        if late and await self.reader.last_turn(message.chat) is not None:
+            return None  # a mention is told again with each change of its message, and was answered long ago
         files = list(message.attachments)
         for number, found in enumerate(files):
             try:

@@ -102,10 +102,13 @@ class Room:
             self.world.emit({**post.json, "type": "app_mention", "channel": self.id, "event_ts": post.ts})
 
     def edit(self, post: Post, text: str) -> Delivery | None:
+        """Who is named in it is told once more, under the ts that the message had."""
         before = post.json
         post.text, post.edited = text, self.world.ts()
         post.keep(self.world.seconds())
-        return self.world.changed(post, before)
+        delivery = self.world.changed(post, before)
+        self._mention(post)
+        return delivery
 
     def preview(self, post: Post) -> Delivery | None:
         """A link in it gets its preview: message_changed with the text as it was."""
