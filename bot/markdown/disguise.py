@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from bot.markdown.units import is_wide
@@ -16,7 +17,9 @@ __all__ = ["hidden_target", "shown"]
 
 # embeddings, overrides and isolates; the plain marks (U+200E, U+200F, U+061C) only settle what is next to them
 _CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_HOST = re.compile(r"(https?://)?((?:[\w-]+\.)+([\w-]{2,}))", re.IGNORECASE)
+_HOST = re.compile(r"(https?://)?((?:[\w-]+\.)+([\w-]+))|(https?://)([\w-]+)", re.IGNORECASE)
+_NUMBERS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}")
+_STOP = re.compile(r"(?<=[A-Za-z0-9])。(?=[A-Za-z])")  # is a dot in a host's name
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _FILES = frozenset(
     {"py", "js", "ts", "rs", "go", "md", "sh", "rb", "cs", "cc", "pl", "ps", "so", "hs", "kt", "ml", "mm"}
@@ -38,6 +41,19 @@ _DOMAINS = frozenset(
         "wang",
         "vip",
         "ltd",
+        "support",
+        "help",
+        "email",
+        "money",
+        "credit",
+        "exchange",
+        "services",
+        "website",
+        "space",
+        "page",
+        "news",
+        "asia",
+        "icu",
     }
 )
 
@@ -62,16 +78,21 @@ def hidden_target(url: str, text: str) -> str:
         return ""
     names = [
         name
-        for scheme, name, last in _HOST.findall(unicodedata.normalize("NFKC", text))
+        for scheme, name, last in _named(_STOP.sub(".", unicodedata.normalize("NFKC", text)))
         if _is_host(scheme, name, last)
     ]
     return _ascii(host) if host and any(not _is_same(name.lower(), host) for name in names) else ""
 
 
+def _named(text: str) -> Iterator[tuple[str, str, str]]:
+    for scheme, name, last, lone_scheme, lone in _HOST.findall(text):
+        yield scheme or lone_scheme, name or lone, last or lone
+
+
 def _is_host(scheme: str, name: str, last: str) -> bool:
     """Whether it looks like one; `main.py` and `os.path` don't."""
     last = last.lower()
-    if scheme or name.lower().startswith("www.") or not name.isascii():
+    if scheme or name.lower().startswith("www.") or not name.isascii() or _NUMBERS.fullmatch(name):
         return True
     return last in _DOMAINS or (len(last) == 2 and last.isalpha() and last not in _FILES)
 
