@@ -30,6 +30,19 @@ def test_markdown(source: str, written: str) -> None:
     assert markdown(parse(source)) == written
 
 
+def test_what_is_kept_of_a_block_is_kept_for_its_readers() -> None:
+    document = parse("<@UANN> and <@UBOB>")
+    for people, written in (
+        ((), "&lt;@UANN&gt; and &lt;@UBOB&gt;"),
+        (("UANN",), "<@UANN> and &lt;@UBOB&gt;"),
+        (("UBOB",), "&lt;@UANN&gt; and <@UBOB>"),
+        ((), "&lt;@UANN&gt; and &lt;@UBOB&gt;"),
+    ):
+        assert markdown(document, people) == written
+    two = parse("- a\n\n* a")
+    assert markdown(two) == "- a\n\n* a"  # the same list twice, in other signs
+
+
 def test_only_people_of_the_thread_are_mentioned() -> None:
     source = parse("<@U1> and <@U2> and <!channel>")
     assert markdown(source, {"U1"}) == "<@U1> and &lt;@U2&gt; and &lt;!channel&gt;"

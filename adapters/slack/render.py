@@ -8,8 +8,9 @@ too, because CommonMark's flanking rules would leave its stars standing.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from bot.markdown import plain, utf8
@@ -57,13 +58,14 @@ _RUN = re.compile(r"`+")
 _LANGUAGE = re.compile(r"[^`~\s]{1,40}")
 
 Json = dict[str, Any]
+_Write = Callable[["Block", "_Place", bool], str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where words are written."""
 
-    people: Collection[str] = ()
+    people: frozenset[str] = frozenset()
     styles: frozenset[str] = frozenset()
     in_table: bool = False
     in_link: bool = False
@@ -71,7 +73,7 @@ class _Place:
 
 def markdown(document: Sequence[Block], people: Collection[str] = ()) -> str:
     """The document as Markdown. `people`: ids of those who may be mentioned."""
-    return _travelling("\n\n".join(_texts(document, _Place(people))))
+    return _travelling("\n\n".join(_texts(document, _Place(frozenset(people)), _kept)))
 
 
 def _travelling(text: str) -> str:
@@ -86,14 +88,13 @@ def measure(document: Sequence[Block]) -> int:
 
 def blocks(document: Sequence[Block], people: Collection[str] = ()) -> list[Json]:
     """The document as blocks: a table that Slack takes as a table block (one in a message), all else as Markdown."""
-    place = _Place(people)
+    place = _Place(frozenset(people))
     found: list[Json] = []
     run: list[Block] = []
     has_table = False
     for block in document:
         if isinstance(block, Table) and not has_table and (table := _table_block(block)):
-            found += _markdown_blocks(run, place)
-            found.append(table)
+            found += [*_markdown_blocks(run, place), table]
             run, has_table = [], True
         else:
             run.append(block)
@@ -101,21 +102,27 @@ def blocks(document: Sequence[Block], people: Collection[str] = ()) -> list[Json
 
 
 def _markdown_blocks(run: Sequence[Block], place: _Place) -> list[Json]:
-    text = _travelling("\n\n".join(_texts(run, place)))
+    text = _travelling("\n\n".join(_texts(run, place, _kept)))
     return [{"type": "markdown", "text": text}] if text.strip() else []
 
 
 # ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _texts(document: Sequence[Block], place: _Place) -> Iterator[str]:
-    other = False
+def _texts(document: Sequence[Block], place: _Place, write: _Write | None = None) -> Iterator[str]:
+    write, other = write or _block, False
     before: Block | None = None
     for block in document:
         # two lists of a kind, one after the other, would be read as one
         other = isinstance(block, List) and isinstance(before, List) and _kind(block) == _kind(before) and not other
-        yield _block(block, place, other)
+        yield write(block, place, other)
         before = block
+
+
+@lru_cache(maxsize=512)
+def _kept(block: Block, place: _Place, other: bool) -> str:
+    """A block of the document itself. Each frame measures and shows it, and most don't grow any more."""
+    return _block(block, place, other)
 
 
 def _kind(block: List) -> bool:
@@ -151,10 +158,9 @@ def _fence(text: str, language: str) -> str:
 
 
 def _list(block: List, place: _Place, other: bool) -> str:
-    items: list[str] = []
-    for number, item in enumerate(block.items, block.start or 0):
-        mark = ("* " if other else "- ") if block.start is None else f"{number}{')' if other else '.'} "
-        items.append(_item(item, mark, place, block.tight))
+    bullet, dot = ("* ", ")") if other else ("- ", ".")
+    marks = (bullet if block.start is None else f"{block.start + at}{dot} " for at in range(len(block.items)))
+    items = [_item(item, mark, place, block.tight) for item, mark in zip(block.items, marks, strict=True)]
     return ("\n" if block.tight else "\n\n").join(items)
 
 
@@ -193,8 +199,7 @@ def _table(block: Table, place: _Place) -> str:
 def _inlines(children: Sequence[Inline], place: _Place) -> str:
     out = ""
     is_marked = False  # whether what stands last is between markers
-    for child in children:
-        text = _inline(child, place)
+    for child, text in ((child, _inline(child, place)) for child in children):
         if not text:
             continue
         if isinstance(child, Link) and out.endswith("!"):
@@ -269,7 +274,7 @@ def calm(text: str) -> str:
 
 
 def _link(url: str, children: Sequence[Inline], place: _Place) -> str:
-    text = _inlines(children, replace(place, in_link=True, people=()))
+    text = _inlines(children, replace(place, in_link=True, people=frozenset()))
     if place.in_link:
         return text
     target = re.sub(r"[\s<>()|\\`\"\[\]]", lambda char: "".join(f"%{byte:02X}" for byte in char[0].encode()), url)
@@ -296,7 +301,7 @@ def _escaped(text: str, place: _Place) -> str:
     if place.people:
         kept = _MENTION.split(text)  # words, id, words, id, ... words
         return "".join(
-            _escaped(part, replace(place, people=()))
+            _escaped(part, replace(place, people=frozenset()))
             if number % 2 == 0
             else f"<@{part}>"
             if part in place.people
@@ -337,10 +342,8 @@ def _line(line: str) -> str:
     if start is None:
         return line
     _, heading, sign, number, dot = start.groups()
-    rest = line[start.end() :]
-    if heading:
-        return f"\\{heading}{rest}"
-    return f"\\{sign}{rest}" if sign else f"{number}\\{dot}{rest}"
+    mark = heading or sign
+    return (f"\\{mark}" if mark else f"{number}\\{dot}") + line[start.end() :]
 
 
 # ── tables as blocks ────────────────────────────────────────────────────────────────────────────────────────────────
