@@ -14,6 +14,8 @@ def begin(chats: Sequence[Chat], pace: Pace, gate: Gate) -> list[Chat]:
     """Post in each chat what will grow: those that the gate lets through."""
     begun = []
     for chat in chats:
+        pace.reserve(chat)  # as soon as somebody is at work on it
+    for chat in chats:
         if gate.try_enter(chat, Call.NEW, pace.buckets(chat, Call.NEW)):
             begun.append(chat)
             if pace.reserve(chat):
@@ -39,6 +41,18 @@ async def test_no_more_messages_begin_to_grow_than_can_be_finished_in_a_minute(c
         pace.stopped(chat, "1.0")
     await clock.advance(61)
     assert len(begin(chats[:200], pace, gate)) == STREAMS + FINISHED
+
+
+async def test_where_nothing_can_stream_only_what_changes_can_finish_begins_to_grow(clock: SimClock) -> None:
+    """No Stop control of the platform's own, so no stream: nobody has reserved one."""
+    pace, gate = Pace(clock), Gate(clock)
+    begun = 0
+    for number in range(200):
+        chat = Chat("slack", "T1", f"D{number}", "1.0")
+        if gate.try_enter(chat, Call.NEW, pace.buckets(chat, Call.NEW)):
+            pace.posted(chat, growing=True)
+            begun += 1
+    assert begun == FINISHED
 
 
 async def test_a_channel_takes_a_few_posts_at_once_and_one_more_is_kept_for_an_end(clock: SimClock) -> None:

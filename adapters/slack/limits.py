@@ -60,7 +60,6 @@ class Pace:
         self._clock = clock
         self._streams: dict[str, set[PostId]] = {}  # chat key -> running streams
         self._stopped = Window(clock, STREAMS)
-        self._started = Window(clock, STREAMS)
         self._reserved: dict[str, float] = {}  # chats that may still start one -> until when
         self._growing: set[str] = set()  # chats with a message that is changed as it grows
         self._silent = 0.0
@@ -90,7 +89,6 @@ class Pace:
 
     def started(self, chat: Chat, post: PostId) -> None:
         self._reserved.pop(chat.key, None)
-        self._started.note()
         self._streams.setdefault(chat.key, set()).add(post)
 
     def stopped(self, chat: Chat, post: PostId) -> None:
@@ -117,9 +115,10 @@ class Pace:
         match call:
             case Call.STATUS:
                 return (Bucket(f"{prefix}:status", 0.0, count=90, window=MINUTE),)
+            case Call.NEW if chat.key in self._reserved:  # it will be a stream, whose stop has room
+                return post
             case Call.NEW:  # who finds no room here is shown when it is whole
-                streams = self._free + len(self._reserved) + self._started.used
-                return *post, Bucket(f"{prefix}:begin", 0.0, count=FINISHED + streams, window=MINUTE)
+                return *post, Bucket(f"{prefix}:begin", 0.0, count=FINISHED, window=MINUTE)
             case Call.CHANGE if self.streams(chat):
                 return (Bucket(f"{prefix}:append", 0.6, burst=30, count=96, window=MINUTE),)
             case Call.CHANGE:

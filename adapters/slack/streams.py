@@ -106,6 +106,7 @@ class Streams:
         word, after = code(error), retry_after(error)
         if word in _NEVER:
             self._is_possible = False
+            self._pace.no_starts(float("inf"))
         if after is not None:
             self._pace.no_starts(after)
         elif not word or isinstance(translated := translate(error, self._wire.secrets), Gone | Unknown):
