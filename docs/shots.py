@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from playwright.sync_api import sync_playwright
 from rich.console import Console
 
-from adapters.slack import render as slack
+from adapters.slack.posting import content
 from adapters.telegram import render as telegram
 from adapters.telegram.blocks import rich
 from adapters.web import render as web
@@ -124,25 +124,35 @@ def _item(item: Any) -> str:
 
 
 def on_slack() -> str:
-    """The Markdown read by a CommonMark parser, and the table block."""
+    """The Markdown read by a CommonMark parser, the table block, and what is noted below."""
     reader = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     out = []
-    for block in slack.blocks(PIECE.blocks):
-        if block["type"] == "markdown":
-            out.append(reader.render(block["text"]))
-            continue
-        rows = [
-            "".join(f"<td>{escape(''.join(e['text'] for e in cell['elements'][0]['elements']))}</td>" for cell in row)
-            for row in block["rows"]
-        ]
-        out.append("<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>")
+    for block in content(PIECE)["blocks"]:
+        match block["type"]:
+            case "markdown":
+                out.append(reader.render(block["text"]))
+            case "context":
+                out.append(f"<p><small>{escape(block['elements'][0]['text'])}</small></p>")
+            case "table":
+                sides = [column["align"] for column in block["column_settings"]]
+                rows = ("".join(map(_cell, row, sides)) for row in block["rows"])
+                out.append("<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>")
     return f'<div class="bubble rich slack">{"".join(out)}</div>'
+
+
+def _cell(cell: Any, side: str) -> str:
+    inner = "".join(
+        f"<b>{escape(each['text'])}</b>" if each.get("style", {}).get("bold") else escape(each["text"])
+        for each in cell["elements"][0]["elements"]
+    )
+    return f"<td align={side}>{inner}</td>"
 
 
 def on_page() -> str:
     style = (HERE.parent / "adapters/web/static/style.css").read_text()
     more = "body { display: block; overflow: visible; height: auto; padding: 24px }"
-    return f'<style>{style} {more}</style><div class="prose">{web.render(PIECE.blocks)}</div>'
+    thoughts = f'<details class="reasoning"><summary>{escape(PIECE.notes[0].text.splitlines()[0])}</summary></details>'
+    return f'<style>{style} {more}</style>{thoughts}<div class="prose">{web.render(PIECE.blocks)}</div>'
 
 
 def on_terminal() -> str:
@@ -167,7 +177,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 608, "height": 400})
         for name, (colour, html) in pages.items():
             page.set_content(
-                f"<meta charset=utf-8><style>{_STYLE if name != 'page' else ''}</style><body style='background:{colour}'>{html}"
+                f"<!doctype html><meta charset=utf-8><style>{_STYLE if name != 'page' else ''}</style><body style='background:{colour}'>{html}"
             )
             page.screenshot(path=str(HERE / f"answer-{name}.png"), full_page=True)
         browser.close()
