@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.markdown.formula import read
+from bot.markdown.formula import completed, read
 from bot.markdown.linear import linear
 
 
@@ -92,3 +92,26 @@ def test_nothing_that_is_written_is_lost(latex: str) -> None:
 
 
 _FORMS = {"a": "aᵃₐ", "x": "xˣₓ", "1": "1¹₁½⅓¼", "汉": "汉"}
+
+
+@pytest.mark.parametrize(
+    ("half", "whole"),
+    [
+        ("\\frac{1", "\\frac{1}…"),
+        ("\\frac{1}{", "\\frac{1}…"),
+        ("\\sqrt[3", "\\sqrt[3]…"),
+        ("x^", "x"),
+        ("x^{n+1", "x^{n+1}"),
+        ("\\text{so ", "\\text{so}"),
+        ("\\begin{aligned} a &= b \\\\ c", "\\begin{aligned} a &= b \\\\ c\\end{aligned}"),
+        ("\\begin{matrix} 1 \\end{mat", "\\begin{matrix} 1\\end{matrix}"),
+        ("\\alph", ""),
+        ("a + \\begin{al", "a +"),
+        ("\\ce{2H", "\\ce{2H"),
+        ("a } b", "a } b"),
+        ("\\left( x", "\\left( x"),
+        ("a \\not", "a"),
+    ],
+)
+def test_half_a_formula_is_completed(half: str, whole: str) -> None:
+    assert completed(half) == whole
