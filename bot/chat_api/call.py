@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _AHEAD = 256  # pieces read before somebody takes them
 _BRISK = 1.0  # seconds in which each piece is taken as it comes,
 _BREATH = 0.04  # and then between two reads,
-_MORE = 0.002  # so much longer for each call beside this one,
+_MORE = 0.004  # so much longer for each call beside this one,
 _LONGEST = 0.25  # up to this;
 _PLENTY = 1 << 16  # bytes: whoever brings as many at once waits for nothing
 
