@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from storage.store import SqlStore, open_store
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Core, running_core
 from tests.fakes.model import FakeModel
@@ -69,6 +70,14 @@ def strangers() -> list[str]:
 @pytest.fixture
 def clock() -> SimClock:
     return SimClock()
+
+
+@pytest.fixture
+async def store(clock: SimClock) -> AsyncIterator[SqlStore]:
+    """A store of its own for each test, in memory."""
+    store = await open_store("sqlite://", owner="test", clock=clock)
+    yield store
+    await store.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -14,20 +13,13 @@ from bot.chat_api.catalogue import Catalogue
 from bot.commands import Commands
 from bot.money.alerts import MUTED, Rules
 from bot.types import BalanceReading, Chat, ChatSettings, Money, Notice, Set
-from storage.store import SqlStore, open_store
+from storage.store import SqlStore
 from tests.fakes.clock import START, SimClock
 from tests.test_commands import ANN, DAY, GATEWAY, MEI, Talk, actions
 
 OPS, ROOM = Chat("one", "bot", "ops"), Chat("two", "bot", "-100123")
 RULES = Rules("wcode", (Decimal(20), Decimal(5)), lambda: [OPS, ROOM], topup_url="https://example.org/top-up")
 HOUR = 3600
-
-
-@pytest.fixture
-async def store(clock: SimClock) -> AsyncIterator[SqlStore]:
-    store = await open_store("sqlite://", owner="test", clock=clock)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

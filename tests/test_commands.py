@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -115,13 +114,6 @@ class Talk:
         await self.store.generated(turn, Answer("Because.", Outcome.WHOLE), {id: done})
         await self.store.end(turn, Outcome.WHOLE)
         return turn.id
-
-
-@pytest.fixture
-async def store(clock: SimClock) -> AsyncIterator[SqlStore]:
-    store = await open_store("sqlite://", owner="test", clock=clock)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -26,7 +25,7 @@ from bot.types import (
     Set,
     Usage,
 )
-from storage.store import SqlStore, open_store
+from storage.store import SqlStore
 from tests.fakes.clock import SimClock
 
 OPS, MONEY_ROOM = Chat("one", "bot", "ops"), Chat("two", "bot", "money")
@@ -90,13 +89,6 @@ class Owner:
 
 
 LOW, LOWER = "The balance is low: ¥{}, below ¥20.00.", "The balance is low: ¥{}, below ¥5.00."
-
-
-@pytest.fixture
-async def store(clock: SimClock) -> AsyncIterator[SqlStore]:
-    store = await open_store("sqlite://", owner="test", clock=clock)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

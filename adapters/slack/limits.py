@@ -124,7 +124,7 @@ class Pace:
             case Call.CHANGE:
                 return update, Bucket(f"{prefix}:growth", 4.0, burst=8)
         if self.streams(chat):
-            return ()  # `may_stream` keeps room for each stop
+            return ()  # `reserve` keeps room for each stop
         return (update,) if chat.key in self._growing else post
 
 
