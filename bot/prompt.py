@@ -55,7 +55,16 @@ _LAST_WORD = re.compile(
 )
 _TAIL = 12_000  # characters of a part that its continuation is asked with
 _PICTURE = "[picture]"
-_ATTACHED = {Kind.IMAGE: _PICTURE, Kind.VIDEO: "[video]", Kind.AUDIO: "[audio]", Kind.FILE: "[file]"}
+_ATTACHED = {
+    Kind.IMAGE: _PICTURE,
+    Kind.VIDEO: "[video]",
+    Kind.AUDIO: "[audio]",
+    Kind.FILE: "[file]",
+    Kind.VOICE: "[voice message]",
+    Kind.VIDEO_NOTE: "[video message]",
+    Kind.ANIMATION: "[animation]",
+    Kind.STICKER: "[sticker]",
+}
 
 
 @dataclass(frozen=True, slots=True)

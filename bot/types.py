@@ -101,10 +101,16 @@ class Person:
 
 
 class Kind(StrEnum):
+    """What people call a thing that they sent. What is in it, its bytes tell."""
+
     IMAGE = "image"
     VIDEO = "video"
     AUDIO = "audio"
     FILE = "file"
+    VOICE = "voice"  # recorded in the chat
+    VIDEO_NOTE = "video_note"  # likewise: a round message, a clip
+    ANIMATION = "animation"  # a short film that runs by itself, without sound
+    STICKER = "sticker"
 
 
 @dataclass(frozen=True, slots=True)
