@@ -114,7 +114,10 @@ class Access:
         rows = await self._reader.settings(chat)
         room = next((row.value for row in rows if row.scope == chat.room.key and row.name == _ROOM), None)
         room = room if isinstance(room, bool) else None
-        standing = Standing.ADMIN if author.admin else self._roster(chat, rows).get(author.id, Standing.UNKNOWN)
+        roster = self._roster(chat, rows)
+        standing = Standing.ADMIN if author.admin else roster.get(author.id, Standing.UNKNOWN)
+        if standing is Standing.UNKNOWN and author.anonymous and Standing.DENIED in roster.values():
+            standing = Standing.DENIED  # whoever speaks there may be one of those
         return Rights(standing, self._admitted(standing, room, group), room)
 
     def _admitted(self, standing: Standing, room: bool | None, group: bool | None) -> bool:

@@ -135,6 +135,8 @@ class CoreIntake:
             log.warning("a button asks for something unknown: %r", press.action)
             words = Text("This button no longer works.")
             return Ack(toast=say(words, await self._language(press)), error=True)
+        if not (reply.text or reply.effects):
+            return Ack()  # it was only asked whether one may
         if press.post is None or reply.error or _acts(reply):
             ack = await self._answer(press, replace(reply, text="", menu=None))
             return replace(ack, toast=plain(parse(reply.text)), menu=reply.menu, error=reply.error)

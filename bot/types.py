@@ -95,6 +95,7 @@ class Person:
     name: str = ""
     language: str = "en"  # BCP 47, as the platform tells it
     admin: bool = False
+    anonymous: bool = False  # somebody speaks as a chat (a channel, a group's admin): the id is the chat's
 
 
 # ── what comes in ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -296,6 +296,69 @@ async def test_who_was_denied_is_denied_in_groups_too(house: House) -> None:
     assert len(house.model.asked) == 1
 
 
+async def test_who_was_denied_is_not_answered_as_a_channel_either(house: House) -> None:
+    channel = Person("-100", "Feathers", anonymous=True)
+    nameless = Person(GROUP.id, "Birds", anonymous=True)
+    linked = Person("-200", "The group's own channel")
+    await house.adds(BOSS)
+    for speaker in (channel, nameless, linked):
+        assert await house.group(speaker, "hi"), "nobody is denied, so nobody can hide"
+    await house.private(BOSS, "/deny ann")
+    for speaker in (channel, nameless):
+        assert await house.group(speaker, "hi") == ""
+        assert await house.group(speaker, "/new") == ""
+    assert await house.group(linked, "hi")
+    assert await house.group(BEN, "hi")
+    await house.private(BOSS, "/allow -100")
+    assert await house.group(channel, "hi"), "an admin answers for it"
+    assert await house.group(nameless, "hi") == ""
+    await house.private(BOSS, "/deny -100")
+    assert await house.group(channel, "hi") == ""
+
+
+async def test_under_open_access_who_was_denied_hides_behind_no_channel(start: Start) -> None:
+    channel = Person("-100", "Feathers", anonymous=True)
+    async with start(everyone) as house:
+        assert await house.group(channel, "hi")
+        await house.private(BOSS, "/deny ann")
+        assert await house.group(channel, "hi") == ""
+
+
+async def test_what_a_hidden_person_changes_and_stops_does_not_count(house: House) -> None:
+    house.model.scripts = [words("a slow answer to the first question", 3.0), words("And now the second answer.")]
+    channel = Person("-100", "Feathers", anonymous=True)
+    await house.adds(BOSS)
+    await house.core.say(house.platform.says("first", chat=GROUP, by=BEN, group=True))
+    await house.core.clock.advance(1)
+    second = house.platform.says("second", chat=GROUP, by=channel, group=True)
+    await house.core.say(second)
+    now = house.core.clock.now()
+    await house.core.say(house.platform.says("/deny ann", chat=private(BOSS), by=BOSS))
+    await house.core.say(Edited("e1", GROUP, channel, second.post or "", "something else", now))
+    await house.core.say(StopPressed("s1", GROUP, now, channel))
+    await house.core.quiet()
+    assert house.model.asked[1].messages[-1].content == "Feathers: second"
+    assert "Stopped" not in house.platform.text(GROUP)
+
+
+async def test_a_form_of_settings_is_for_those_who_may_change_them(house: House) -> None:
+    """An adapter that is about to show one asks first."""
+    ack = await house.press(ANN, "/settings form", private(ANN))
+    assert (ack.error, ack.toast) == (True, "You have not been let in here.")
+    ack = await house.press(ANN, "/settings form", GROUP, group=True)
+    assert ack.error, "nor in a group that is not let in"
+    await house.adds(BOSS)
+    ack = await house.press(ANN, "/settings form", GROUP, group=True)
+    assert (ack.error, ack.toast) == (True, "Only admins of this bot can change a group's settings.")
+    assert await house.press(BOSS, "/settings form", GROUP, group=True) == Ack()
+    await house.private(BOSS, "/allow ann")
+    assert await house.press(ANN, "/settings form", private(ANN)) == Ack()
+    await house.private(BOSS, "/deny ann")
+    for chat, group in ((private(ANN), False), (GROUP, True)):
+        assert (await house.press(ANN, "/settings form", chat, group=group)).error
+    assert "qwen-plus" in await house.private(BOSS, "/settings form"), "typed, it is the command"
+
+
 async def test_allow_and_deny_in_a_group_are_about_the_group(house: House) -> None:
     assert "Everybody in this group may use me now" in await house.group(BOSS, "/allow")
     assert await house.group(ANN, "hi")

@@ -198,7 +198,21 @@ def test_an_anonymous_admin_speaks_as_the_group(town: Town) -> None:
     room = town.tg.supergroup(town.ann, title="Birds")
     anonymous = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
     room.send({"text": "/new", "from": anonymous, "sender_chat": room.json})
-    assert town.message().author == Person(str(room.id), "Birds", "en")
+    assert town.message().author == Person(str(room.id), "Birds", "en", anonymous=True)
+
+
+def test_a_channel_speaks_by_somebody_but_the_groups_linked_channel_by_itself(town: Town) -> None:
+    """Bot API, Message: 136817688 stands for whoever sends as a channel, 777000 brings the linked channel's posts."""
+    room = town.tg.supergroup(town.ann, title="Birds")
+    channel = {"id": -1001234, "type": "channel", "title": "Feathers"}
+    sent_as = {"id": 136817688, "is_bot": True, "first_name": "Channel"}
+    room.send({"text": "/new", "from": sent_as, "sender_chat": channel})
+    assert town.message().author == Person("-1001234", "Feathers", "en", anonymous=True)
+    linked = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
+    room.send({"text": "/new", "from": linked, "sender_chat": channel, "is_automatic_forward": True})
+    assert not town.message().author.anonymous
+    room.write("hello", town.ann)
+    assert not town.message().author.anonymous
 
 
 def test_our_bare_name_is_about_what_it_replies_to_else_a_greeting(town: Town) -> None:

@@ -142,10 +142,11 @@ def _edited(message: shapes.Message, key: str, me: Me) -> Edited | None:
 
 
 def _author(message: shapes.Message) -> Person | None:
-    """Who says it; None for ourselves and other bots. Anonymous admins and channels speak as their chat."""
+    """Who says it; None for ourselves and other bots. Anonymous admins and channels speak as their chat; what the
+    group's linked channel posts is brought by the platform itself (Bot API: Message, is_automatic_forward)."""
     chat, user = message.sender_chat, message.from_user
     if chat is not None:
-        return Person(str(chat.id), chat.title or "", _language(user))
+        return Person(str(chat.id), chat.title or "", _language(user), anonymous=not message.is_automatic_forward)
     if user is None or user.is_bot:
         return None
     return _person(user)

@@ -124,6 +124,7 @@ class Message(_Shape):
     edit_date: int | None = None
     from_user: User | None = Field(None, alias="from")
     sender_chat: Chat | None = None
+    is_automatic_forward: bool = False
     message_thread_id: int | None = None
     is_topic_message: bool = False
 

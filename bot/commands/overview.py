@@ -11,6 +11,7 @@ from bot.commands.menus import fits, rows_of
 from bot.commands.models import abilities, missing
 from bot.commands.translation import language_name, translation_line
 from bot.commands.wording import Markdown, ago, code, count, plain, value
+from bot.errors import RequestRefused
 from bot.locales import LANGUAGES
 from bot.money.price import show
 from bot.settings import DEFAULT
@@ -21,12 +22,19 @@ __all__ = ["settings", "status", "usage"]
 _DAY = 86_400_000  # ms
 _SHOWN = 80  # characters of a system prompt in a list
 _COLUMNS = 2
+_FORM = "form"
 
 
 # ── /settings ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def settings(call: Call) -> Reply:
+    """What holds. "form", by a button: may this person have a form to change it? An adapter asks that before it shows
+    one, and gets no words, or an error with the reason why not."""
+    if call.words == _FORM and call.context.is_press:
+        if not call.context.may_change:
+            raise RequestRefused("Only admins of this bot can change a group's settings.")
+        return Reply("")
     lines = [_line(call, "model", code(call.settings.model))]
     if call.settings.translation is not None:
         lines.append(_line(call, "translate", _languages(call)))
