@@ -76,14 +76,16 @@ class CoreIntake:
         return ack
 
     async def _message(self, message: IncomingMessage) -> Ack:
-        if not message.addressed or not (message.text.strip() or message.attachments):
+        if not message.addressed or not (message.text.strip() or message.attachments or message.quoted):
             return Ack()
+        if message.anyones and not self._commands.knows(message.text):
+            return Ack()  # it is for another bot here
         if await self._store.seen(message.key):
             return Ack()
         rights = await self._access.rights(message.chat, message.author, message.group)
         if not rights.admitted:
             return Ack() if message.group else await self._stranger(message, rights)
-        if not message.attachments:
+        if not message.attachments and message.forwarded_from is None:
             reply = await self._commands.run(self._context(message, rights), message.text)
             if reply is not None:
                 return await self._answer(message, reply)

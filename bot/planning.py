@@ -102,6 +102,7 @@ class Planner:
             turn.title,
             turn.group,
             say(Text("What is in this picture?"), language),
+            language,
         )
         if (url := video_link(question)) is not None:
             return self._video(settings, scene, question, url)

@@ -54,6 +54,7 @@ _LAST_WORD = re.compile(
     r"(?<=\s)[^\s\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]{1,40}\Z"
 )
 _TAIL = 12_000  # characters of a part that its continuation is asked with
+_NAME = 64  # characters of a name
 _PICTURE = "[picture]"
 _ATTACHED = {
     Kind.IMAGE: _PICTURE,
@@ -77,6 +78,7 @@ class Scene:
     title: str = ""
     group: bool = False
     about_picture: str = "What is in this picture?"
+    language: str = "en"  # of what says whose words something is
 
 
 def budget(info: ModelInfo, parameters: Mapping[str, Json], limit: int | None = None) -> int:
@@ -119,15 +121,15 @@ def build(
     tokens.
     """
     parameters, context = fitting(settings.parameters, info), list(context)
-    wordless = _wordless([*question, *context])
-    asking = [_entry(message, scene, images, wordless) for message in question]
+    said = _Said(scene, _wordless([*question, *context]), _heads([*reversed(context), *question]))
+    asking = [_entry(message, said, images) for message in question]
     system = _system(settings, scene, [*question])
     room = budget(info, parameters, limit) - estimate(system) - sum(_cost(entry, estimate) for entry in asking)
     past: list[PromptMessage] = []
     for message in context:
-        entry = _entry(message, scene, images, wordless)
+        entry = _entry(message, said, images)
         if _cost(entry, estimate) > room and message.attachments:
-            entry = _entry(message, scene, {}, wordless)  # the picture doesn't fit: a word for it may
+            entry = _entry(message, said, {})  # the picture doesn't fit: a word for it may
         room -= _cost(entry, estimate)
         if room < 0:
             break
@@ -142,7 +144,7 @@ def about_video(
     settings: ChatSettings, info: ModelInfo, scene: Scene, question: Sequence[Message], url: str
 ) -> ModelRequest:
     """A question about a video file: no history, because the video alone is thousands of tokens."""
-    words = "\n".join(message.text for message in question if message.text.strip())
+    words = "\n".join(message.text or message.quoted for message in question if message.text or message.quoted)
     return ModelRequest(
         info.id,
         (
@@ -170,9 +172,9 @@ def unfinished(turn: Turn, language: str) -> tuple[Message, Message]:
 
 
 def video_link(question: Sequence[Message]) -> str | None:
-    """The first address of a video file in the question's words."""
+    """The first address of a video file in the question's words, or in those that are all there is."""
     for message in question:
-        if found := _VIDEO.search(message.text):
+        if found := _VIDEO.search(message.text or message.quoted):
             return found[0]
     return None
 
@@ -191,7 +193,7 @@ def translations(
     wanted = settings.translation
     if wanted is None:
         raise ValueError("this chat does not translate")
-    text = "\n\n".join(message.text for message in question if message.text.strip())
+    text = "\n\n".join(said for message in question if (said := message.text or message.quoted).strip())
     pair = Translation(wanted.target, wanted.source or detect(text))
     parameters = {name: value for name, value in fitting(settings.parameters, info).items() if name != "enable_search"}
     size = max(64, min((info.context or 2048) // 3, (info.max_output or 1024) * 2 // 3))
@@ -211,16 +213,63 @@ def _wordless(messages: Sequence[Message]) -> set[int]:
     return set({message.turn: message.id for message in asked if message.turn not in said}.values())
 
 
-def _entry(message: Message, scene: Scene, images: Mapping[str, ImagePart], wordless: Container[int]) -> PromptMessage:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """How messages are told: `wordless` ask what is to be seen, `heads` say whose words are forwarded."""
+
+    scene: Scene
+    wordless: Container[int]
+    heads: Container[int]
+
+    def text(self, message: Message, unseen: str, *, seen: bool) -> str:
+        head = self._head(message) if message.id in self.heads else ""
+        quoted = self._quoted(message)
+        if seen and message.id in self.wordless:
+            parts: tuple[str, ...] = (self.scene.about_picture, head)
+        else:
+            parts = (quoted, unseen, head, message.text)
+        said = "\n".join(part for part in parts if part)
+        if not (said and self.scene.group and message.author.name):
+            return said
+        return f"{message.author.name}:{chr(10) if said.startswith('>') else ' '}{said}"
+
+    def _head(self, message: Message) -> str:
+        name = _one_line(message.forwarded_from)
+        words = Text("Forwarded from {name}:", {"name": name}) if name else Text("Forwarded:")
+        return say(words, self.scene.language)
+
+    def _quoted(self, message: Message) -> str:
+        by, text = message.quoted_by, message.quoted
+        if by is not None and text:
+            name = _one_line(by) if by.id else say(Text("You"), self.scene.language)
+            text = f"{name}: {text}" if name else text
+        return "\n".join(f"> {line}" for line in text.splitlines())
+
+
+def _one_line(person: Person | None) -> str:
+    return " ".join(person.name.split())[:_NAME] if person else ""
+
+
+def _heads(messages: Sequence[Message]) -> set[int]:
+    """Of forwards that came in one go from one source, the first one: an album has one head. Oldest first."""
+    pairs = zip([None, *messages], messages)  # noqa: B905  (one is longer)
+    return {
+        message.id
+        for before, message in pairs
+        if message.forwarded_from is not None and not (before and _go_together(before, message))
+    }
+
+
+def _go_together(one: Message, other: Message) -> bool:
+    return (one.turn, one.author.id, one.forwarded_from) == (other.turn, other.author.id, other.forwarded_from)
+
+
+def _entry(message: Message, told: _Said, images: Mapping[str, ImagePart]) -> PromptMessage:
     if message.role is Role.ASSISTANT:
         return PromptMessage("assistant", message.text)
     seen = [images[a.ref] for a in message.attachments if a.ref in images]
     unseen = " ".join(_ATTACHED[a.kind] for a in message.attachments if a.ref not in images)
-    quoted = "\n".join(f"> {line}" for line in message.quoted.splitlines())
-    said = "\n".join(part for part in (quoted, unseen, message.text) if part)
-    if seen and message.id in wordless:
-        said = scene.about_picture
-    text = f"{message.author.name}: {said}" if said and scene.group and message.author.name else said
+    text = told.text(message, unseen, seen=bool(seen))
     if not seen:
         return PromptMessage("user", text)
     return PromptMessage("user", (TextPart(text), *seen))

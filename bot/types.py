@@ -137,9 +137,12 @@ class IncomingMessage:
     attachments: tuple[Attachment, ...] = ()
     post: PostId | None = None  # the platform's id of this message; an answer replies to it
     quoted: str = ""  # text of the message this one replies to or quotes
+    quoted_by: Person | None = None  # who said that, if it is known; Person(""), nobody, for the bot's own words
+    forwarded_from: Person | None = None  # these are the words of somebody else; nobody if it isn't told of whom
     title: str = ""  # of the chat, if it has one
     group: bool = False  # several people talk here
     addressed: bool = True  # meant for the bot: private, mentioned, replied to, or a command
+    anyones: bool = False  # a command in a group that names no bot: it may be another one's
     more: bool = False  # the rest may follow within a second (album, forward, a text cut at 4,000 characters)
 
 
@@ -245,6 +248,8 @@ class Message:
     quoted: str = ""
     post: PostId | None = None
     in_context: bool = True
+    quoted_by: Person | None = None
+    forwarded_from: Person | None = None
 
 
 class TurnKind(StrEnum):

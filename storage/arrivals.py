@@ -166,6 +166,8 @@ async def adopt(tx: Tx, chat: Chat, older: Sequence[Message], *, key: str) -> bo
             at=message.at,
             attachments=message.attachments,
             quoted=message.quoted,
+            quoted_by=message.quoted_by,
+            forwarded_from=message.forwarded_from,
             post=message.post,
             in_context=True,
         )
@@ -210,6 +212,7 @@ async def _new_question(tx: Tx, message: IncomingMessage, lane: str, due: int) -
 
 
 async def _save_user_message(tx: Tx, event: IncomingMessage | Edited, turn: int | None, *, in_context: bool) -> None:
+    said = event if isinstance(event, IncomingMessage) else None
     row = message_values(
         chat=event.chat.key,
         turn=turn,
@@ -217,8 +220,10 @@ async def _save_user_message(tx: Tx, event: IncomingMessage | Edited, turn: int 
         author=event.author,
         text=event.text,
         at=event.at,
-        attachments=event.attachments if isinstance(event, IncomingMessage) else (),
-        quoted=event.quoted if isinstance(event, IncomingMessage) else "",
+        attachments=said.attachments if said else (),
+        quoted=said.quoted if said else "",
+        quoted_by=said.quoted_by if said else None,
+        forwarded_from=said.forwarded_from if said else None,
         post=event.post,
         in_context=in_context,
     )

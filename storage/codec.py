@@ -51,6 +51,8 @@ def message_values(
     at: int,
     attachments: Iterable[Attachment] = (),
     quoted: str = "",
+    quoted_by: Person | None = None,
+    forwarded_from: Person | None = None,
     post: str | None = None,
     in_context: bool = False,
 ) -> dict[str, Any]:
@@ -66,6 +68,10 @@ def message_values(
         "at": at,
         "attachments": [asdict(attachment) for attachment in attachments],
         "quoted": quoted,
+        "quoted_by": quoted_by and quoted_by.id,
+        "quoted_name": quoted_by and quoted_by.name,
+        "forwarded_from": forwarded_from and forwarded_from.id,
+        "forwarded_name": forwarded_from and forwarded_from.name,
         "post": post,
         "in_context": in_context,
         "hidden": False,
@@ -85,7 +91,13 @@ def message_from(row: Columns) -> Message:
         quoted=row["quoted"],
         post=row["post"],
         in_context=row["in_context"],
+        quoted_by=_somebody(row["quoted_by"], row["quoted_name"]),
+        forwarded_from=_somebody(row["forwarded_from"], row["forwarded_name"]),
     )
+
+
+def _somebody(id: str | None, name: str | None) -> Person | None:
+    return None if id is None else Person(id, name or "")
 
 
 def turn_values(

@@ -171,7 +171,8 @@ class TurnRow(Row, table=True):
 
 
 class MessageRow(Row, table=True):
-    """`hidden` is an answer that is being asked again: its place is kept for the new one."""
+    """`hidden` is an answer that is being asked again: its place is kept for the new one. `quoted_by` and
+    `forwarded_from` are ids of people: '' for nobody, null where nothing is quoted or forwarded."""
 
     __tablename__ = "messages"
     __table_args__ = _COUNTED
@@ -187,6 +188,10 @@ class MessageRow(Row, table=True):
     at: int = _time()
     attachments: Any = _json()
     quoted: str = _words()
+    quoted_by: str | None = _maybe()
+    quoted_name: str | None = _maybe()
+    forwarded_from: str | None = _maybe()
+    forwarded_name: str | None = _maybe()
     post: str | None = _maybe()
     in_context: bool = True
     hidden: bool = False

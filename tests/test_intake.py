@@ -6,10 +6,12 @@ import io
 
 from PIL import Image
 
-from bot.types import Chat, Edited, ImagePart, Membership, Moved, Press
+from bot.types import Chat, Edited, ImagePart, Membership, Moved, Person, Press
 from tests.fakes.core import Core
 from tests.fakes.model import FakeModel, words
 from tests.fakes.platform import ANN, CHAT, FakePlatform
+
+BEN = Person("2", "Ben")
 
 
 async def test_a_command_is_answered_without_the_model(core: Core, platform: FakePlatform, model: FakeModel) -> None:
@@ -130,6 +132,29 @@ async def test_an_edit_before_the_answer_counts(core: Core, platform: FakePlatfo
     await core.quiet()
     assert model.asked[1].messages[-1].content == "second"
     assert "too late" not in str(model.asked)
+
+
+async def test_a_command_that_may_be_another_bots_is_ours_only_if_we_know_it(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    for text in ("/kick @foo", "/ban", "/kick@", "/hepl", "/usr/bin/env", "/"):
+        await core.say(platform.says(text, group=True, anyones=True))
+    await core.quiet()
+    assert (platform.made, model.asked) == ([], [])
+    await core.say(platform.says("/settings", group=True, anyones=True))
+    await core.quiet()
+    assert len(platform.shown()) == 1
+
+
+async def test_forwarded_words_are_no_command_and_a_bare_quote_is_a_question(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    await core.say(platform.says("/new", forwarded_from=BEN))
+    await core.quiet()
+    assert model.asked[-1].messages[-1].content == "Forwarded from Ben:\n/new"
+    await core.say(platform.says("", quoted="Magpies steal.", quoted_by=BEN, group=True))
+    await core.quiet()
+    assert model.asked[-1].messages[-1].content == "Ann:\n> Ben: Magpies steal."
 
 
 async def test_a_chat_that_moves_takes_settings_and_history_along(

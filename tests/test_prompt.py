@@ -89,6 +89,41 @@ def test_what_a_message_replies_to_comes_along() -> None:
     assert request.messages[-1].content == "> the moon\n> is cheese\nis this so?"
 
 
+def test_whose_words_are_quoted_is_said() -> None:
+    def last(asked: Message, **more: object) -> object:
+        return ask([asked], **more).messages[-1].content
+
+    asked = message(1, "is he right?", quoted="100 元。\n不贵", quoted_by=BEN)
+    group = Scene(START, group=True, language="zh")
+    assert last(asked) == "> Ben: 100 元。\n> 不贵\nis he right?"
+    assert last(asked, scene=group) == "Ann:\n> Ben: 100 元。\n> 不贵\nis he right?"
+    assert last(replace(asked, text=""), scene=group) == "Ann:\n> Ben: 100 元。\n> 不贵"
+    assert last(replace(asked, quoted_by=Person("")), scene=group) == "Ann:\n> 你: 100 元。\n> 不贵\nis he right?"
+    assert last(replace(asked, quoted_by=Person("3", "B\n> Carl"))) == "> B > Carl: 100 元。\n> 不贵\nis he right?"
+
+
+def test_forwarded_words_are_told_from_ones_own_and_once() -> None:
+    def forward(id: int, text: str, by: Person = BEN, turn: int = 7, **more: object) -> Message:
+        return replace(message(id, text, forwarded_from=by, **more), turn=turn)
+
+    zh = Scene(START, language="zh")
+    assert ask([forward(1, "hm")]).messages[-1].content == "Forwarded from Ben:\nhm"
+    assert ask([forward(1, "hm", Person(""))]).messages[-1].content == "Forwarded:\nhm"
+    own = replace(message(1, "so?"), turn=7)
+    talk = [own, forward(2, "one"), forward(3, "two"), forward(4, "three", ANN)]
+    assert ask(talk, scene=zh).messages[-1].content == ("so?\n\n转发自 Ben：\none\n\ntwo\n\n转发自 Ann：\nthree")
+    past = [forward(1, "one", turn=1), forward(2, "two", turn=2)]  # two questions: each says it
+    assert str(ask([own], past).messages[1].content).count("Forwarded from Ben:") == 2
+
+
+def test_a_forwarded_picture_asks_what_is_in_it_in_nobodys_name() -> None:
+    images = {"cat.png": ImagePart("data:x")}
+    asked = message(1, "", attachments=(PICTURE,), forwarded_from=BEN)
+    request = ask([asked], images=images)
+    words = TextPart("What is in this picture?\nForwarded from Ben:")
+    assert request.messages[-1].content == (words, ImagePart("data:x"))
+
+
 def test_the_oldest_goes_when_the_budget_is_used_up_and_never_the_question() -> None:
     small = replace(CATALOGUE.info("qwen-plus"), context=3000, max_output=1000)
     past = [message(n, f"message {n} " + "word " * 100, Role.ASSISTANT if n % 2 else Role.USER) for n in range(40)]

@@ -95,7 +95,7 @@ class TestMigrations:
         for _ in range(2):
             store = await open_store(f"sqlite:///{path}", owner="test", clock=clock, progress=told.append)
             await store.close()
-        assert told == [f"Preparing the database: step {number} of 3" for number in (1, 2, 3)]
+        assert told == [f"Preparing the database: step {number} of 4" for number in (1, 2, 3, 4)]
 
     @pytest.mark.usefixtures("store")
     async def test_they_make_what_the_tables_say(self, path: Path, tmp_path: Path) -> None:

@@ -126,6 +126,11 @@ def test_bots_are_not_answered(town: Town) -> None:
         ("@magpie_bot /model", "/model"),
         ("/model@magpie_bot qwen-max", "/model qwen-max"),
         ("/model", "/model"),
+        ("@magpie_bot你好", "你好"),
+        ("你好@Magpie_Bot，在吗", "你好，在吗"),
+        ("＠magpie_bot 你好", "你好"),
+        ("🐦@magpie_botпривет", "🐦привет"),
+        ("👍 见 https://x.org/@magpie_bot 和@magpie_bot", "👍 见 https://x.org/@magpie_bot 和"),
     ],
 )
 def test_in_groups_we_are_meant_by_name_or_command(town: Town, text: str, left: str) -> None:
@@ -137,7 +142,17 @@ def test_in_groups_we_are_meant_by_name_or_command(town: Town, text: str, left: 
 
 @pytest.mark.parametrize(
     "text",
-    ["hello all", "@magpie_bots hello", "/model@other_bot x", "see /model", "mail me@magpie_bot.org", "magpie_bot"],
+    [
+        "hello all",
+        "@magpie_bots hello",
+        "/model@other_bot x",
+        "see /model",
+        "mail me@magpie_bot.org",
+        "magpie_bot",
+        "@magpie_bot_2你好",
+        "https://x.org/@magpie_bot",
+        "你好@magpie_bots",
+    ],
 )
 def test_in_groups_we_are_not_meant_otherwise(town: Town, text: str) -> None:
     town.tg.group(town.ann).write(text)
@@ -147,6 +162,31 @@ def test_in_groups_we_are_not_meant_otherwise(town: Town, text: str) -> None:
 def test_a_command_for_another_bot_is_not_ours_even_as_a_reply_to_us(town: Town) -> None:
     room = town.tg.group(town.ann)
     room.write("/model@other_bot x", reply_to=town.says(room, "hello"))
+    assert not town.message().addressed
+
+
+def test_a_command_that_names_no_bot_may_be_for_another(town: Town) -> None:
+    room = town.tg.group(town.ann, title="Birds")
+    room.write("/kick @foo")
+    assert (town.message().addressed, town.message().anyones) == (True, True)
+    for text in ("/kick@magpie_bot @foo", "@magpie_bot /kick"):
+        room.write(text)
+        assert (town.message().addressed, town.message().anyones) == (True, False)
+    room.write("/kick", reply_to=town.says(room, "hello"))
+    assert not town.message().anyones
+    town.tg.private(town.ann).write("/kick")
+    assert not town.message().anyones
+
+
+def test_a_forwarded_command_in_a_group_is_none(town: Town) -> None:
+    town.tg.group(town.ann).forward("/new", town.bob)
+    assert not town.message().addressed
+
+
+def test_a_name_in_code_calls_nobody(town: Town) -> None:
+    text = "see @magpie_bot你好"
+    mark = {"type": "code", "offset": 4, "length": 13}
+    town.tg.group(town.ann).write(text, entities=[mark])
     assert not town.message().addressed
 
 
@@ -171,6 +211,51 @@ def test_a_reply_to_us_is_meant_for_us_and_says_to_what(town: Town) -> None:
     assert (message.addressed, message.quoted, message.chat) == (True, "Magpies like silver.", town.chat(room))
     room.write("and?", reply_to=town.says(room, "x" * 900))
     assert town.message().quoted == "x" * 500 + "…"
+
+
+def test_who_is_quoted_is_told(town: Town) -> None:
+    room = town.tg.supergroup(town.ann, town.bob)
+    ask = "@magpie_bot is he right?"
+
+    def by(post: Any, quote: str = "") -> Person | None:
+        room.write(ask, town.ann, reply_to=post, quote=quote)
+        return town.message().quoted_by
+
+    bob = Person(str(town.bob.id), "Bob")
+    assert by(room.write("It costs 100.", town.bob)) == bob
+    assert by(room.write("It costs 100. Or 200.", town.bob), quote="Or 200.") == bob
+    assert by(town.says(room, "hello")) == Person("")  # nobody else: ourselves
+    assert by(room.forward("It costs 100.", "Somebody", town.bob)) == Person("Somebody", "Somebody")
+    channel = {"id": -100, "type": "channel", "title": "Birds today"}
+    assert by(room.send({"text": "News", "sender_chat": channel}, town.bob)) == Person("-100", "Birds today")
+    robot = town.tg.world.person("Robot", is_bot=True)
+    assert by(room.write("beep", robot)) == Person(str(robot.id), "Robot")
+    assert by(room.photo(by=town.bob)) is None  # there are no words of his
+    room.write(ask, town.ann)
+    assert town.message().quoted_by is None
+
+
+@pytest.mark.parametrize(
+    ("medium", "kind"), [("voice", Kind.VOICE), ("video", Kind.VIDEO), ("sticker", Kind.STICKER), ("audio", Kind.AUDIO)]
+)
+def test_a_question_about_what_somebody_sent_brings_it_along(town: Town, medium: str, kind: Kind) -> None:
+    room = town.tg.group(town.ann, town.bob)
+    post = room.media(medium, by=town.bob)
+    room.write("@magpie_bot 总结一下", town.ann, reply_to=post)
+    assert [each.kind for each in town.message().attachments] == [kind]
+    room.write("/model@magpie_bot", town.ann, reply_to=post)
+    assert not town.message().attachments
+
+
+def test_a_question_about_a_file_brings_it_along_with_its_name(town: Town) -> None:
+    room = town.tg.group(town.ann, town.bob)
+    post = room.document(b"x" * 30, "合同.pdf", "application/pdf", by=town.bob)
+    room.write("@magpie_bot 有什么问题？", town.ann, reply_to=post)
+    (attachment,) = town.message().attachments
+    assert (attachment.kind, attachment.name, attachment.mime) == (Kind.FILE, "合同.pdf", "application/pdf")
+    gone = {"origin": {"type": "hidden_user", "date": 1, "sender_user_name": "x"}, "voice": {"file_id": "V"}}
+    room.write("@magpie_bot and?", town.ann, extra={"external_reply": gone})
+    assert [(each.kind, each.ref) for each in town.message().attachments] == [(Kind.VOICE, "V")]
 
 
 def test_a_reply_to_others_is_not(town: Town) -> None:
@@ -219,7 +304,9 @@ def test_our_bare_name_is_about_what_it_replies_to_else_a_greeting(town: Town) -
     room = town.tg.group(town.ann, town.bob)
     post = room.write("Magpies steal silver.", town.bob)
     room.write("@magpie_bot", town.ann, reply_to=post)
-    assert (town.message().text, town.message().quoted) == ("Magpies steal silver.", "")
+    message = town.message()
+    assert (message.text, message.quoted) == ("", "Magpies steal silver.")  # the words are not the asker's
+    assert message.quoted_by == Person(str(town.bob.id), "Bob")
     room.write("@magpie_bot", town.ann)
     assert town.message().text == "/start"
 
@@ -249,12 +336,12 @@ def test_a_photo_sent_as_a_file(town: Town) -> None:
 @pytest.mark.parametrize(
     ("medium", "kind"),
     [
-        ("sticker", Kind.FILE),
-        ("voice", Kind.AUDIO),
+        ("sticker", Kind.STICKER),
+        ("voice", Kind.VOICE),
         ("audio", Kind.AUDIO),
         ("video", Kind.VIDEO),
-        ("video_note", Kind.VIDEO),
-        ("animation", Kind.VIDEO),
+        ("video_note", Kind.VIDEO_NOTE),
+        ("animation", Kind.ANIMATION),
     ],
 )
 def test_other_media_are_named_once(town: Town, medium: str, kind: Kind) -> None:
@@ -270,10 +357,47 @@ def test_files(town: Town, mime: str, kind: Kind) -> None:
     assert [each.kind for each in town.message().attachments] == [kind]
 
 
-@pytest.mark.parametrize("name", ["poll", "contact", "location", "venue", "dice", "story", "checklist"])
-def test_what_has_no_file_is_not_passed_over_in_silence(town: Town, name: str) -> None:
-    town.tg.private(town.ann).send({name: {}})
-    assert [(each.kind, each.ref, each.name) for each in town.message().attachments] == [(Kind.FILE, "", name)]
+POINT = {"latitude": 52.5, "longitude": -13.4}
+TASKS = [{"id": 1, "text": "seeds", "completion_date": 1_800_000_000}, {"id": 2, "text": "water"}]
+THINGS: list[tuple[dict[str, Any], str]] = [
+    (
+        {"poll": {"question": "Tea?", "options": [{"text": "Yes"}, {"text": "茶", "voter_count": 0}]}},
+        "📊 Tea?\n- Yes\n- 茶",
+    ),
+    (
+        {"poll": {"question": "Tea?", "options": [{"text": "Yes", "voter_count": 2}], "total_voter_count": 2}},
+        "📊 Tea?\n- Yes (2)",
+    ),
+    ({"contact": {"first_name": "Zoë", "phone_number": "+49 30 1"}}, "👤 Zoë, +49 30 1"),
+    ({"location": POINT}, "📍 52.50000, -13.40000"),
+    (
+        {"venue": {"location": POINT, "title": "Zoo", "address": "Elm 1"}, "location": POINT},
+        "📍 Zoo, Elm 1\n52.50000, -13.40000",
+    ),
+    ({"dice": {"emoji": "🎯", "value": 6}}, "🎯 6"),
+    ({"game": {"title": "Pong", "description": "Two players."}}, "🎮 Pong\nTwo players."),
+    ({"invoice": {"title": "Seeds", "description": "1 kg"}}, "🧾 Seeds\n1 kg"),
+    ({"checklist": {"title": "Birds", "tasks": TASKS}}, "☑ Birds\n- [x] seeds\n- [ ] water"),
+]
+
+
+@pytest.mark.parametrize(("fields", "words"), THINGS)
+def test_what_is_all_words_is_read(town: Town, fields: dict[str, Any], words: str) -> None:
+    room = town.tg.private(town.ann)
+    post = room.send(fields)
+    assert (town.message().text, town.message().attachments) == (words, ())
+    room.write("which one?", reply_to=post)
+    assert (town.message().quoted, town.message().attachments) == (words, ())
+    gone = {"origin": {"type": "user", "date": 1, "sender_user": town.bob.json}, **fields}
+    room.write("which one?", extra={"external_reply": gone})
+    assert (town.message().quoted, town.message().quoted_by) == (words, Person(str(town.bob.id), "Bob"))
+
+
+@pytest.mark.parametrize("name", ["poll", "contact", "location", "venue", "dice", "story", "checklist", "paid_media"])
+def test_what_can_not_be_read_is_not_passed_over_in_silence(town: Town, name: str) -> None:
+    for shape in ({}, {"options": 3, "tasks": [1], "location": "here", "value": True}, "new"):
+        town.tg.private(town.ann).send({name: shape})
+        assert [(each.kind, each.ref, each.name) for each in town.message().attachments] == [(Kind.FILE, "", name)]
 
 
 def test_albums_say_that_there_is_more(town: Town) -> None:
@@ -286,11 +410,18 @@ def test_albums_say_that_there_is_more(town: Town) -> None:
 def test_a_forward_says_whose_words_it_has(town: Town) -> None:
     room = town.tg.private(town.ann)
     room.forward("/start the engine", town.bob)
-    assert (town.message().text, town.message().more) == ("Forwarded from Bob:\n/start the engine", True)
+    assert (town.message().text, town.message().more) == ("/start the engine", True)
+    assert town.message().forwarded_from == Person(str(town.bob.id), "Bob")
     room.forward("hm", "Somebody")
-    assert town.message().text == "Forwarded from Somebody:\nhm"
+    assert (town.message().text, town.message().forwarded_from) == ("hm", Person("Somebody", "Somebody"))
+    channel = {"id": -100, "type": "channel", "title": "Birds today"}
+    room.write("hm", extra={"forward_origin": {"type": "channel", "date": 1, "chat": channel, "message_id": 3}})
+    assert town.message().forwarded_from == Person("-100", "Birds today")
     room.photo(extra={"forward_origin": {"type": "brand_new"}})
-    assert (town.message().text, len(town.message().attachments)) == ("Forwarded:", 1)
+    message = town.message()
+    assert (message.text, message.forwarded_from, len(message.attachments)) == ("", Person(""), 1)
+    room.write("hm")
+    assert town.message().forwarded_from is None
 
 
 def test_a_quote_is_what_was_chosen(town: Town) -> None:

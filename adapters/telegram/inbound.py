@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from adapters.telegram import rich, shapes
+from adapters.telegram.things import THINGS
+from adapters.telegram.words import Me, is_me, thing, words_of
 from bot.markdown import utf16
 from bot.types import (
     Attachment,
@@ -31,30 +31,21 @@ PLATFORM = "telegram"
 LONG = 4_000  # UTF-16 units; clients cut what is pasted into messages of at most 4,096
 
 _FILES = (  # an animation sets `document` too, so it comes first
-    ("animation", Kind.VIDEO),
+    ("animation", Kind.ANIMATION),
     ("video", Kind.VIDEO),
-    ("video_note", Kind.VIDEO),
-    ("voice", Kind.AUDIO),
+    ("video_note", Kind.VIDEO_NOTE),
+    ("voice", Kind.VOICE),
     ("audio", Kind.AUDIO),
-    ("sticker", Kind.FILE),
+    ("sticker", Kind.STICKER),
     ("document", Kind.FILE),
 )
-_OTHERS = ("paid_media", "poll", "contact", "venue", "location", "dice", "game", "story", "checklist")
+_OTHERS = ("paid_media", "story", *THINGS)  # the last of them only where their words can't be read
 _KINDS = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.AUDIO}
 _OWN_QUOTE = 500  # characters: our own answers are in the conversation already
 
 
 class UnknownShape(ValueError):
     """An update that can't be read; says where, never what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Me:
-    """Whom people talk to: the bot."""
-
-    id: str
-    username: str = ""
-    name: str = ""
 
 
 def parse(raw: Mapping[str, Any]) -> shapes.Update:
@@ -100,45 +91,47 @@ def _message(message: shapes.Message, key: str, me: Me) -> IncomingMessage | Non
     author = _author(message)
     if author is None:
         return None
-    words = _words(message, me)
+    words = words_of(message, me)
     attachments = tuple(_attachments(message))
     if not words.text and not attachments and not words.named:
         return None
     group = _is_group(message.chat)
+    source = _origin(message.forward_origin)
     reply = _replied_to(message)
     quoted = _quoted(message, reply, me)
-    is_command = words.text.startswith("/")
+    is_command = source is None and words.text.startswith("/")
     if not is_command:
-        attachments += tuple(_quoted_pictures(message, reply))
+        attachments += tuple(_quoted_things(message, reply))
     text = words.text
-    if not text and not attachments:
-        # nothing but the bot's name: said to a message it is about that, else it is a greeting
-        text, quoted = (quoted, "") if quoted else ("/start", "")
-    is_reply = reply is not None and _is_me(reply.from_user, me)
+    if not (text or attachments or quoted):
+        text = "/start"  # nothing but the bot's name is a greeting
+    called = words.named or (reply is not None and is_me(reply.from_user, me))
     return IncomingMessage(
         key=key,
         chat=_place(message, me),
         author=author,
-        text=_forwarded(message, text),
+        text=text,
         at=message.date * 1000,
         attachments=attachments,
         post=str(message.message_id),
         quoted=quoted,
+        quoted_by=_who_is_quoted(message, reply, me) if quoted else None,
+        forwarded_from=source,
         title=message.chat.title or "",
         group=group,
-        addressed=not group or (not words.others and (words.named or is_reply or is_command)),
-        more=message.media_group_id is not None or message.forward_origin is not None or utf16(text) >= LONG,
+        addressed=not group or (not words.others and (called or is_command)),
+        anyones=group and is_command and not called,
+        more=message.media_group_id is not None or source is not None or utf16(text) >= LONG,
     )
 
 
 def _edited(message: shapes.Message, key: str, me: Me) -> Edited | None:
     author = _author(message)
-    words = _words(message, me)
+    words = words_of(message, me)
     if author is None or not words.text:
         return None
     at = (message.edit_date or message.date) * 1000
-    text = _forwarded(message, words.text)
-    return Edited(key, _place(message, me), author, str(message.message_id), text, at)
+    return Edited(key, _place(message, me), author, str(message.message_id), words.text, at)
 
 
 def _author(message: shapes.Message) -> Person | None:
@@ -169,10 +162,6 @@ def _is_group(chat: shapes.Chat) -> bool:
     return chat.type in ("group", "supergroup")
 
 
-def _is_me(user: shapes.User | None, me: Me) -> bool:
-    return user is not None and str(user.id) == me.id
-
-
 def _moved(message: shapes.Message, me: Me) -> Moved | None:
     at, here = message.date * 1000, message.chat.id
     if message.migrate_to_chat_id is not None:
@@ -182,75 +171,12 @@ def _moved(message: shapes.Message, me: Me) -> Moved | None:
     return None
 
 
-# ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── whose words ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """`text` without our name; `named`: it was there; `others`: it is a command for another bot."""
-
-    text: str
-    named: bool = False
-    others: bool = False
-
-
-def _words(message: shapes.Message, me: Me) -> _Words:
-    if message.text is not None:
-        return _said(message.text, message.entities or (), me)
-    if message.caption is not None:
-        return _said(message.caption, message.caption_entities or (), me)
-    if message.rich_message is not None:
-        return _said_richly(rich.flatten(message.rich_message), me)
-    return _Words("")
-
-
-def _said(text: str, entities: Sequence[shapes.Entity], me: Me) -> _Words:
-    raw, name = text.encode("utf-16-le", "surrogatepass"), f"@{me.username}".lower()
-    cuts: list[tuple[int, int]] = []
-    named = others = False
-    for entity in sorted(entities, key=lambda entity: entity.offset):
-        start, end = 2 * entity.offset, 2 * (entity.offset + entity.length)
-        piece = raw[start:end].decode("utf-16-le", "replace")
-        if (entity.type == "mention" and piece.lower() == name) or (
-            entity.type == "text_mention" and _is_me(entity.user, me)
-        ):
-            cuts.append((start, end))
-            named = True
-        elif entity.type == "bot_command" and "@" in piece:
-            command, _, whose = piece.partition("@")
-            if f"@{whose}".lower() == name:
-                cuts.append((start + 2 * utf16(command), end))
-                named = True
-            elif not raw[:start].strip(b"\0 \n"):
-                others = True
-    return _Words(_without(raw, cuts), named, others)
-
-
-def _without(raw: bytes, cuts: Sequence[tuple[int, int]]) -> str:
-    at, kept = 0, ""
-    for start, end in cuts:
-        before = raw[at:start].decode("utf-16-le", "replace")
-        kept, at = kept + before, max(at, end)
-        if kept.endswith(" ") and raw[at : at + 2] == b" \0":
-            kept = kept[:-1]
-    kept += raw[at:].decode("utf-16-le", "replace")
-    return kept.replace("\0", "").strip()
-
-
-def _said_richly(text: str, me: Me) -> _Words:
-    if not me.username:
-        return _Words(text.strip())
-    rest, count = re.subn(rf"(?<!\w)@{re.escape(me.username)}\b ?", "", text, flags=re.IGNORECASE)
-    return _Words(rest.replace("\0", "").strip(), count > 0)
-
-
-def _forwarded(message: shapes.Message, text: str) -> str:
-    """Forwarded words with whose they are, so that they are not taken for the sender's own (nor for a command)."""
-    origin = message.forward_origin
-    if origin is None:
-        return text
-    head = f"Forwarded from {origin.name}:" if origin.name else "Forwarded:"
-    return f"{head}\n{text}".strip()
+def _origin(origin: shapes.Origin | None) -> Person | None:
+    """Who said what is forwarded; nobody if it isn't told. Such words are not the sender's own, nor a command."""
+    return None if origin is None else Person(*origin.whose)
 
 
 def _replied_to(message: shapes.Message) -> shapes.Message | None:
@@ -268,19 +194,34 @@ def _quoted(message: shapes.Message, reply: shapes.Message | None, me: Me) -> st
     if message.quote is not None:
         return message.quote.text.strip()
     if reply is None:
-        return ""
-    text = _forwarded(reply, _words(reply, me).text)
-    if _is_me(reply.from_user, me) and len(text) > _OWN_QUOTE:
+        return thing(message.external_reply) if message.external_reply is not None else ""
+    text = words_of(reply, me).text
+    if is_me(reply.from_user, me) and len(text) > _OWN_QUOTE:
         return text[:_OWN_QUOTE] + "…"
     return text
+
+
+def _who_is_quoted(message: shapes.Message, reply: shapes.Message | None, me: Me) -> Person | None:
+    """Of a message that was forwarded, who said it first; nobody if it was us."""
+    if reply is None:
+        found = _origin(message.external_reply.origin) if message.external_reply is not None else None
+    elif reply.forward_origin is not None:
+        found = _origin(reply.forward_origin)
+    elif reply.sender_chat is not None:
+        found = Person(str(reply.sender_chat.id), reply.sender_chat.title or "")
+    else:
+        found = None if reply.from_user is None else Person(str(reply.from_user.id), reply.from_user.name)
+    if found is None or not found.id:
+        return None
+    return Person("") if found.id == me.id else found
 
 
 # ── attachments ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _attachments(message: shapes.Message) -> Iterator[Attachment]:
+def _attachments(message: shapes.Message | shapes.ExternalReply) -> Iterator[Attachment]:
     yield from _pictures(message)
-    if message.rich_message is not None:
+    if isinstance(message, shapes.Message) and message.rich_message is not None:
         for sizes in rich.photos(message.rich_message):
             yield from _largest(_sizes(sizes))
     for name, kind in _FILES:
@@ -289,7 +230,10 @@ def _attachments(message: shapes.Message) -> Iterator[Attachment]:
             continue
         found = _KINDS.get((file.mime_type or "").partition("/")[0], kind) if name == "document" else kind
         if found is not Kind.IMAGE:
-            yield Attachment(found, file.file_id, file.mime_type or "", file.file_size, file.file_name or name)
+            called = file.file_name or file.title or file.emoji or ""
+            yield Attachment(found, file.file_id, file.mime_type or "", file.file_size, called)
+        return
+    if thing(message):
         return
     for name in _OTHERS:
         if getattr(message, name) is not None:
@@ -300,11 +244,10 @@ def _attachments(message: shapes.Message) -> Iterator[Attachment]:
 def _pictures(message: shapes.Message | shapes.ExternalReply) -> Iterator[Attachment]:
     """A photo, or a picture that was sent as a file."""
     yield from _largest(message.photo)
-    if isinstance(message, shapes.Message):
-        if message.live_photo is not None and not message.photo:
-            yield from _largest(message.live_photo.photo)
-        if message.animation is not None:
-            return
+    if message.live_photo is not None and not message.photo:
+        yield from _largest(message.live_photo.photo)
+    if message.animation is not None:
+        return
     file = message.document
     if file is not None and (file.mime_type or "").startswith("image/"):
         yield Attachment(Kind.IMAGE, file.file_id, file.mime_type or "", file.file_size, file.file_name or "")
@@ -323,10 +266,13 @@ def _sizes(raw: Sequence[object]) -> list[shapes.Photo]:
         return []  # its words are worth more than a picture of unknown shape
 
 
-def _quoted_pictures(message: shapes.Message, reply: shapes.Message | None) -> Iterator[Attachment]:
+def _quoted_things(message: shapes.Message, reply: shapes.Message | None) -> Iterator[Attachment]:
+    """A question about a file that somebody has sent is about that file."""
     for source in (reply, message.external_reply):
         if source is not None:
-            yield from _pictures(source)
+            yield from _attachments(source)
+    if message.reply_to_story is not None:
+        yield Attachment(Kind.FILE, "", name="story")
 
 
 # ── other events ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -80,12 +80,14 @@ class Photo(_Shape):
 
 
 class File(_Shape):
-    """Document, video, voice, sticker, ...: what they have in common."""
+    """Document, video, voice, sticker, ...: what they have in common; a sticker's sign, an audio's title."""
 
     file_id: str
     file_size: int | None = None
     file_name: str | None = None
     mime_type: str | None = None
+    emoji: str | None = None
+    title: str | None = None
 
 
 class LivePhoto(_Shape):
@@ -101,23 +103,53 @@ class Origin(_Shape):
     chat: Chat | None = None
 
     @property
-    def name(self) -> str:
+    def whose(self) -> tuple[str, str]:
+        """Id and name. Who hides has no id, and who is of an unknown kind neither."""
         chat = self.sender_chat or self.chat
         if self.sender_user is not None:
-            return self.sender_user.name
-        return self.sender_user_name or (chat.title if chat else "") or ""
+            return str(self.sender_user.id), self.sender_user.name
+        if chat is not None:
+            return str(chat.id), chat.title or ""
+        name = self.sender_user_name or ""
+        return name, name
 
 
 class Quote(_Shape):
     text: str
 
 
-class ExternalReply(_Shape):
+class _Media(_Shape):
+    """What a message has beside its words. Of what has no file of its own, `things` knows the words."""
+
     photo: list[Photo] | None = None
+    live_photo: Annotated[LivePhoto | None, _Lenient] = None
+    animation: File | None = None
+    audio: File | None = None
     document: File | None = None
+    sticker: File | None = None
+    video: File | None = None
+    video_note: File | None = None
+    voice: File | None = None
+
+    checklist: Any = None
+    contact: Any = None
+    dice: Any = None
+    game: Any = None
+    invoice: Any = None
+    location: Any = None
+    paid_media: Any = None
+    poll: Any = None
+    story: Any = None
+    venue: Any = None
 
 
-class Message(_Shape):
+class ExternalReply(_Media):
+    """A message of another chat, or one that is gone, as far as it is told (Bot API: ExternalReplyInfo)."""
+
+    origin: Annotated[Origin | None, _Lenient] = None
+
+
+class Message(_Media):
     message_id: int
     date: int
     chat: Chat
@@ -140,25 +172,7 @@ class Message(_Shape):
     forward_origin: Annotated[Origin | None, _Lenient] = None
     media_group_id: str | None = None
 
-    photo: list[Photo] | None = None
-    live_photo: Annotated[LivePhoto | None, _Lenient] = None
-    animation: File | None = None
-    audio: File | None = None
-    document: File | None = None
-    sticker: File | None = None
-    video: File | None = None
-    video_note: File | None = None
-    voice: File | None = None
-    # what people can send that has no file of its own; only the fact counts
-    checklist: Any = None
-    contact: Any = None
-    dice: Any = None
-    game: Any = None
-    location: Any = None
-    paid_media: Any = None
-    poll: Any = None
-    story: Any = None
-    venue: Any = None
+    reply_to_story: Any = None
 
     forum_topic_created: Any = None
     migrate_to_chat_id: int | None = None

@@ -227,6 +227,11 @@ class Commands:
         command = _BY_NAME.get(parsed[0]) if parsed else None
         return command is not None and command.strangers
 
+    def knows(self, text: str) -> bool:
+        """Is it one of the commands?"""
+        parsed = parse(text)
+        return parsed is not None and parsed[0] in _BY_NAME
+
     async def run(self, context: Context, text: str) -> Reply | None:
         """The answer to a command. None: it is no command, or an unknown one that may be meant for somebody else."""
         parsed = parse(text)

@@ -104,6 +104,7 @@ class TestAccept:
         message = said(
             "什么?", ROOM, attachments=(photo, Attachment(Kind.FILE, "r")), quoted="> x", group=True, title="The team"
         )
+        message = replace(message, quoted_by=Person("2", "Bän"), forwarded_from=Person("", "Somebody"))
         accepted = await store.accept(message)
 
         assert accepted.turn is not None
@@ -123,6 +124,7 @@ class TestAccept:
         (kept,) = await store.question(turn.id)
         assert (kept.chat, kept.turn, kept.role, kept.author, kept.text) == (ROOM, turn.id, Role.USER, ANN, "什么?")
         assert (kept.attachments, kept.quoted, kept.post) == (message.attachments, "> x", message.post)
+        assert (kept.quoted_by, kept.forwarded_from) == (message.quoted_by, message.forwarded_from)
         assert (kept.at, kept.in_context) == (message.at, True)
         assert list(await store.history(ROOM)) == [kept]
 
