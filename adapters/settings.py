@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.errors import WrongValue, wrong_setting
+from bot.errors import WrongValue, joined, wrong_setting
 
 __all__ = ["EXAMPLES", "Address", "Lower", "PlatformSettings", "Proxy", "loaded", "revealed", "secret"]
 
@@ -65,12 +65,13 @@ class PlatformSettings(BaseSettings):
 
 
 def loaded(settings: type[S], examples: Mapping[str, str], overrides: Mapping[str, Any]) -> S:
-    """Read the environment and `.env`. SettingError names the first wrong variable, with its example."""
+    """Read the environment and `.env`. SettingError names every wrong variable, with its example."""
     try:
         return settings(**overrides)
     except ValidationError as error:
-        complaint = error.errors(include_input=False)[0]
-        raise wrong_setting(complaint, {**EXAMPLES, **examples}) from None  # the cause keeps the value, maybe a secret
+        complaints = error.errors(include_input=False)
+        found = [wrong_setting(each, {**EXAMPLES, **examples}) for each in complaints]
+        raise joined(found) from None  # the cause keeps the value, maybe a secret
 
 
 def secret(value: SecretStr | None, form: re.Pattern[str], wrong: WrongValue) -> SecretStr | None:

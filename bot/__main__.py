@@ -7,24 +7,22 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
-from pathlib import Path
 
 from bot.errors import MagpieError, SettingError
 from bot.locales import say, terminal_language
+from bot.options import parser
 
 __all__ = ["main"]
-
-_EPILOG = "Settings come from the environment, .env and magpie.toml: see README.md and .env.example."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 well, 1 it did not work out, 2 a setting or an argument is wrong, 130 interrupted."""
-    options = _parser().parse_args(arguments)
+    options = parser(_ACTIONS).parse_args(arguments)
     try:
         return int(options.run(options))
     except SettingError as error:
-        print(f"magpie: {say(error, terminal_language())}", file=sys.stderr)
+        for each in (error, *error.others):
+            print(f"magpie: {say(each, terminal_language())}", file=sys.stderr)
         return 2
     except MagpieError as error:
         print(f"magpie: {say(error, terminal_language())}", file=sys.stderr)
@@ -36,42 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="magpie", description="A chat bot service you host yourself.", epilog=_EPILOG)
-    parser.add_argument("--version", action="version", version=f"magpie {version('magpie-bot')}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    demo = commands.add_parser(
-        "demo", help="the local page; with a sandbox model if CHAT_API_KEY is not set", epilog=_EPILOG
-    )
-    demo.add_argument("--port", type=int, help="where the page is served (HTTP_PORT, 8080)")
-    demo.add_argument("--rate", type=float, default=20.0, help="tokens per second of the sandbox (20)")
-    demo.set_defaults(run=_demo)
-
-    run = commands.add_parser("run", help="the service, on every platform that is switched on", epilog=_EPILOG)
-    run.set_defaults(run=_run)
-
-    ask = commands.add_parser("ask", help="one question, answered on the terminal", epilog=_EPILOG)
-    ask.add_argument("question", nargs="*", help="the question; '-' or nothing reads it from standard input")
-    ask.add_argument("--image", action="append", default=[], type=Path, metavar="FILE", help="a picture to ask about")
-    ask.add_argument("--model", help="the model to ask (CHAT_MODEL; VISION_MODEL if there is a picture)")
-    ask.add_argument("--system", default="", help="the system prompt")
-    ask.add_argument("--sandbox", action="store_true", help="ask the built-in sandbox: no account, no key")
-    ask.set_defaults(run=_ask)
-
-    doctor = commands.add_parser("doctor", help="check settings, database, key and platforms, and say what to do")
-    doctor.set_defaults(run=_doctor)
-
-    manifest = commands.add_parser("manifest", help="the app manifest to paste at api.slack.com/apps", epilog=_EPILOG)
-    manifest.add_argument("--json", action="store_true", help="as JSON instead of YAML")
-    manifest.set_defaults(run=_manifest)
-
-    database = commands.add_parser("db", help="look after the database")
-    database.add_argument("action", choices=["upgrade"], help="upgrade: create it, or bring it to this version")
-    database.set_defaults(run=_database)
-    return parser
 
 
 def _announce(line: str) -> None:
@@ -96,13 +58,23 @@ def _run(_options: argparse.Namespace) -> int:
 
 
 def _ask(options: argparse.Namespace) -> int:
-    from bot.ask import ask
+    from bot.ask import ask, list_models
 
+    if options.list_models:
+        return asyncio.run(list_models(sandbox=options.sandbox, as_json=options.json))
     words = " ".join(options.question)
     if words in ("", "-") and not (options.image and sys.stdin.isatty()):
         words = sys.stdin.read()
     return asyncio.run(
-        ask(words.strip(), images=options.image, model=options.model, system=options.system, sandbox=options.sandbox)
+        ask(
+            words.strip(),
+            images=options.image,
+            model=options.model,
+            system=options.system,
+            parameters=options.parameters,
+            sandbox=options.sandbox,
+            as_json=options.json,
+        )
     )
 
 
@@ -124,6 +96,16 @@ def _database(_options: argparse.Namespace) -> int:
 
     asyncio.run(upgrade(announce=_announce))
     return 0
+
+
+_ACTIONS = {
+    "demo": _demo,
+    "run": _run,
+    "ask": _ask,
+    "doctor": _doctor,
+    "manifest": _manifest,
+    "db": _database,
+}
 
 
 if __name__ == "__main__":

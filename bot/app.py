@@ -10,10 +10,10 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from adapters import ADAPTERS, checks_of_platforms, locales, secrets, switched_on
+from adapters import ADAPTERS, checks_of_platforms, locales, secrets, switched_on, variables
 from bot.access import Access
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client
@@ -22,10 +22,10 @@ from bot.chat_api.profiles import Gateway
 from bot.chat_api.tokens import Calibration
 from bot.clock import SystemClock
 from bot.commands import Commands, GatewayFacts, listing
-from bot.config import Settings, load_settings, load_toml
+from bot.config import Settings, Toml, load_settings, load_toml
 from bot.dispatcher import Dispatcher
-from bot.doctor import Check, Finding, check_alerts, check_key, examine
-from bot.errors import MagpieError, SettingError
+from bot.doctor import Patient, checks, examine, without_password
+from bot.errors import MagpieError, SettingError, joined
 from bot.gate import Gate
 from bot.gateway import make_gateway, sandboxed
 from bot.http import Host, Part
@@ -39,11 +39,13 @@ from bot.money.breaker import Guarded
 from bot.money.hearers import Hearers, check_places
 from bot.money.watch import Watch
 from bot.planning import Options, Planner
+from bot.races import cancelled, first_of
 from bot.scheduler import Job, run_jobs
 from bot.serving import Server, listen
 from bot.tidying import tidy
 from bot.turns import Turns
 from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, ModelInfo, Store, Surroundings, Text
+from bot.variables import unknown_variables
 from storage import DataLock, open_store
 
 __all__ = ["App", "build", "demo", "doctor", "invite", "opened_store", "run", "upgrade"]
@@ -58,9 +60,12 @@ MOST_MEDIA = 500_000_000  # bytes of prepared pictures that are kept
 STORE_PATIENCE = 2.0  # seconds that whoever asks how we are waits for the store
 FIRST_ANSWERS = 10.0  # seconds that the platforms get before we say that we are ready
 
+_STEP = Text("Preparing the database: step {done} of {of}")
+
 DEMO_ALERT = "10"  # a little below what the sandbox starts with, so that the demo shows an alert
 
 Announce = Callable[[str], None]
+T = TypeVar("T")
 Platforms = Mapping[str, Callable[[Surroundings], Adapter]]
 
 
@@ -101,15 +106,15 @@ class App:
         vital = {stopping, serving, working, ticking, *arriving}
         behind = [asyncio.create_task(self._first_answers(), name="first answers")]
         try:
-            ended = await _first_of(*vital, *behind) & vital
+            ended = await first_of(*vital, *behind) & vital
             if not ended:
                 await welcome()
                 behind.append(asyncio.create_task(self._settle_in(), name="settle in"))
-                ended = await _first_of(*vital)
+                ended = await first_of(*vital)
             for task in ended - {stopping}:
                 await task  # nothing vital ends by itself: raise why it did
         finally:
-            await _cancel(*arriving, ticking, stopping, *behind)
+            await cancelled(*arriving, ticking, stopping, *behind)
             await self.turns.drain(self.settings.drain_seconds)
             server.stop()
             await asyncio.gather(serving, working, return_exceptions=True)
@@ -248,16 +253,15 @@ async def invite(access: Access, adapters: Mapping[str, Adapter], announce: Anno
     missing = await access.without_admin(each.account for name, each in adapters.items() if name not in OWN)
     if missing:
         names, code = ", ".join(account.platform for account in missing), access.code.issue()
-        announce(f"Magpie has no admin yet ({names}). To become its admin, send this to the bot: /claim {code}")
+        words = Text("Magpie has no admin yet ({names}). To become its admin, send this to the bot: /claim {code}")
+        _tell(announce, words, names=names, code=code)
 
 
 async def run(*, announce: Announce, **overrides: Any) -> None:
     """`magpie run`: until SIGTERM or SIGINT. `announce` tells people about progress, then the address."""
-    settings, toml = load_settings(**overrides), load_toml()
-    gateway, platforms = make_gateway(settings, toml), switched_on()
-    if not platforms:
-        raise _none_on()
-    check_places(settings.alert_places, ADAPTERS)
+    settings, toml, gateway, platforms = _preflight(overrides)
+    for words in unknown_variables(known_variables()):
+        _tell(announce, words)
     set_up(settings.log_level, settings.log_format, [gateway.key, *secrets()])
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -274,19 +278,42 @@ async def run(*, announce: Announce, **overrides: Any) -> None:
 
         async def welcome() -> None:
             await invite(app.access, app.adapters, announce)
-            announce(f"Magpie is ready: http://{f'[{host}]' if ':' in host else host}:{port}/  (Ctrl+C stops it)")
+            url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+            _tell(announce, Text("Magpie is ready: {url}  (Ctrl+C stops it)"), url=url)
 
         await app.run(stop, listening, welcome)
+
+
+def _preflight(overrides: Mapping[str, Any]) -> tuple[Settings, Toml, Gateway, Platforms]:
+    """What the service is started with. SettingError names everything that is wrong, so that nobody has to start it
+    once for each."""
+    wrong: list[SettingError] = []
+
+    def look(what: Callable[[], T]) -> T | None:
+        try:
+            return what()
+        except SettingError as error:
+            wrong.append(error)
+            return None
+
+    settings, toml, platforms = look(lambda: load_settings(**overrides)), look(load_toml), look(switched_on)
+    gateway = look(lambda: make_gateway(settings, toml)) if settings and toml else None
+    if settings:
+        look(lambda: check_places(settings.alert_places, ADAPTERS))
+    if wrong or settings is None or toml is None or gateway is None or platforms is None:
+        raise joined(wrong)
+    return settings, toml, gateway, platforms
 
 
 async def demo(*, rate: float, announce: Announce) -> None:
     """`magpie demo`: the page, with the gateway of CHAT_API_KEY, or else a sandbox of our own."""
     settings = load_settings()
     if settings.chat_api_key is not None and settings.chat_api_key.get_secret_value().strip():
-        announce(f"Your key is used, at {settings.chat_api_url}.")
+        _tell(announce, Text("Your key is used, at {url}."), url=settings.chat_api_url)
         await run(announce=announce)
         return
-    announce("No CHAT_API_KEY is set, so a sandbox answers: no account, no cost, and no real model.")
+    words = Text("No CHAT_API_KEY is set, so a sandbox answers: no account, no cost, and no real model.")
+    _tell(announce, words)
     async with sandboxed(rate) as overrides:
         if not settings.balance_alert_below:
             overrides["balance_alert_below"] = DEMO_ALERT
@@ -298,41 +325,37 @@ async def upgrade(*, announce: Announce) -> None:
     settings = load_settings()
     set_up(settings.log_level, settings.log_format)
     async with opened_store(settings, SystemClock(), announce):
-        announce(f"The database is at this version: {_shown(settings.store_url)}")
+        url = without_password(settings.store_url)
+        _tell(announce, Text("The database is at this version: {url}"), url=url)
 
 
 async def doctor(*, tell: Announce) -> int:
-    """`magpie doctor`: 0 if all is well, 1 if not."""
-    settings, toml = load_settings(), load_toml()
-    set_up("error", settings.log_format)
+    """`magpie doctor`: 0 if nothing is wrong, 1 if something is."""
+    set_up("error", "text")
     clock = SystemClock()
 
-    async def store() -> Sequence[Finding]:
-        async with opened_store(settings, clock, lambda _line: None):
-            return [(True, Text("The database can be used: {url}.", {"url": _shown(settings.store_url)}))]
-
-    async def key() -> Sequence[Finding]:
-        client = Client(make_gateway(settings, toml), Catalogue(toml.models), clock, learned=Learned())
-        try:
-            return await check_key(client, settings.chat_model)
-        finally:
-            await client.aclose()
-
-    async def alerts() -> Sequence[Finding]:
+    @contextlib.asynccontextmanager
+    async def hearers(settings: Settings) -> AsyncIterator[Hearers]:
         check_places(settings.alert_places, ADAPTERS)
         memory = await open_store("sqlite://", owner="doctor", clock=clock)
         try:
             around = Surroundings(memory, list, clock)
-            adapters = {name: make(around) for name, make in switched_on().items()}
-            return await check_alerts(_hearers(settings, adapters), settings.thresholds)
+            yield _hearers(settings, {name: make(around) for name, make in switched_on().items()})
         finally:
             await memory.close()
 
-    checks = [Check("database", store), Check("gateway", key), Check("alerts", alerts)]
-    checks += [Check(name, look) for name, look in checks_of_platforms().items()]
-    if len(checks) == 3:
-        tell(f"NOT  platforms {say(_none_on(), terminal_language())}")
-    return 0 if await examine(checks, tell, terminal_language()) and len(checks) > 3 else 1
+    patient = Patient(
+        known_variables(),
+        checks_of_platforms(),
+        lambda settings: opened_store(settings, clock, lambda _line: None),
+        hearers,
+    )
+    return 0 if await examine(checks(patient, clock), tell, terminal_language()) else 1
+
+
+def known_variables() -> frozenset[str]:
+    """Every variable that has an effect."""
+    return variables() | {name.upper() for name in Settings.model_fields}
 
 
 @contextlib.asynccontextmanager
@@ -349,19 +372,20 @@ async def opened_store(settings: Settings, clock: Clock, announce: Announce) -> 
         ) from error
     alone = settings.store_url.startswith("sqlite")
     with DataLock(settings.data_dir / "lock") if alone else contextlib.nullcontext():
-        store = await open_store(settings.store_url, owner=uuid.uuid4().hex, clock=clock, progress=announce)
+        store = await open_store(
+            settings.store_url,
+            owner=uuid.uuid4().hex,
+            clock=clock,
+            progress=lambda done, of: _tell(announce, _STEP, done=done, of=of),
+        )
         try:
             yield store
         finally:
             await store.close()
 
 
-def _none_on() -> SettingError:
-    return SettingError(
-        "WEB",
-        "no platform is switched on. Set {variables}, or try `magpie demo` first",
-        variables="TELEGRAM_BOT_TOKEN, SLACK_BOT_TOKEN or WEB=on",
-    )
+def _tell(announce: Announce, words: Text, **data: object) -> None:
+    announce(say(words, terminal_language(), **data))
 
 
 async def _memory(store: Store, gateway: str) -> Learned:
@@ -369,21 +393,3 @@ async def _memory(store: Store, gateway: str) -> Learned:
         await store.learn(gateway, name, value)
 
     return Learned(await store.learned(gateway), save)
-
-
-def _shown(url: str) -> str:
-    """A database's URL without its password."""
-    head, _, tail = url.rpartition("@")
-    return f"{head.split('://')[0]}://…@{tail}" if head else url
-
-
-async def _first_of(*tasks: asyncio.Task[Any]) -> set[asyncio.Task[Any]]:
-    """Those that have ended, as soon as one has."""
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    return done
-
-
-async def _cancel(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.errors import SettingError, WrongValue, wrong_setting
+from bot.errors import SettingError, WrongValue, joined, wrong_setting
 from bot.types import Json
 
 __all__ = ["EXAMPLES", "GatewayTable", "Settings", "Toml", "load_settings", "load_toml", "seconds"]
@@ -162,13 +162,16 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the environment and `.env`. SettingError names the first wrong variable."""
+    """Read the environment and `.env`. SettingError names every wrong variable."""
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        first = error.errors()[0]
-        secret = any(word in str(first["loc"]).upper() for word in ("KEY", "TOKEN", "PASSWORD", "SECRET"))
-        raise wrong_setting(first, EXAMPLES, "" if secret else repr(first["input"])) from error
+        raise joined([_complaint(each) for each in error.errors()]) from error
+
+
+def _complaint(each: Mapping[str, Any]) -> SettingError:
+    secret = any(word in str(each["loc"]).upper() for word in ("KEY", "TOKEN", "PASSWORD", "SECRET"))
+    return wrong_setting(each, EXAMPLES, "" if secret else repr(each["input"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,44 @@
-"""`magpie doctor`: what is checked, in order, and how it is told. A check that can't pass stops nothing but itself."""
+"""Diagnosis of an installation (`magpie doctor`): what is checked, in order, and how it is told.
+
+A check that can't pass stops nothing but itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+import asyncio
+import platform
+import sys
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
 
+from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client
-from bot.errors import GatewayError, MagpieError
+from bot.chat_api.learned import Learned
+from bot.config import Settings, Toml, load_settings, load_toml
+from bot.errors import GatewayError, MagpieError, SettingError, StoreLocked, Unreachable
+from bot.gateway import make_gateway
 from bot.locales import say
 from bot.money.hearers import Hearers
-from bot.types import ModelRequest, PromptMessage, Text
+from bot.types import Clock, Finding, Mark, ModelRequest, PromptMessage, Store, Text
+from bot.variables import unknown_variables
 
-__all__ = ["Check", "Finding", "check_alerts", "check_key", "examine"]
+__all__ = [
+    "Check",
+    "Look",
+    "Patient",
+    "check_alerts",
+    "check_key",
+    "checks",
+    "examine",
+    "without_password",
+]
 
-Finding = tuple[bool, Text]
+
+Look = Callable[[], Awaitable[Sequence[Finding]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,54 +46,160 @@ class Check:
     """`look` finds one or several things, or raises a MagpieError, whose words are then what is wrong."""
 
     name: str
-    look: Callable[[], Awaitable[Sequence[Finding]]]
+    look: Look
 
 
 async def examine(checks: Sequence[Check], tell: Callable[[str], None], language: str = "en") -> bool:
-    """Make every check and tell a line for each finding. True if all is well."""
+    """Make every check and tell a line for each finding. True if nothing is wrong."""
     well = True
+    named: set[str] = set()  # wrong settings: some are read by several
     for check in checks:
         try:
-            findings = await check.look()
+            findings = list(await check.look())
+        except SettingError as wrong:
+            fresh = [each for each in (wrong, *wrong.others) if each.name not in named]
+            named.update(each.name for each in fresh)
+            findings = [Finding(Mark.WRONG, Text("{problem}", {"problem": each})) for each in fresh]
         except MagpieError as error:
-            findings = [(False, Text("{problem}", {"problem": f"{say(error, language)} {error.detail}".strip()}))]
-        for ok, words in findings:
-            well = well and ok
-            tell(f"{'ok ' if ok else 'NOT'}  {check.name:9} {say(words, language)}")
+            problem = Text("{problem} {detail}" if error.detail else "{problem}", vars(error) | {"problem": error})
+            findings = [Finding(Mark.WRONG, problem)]
+        for mark, words in findings:
+            well = well and mark is not Mark.WRONG
+            tell(f"{mark:3}  {check.name:9} {say(words, language)}")
     return well
 
 
-async def check_key(client: Client, model: str) -> Sequence[Finding]:
-    """One cheap call: does the gateway take our key, and does the model answer?"""
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """An installation as the doctor can look at it: the variables that have an effect, what each platform looks at,
+    its store, and who hears of alerts."""
+
+    variables: Collection[str]
+    platforms: Mapping[str, Look]
+    store: Callable[[Settings], AbstractAsyncContextManager[Store]]
+    hearers: Callable[[Settings], AbstractAsyncContextManager[Hearers]]
+
+
+def checks(patient: Patient, clock: Clock) -> list[Check]:
+    """All that there is to check, in the order in which people mend it."""
+    first = [Check("settings", lambda: check_variables(patient.variables))]
+    platforms = [Check(name, look) for name, look in patient.platforms.items()]
+    try:
+        settings, toml = load_settings(), load_toml()
+    except SettingError as wrong:
+        return [*first, Check("settings", _complaint(wrong)), *platforms]
+    return [
+        Check("magpie", lambda: check_installation(settings.data_dir)),
+        *first,
+        Check("database", lambda: check_store(patient, settings)),
+        Check("gateway", lambda: check_gateway(settings, toml, clock)),
+        Check("alerts", lambda: check_hearers(patient, settings)),
+        *platforms,
+    ]
+
+
+def _complaint(wrong: SettingError) -> Look:
+    async def look() -> Sequence[Finding]:
+        raise wrong
+
+    return look
+
+
+async def check_store(patient: Patient, settings: Settings) -> Sequence[Finding]:
+    """Can the database be used? One that a running service uses can't be used by us, and is well."""
+    url = {"url": without_password(settings.store_url)}
+    try:
+        async with patient.store(settings):
+            return [Finding(Mark.OK, Text("The database can be used: {url}.", url))]
+    except StoreLocked:
+        words = Text("The database is in use by a magpie that runs, which is as it should be: {url}.", url)
+        return [Finding(Mark.OK, words)]
+
+
+async def check_gateway(settings: Settings, toml: Toml, clock: Clock) -> Sequence[Finding]:
+    gateway = make_gateway(settings, toml)
+    client = Client(gateway, Catalogue(toml.models), clock, learned=Learned())
+    try:
+        return await check_key(client, settings.chat_model, gateway.url)
+    finally:
+        await client.aclose()
+
+
+async def check_hearers(patient: Patient, settings: Settings) -> Sequence[Finding]:
+    try:
+        async with patient.hearers(settings) as hearers:
+            return await check_alerts(hearers, settings.thresholds)
+    except SettingError as error:
+        if error.name == "ALERT_CHATS":
+            raise
+        return []  # a platform's own check tells it
+
+
+def without_password(url: str) -> str:
+    """A database's URL, to be shown."""
+    head, _, tail = url.rpartition("@")
+    return f"{head.split('://')[0]}://…@{tail}" if head else url
+
+
+async def check_installation(data: Path) -> Sequence[Finding]:
+    """Which Magpie this is, on what, and how much it keeps."""
+    where, kept = await asyncio.to_thread(_measured, data)
+    words = Text(
+        "magpie {version}, Python {python}, {machine}. Data: {data} ({size} MB).",
+        {
+            "version": version("magpie-bot"),
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "machine": f"{platform.system()} {platform.machine()}",
+            "data": where,
+            "size": f"{kept / 1e6:.1f}",
+        },
+    )
+    return [Finding(Mark.OK, words)]
+
+
+def _measured(data: Path) -> tuple[Path, int]:
+    """Where a directory is, and how many bytes are in it."""
+    return data.resolve(), sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
+
+
+async def check_variables(known: Collection[str]) -> Sequence[Finding]:
+    """Is a variable misspelt?"""
+    return [Finding(Mark.ADVICE, words) for words in unknown_variables(known)]
+
+
+async def check_key(client: Client, model: str, url: str) -> Sequence[Finding]:
+    """One cheap call: does the gateway at `url` take our key, and does the model answer?"""
     request = ModelRequest(model, (PromptMessage("user", "Say ok."),), {"max_tokens": 1})
     balance = None
-    async with aclosing(client.stream(request)) as stream:
-        async for delta in stream:
-            balance = delta.balance or balance
-    found: list[Finding] = [(True, Text("{gateway} takes the key, and {model} answers.", _names(client, model)))]
+    try:
+        async with aclosing(client.stream(request)) as stream:
+            async for delta in stream:
+                balance = delta.balance or balance
+    except Unreachable as error:
+        words = Text("CHAT_API_URL: {url} can't be reached: {reason}", {"url": url, "reason": error.detail or error})
+        return [Finding(Mark.WRONG, words)]
+    names = {"gateway": client.gateway, "model": model}
+    told = [Finding(Mark.OK, Text("{gateway} takes the key, and {model} answers.", names))]
     try:
         balance = balance or await client.balance()
     except GatewayError as error:
-        found.append((True, Text("The balance can't be asked for: {reason}", {"reason": error.detail or error})))
+        words = Text("The balance can't be asked for: {reason}", {"reason": error.detail or error})
+        told.append(Finding(Mark.ADVICE, words))
     if balance is not None:
         low = balance.money.amount <= 0
         words = Text("The balance of the key is {balance}.", {"balance": balance.money})
-        found.append((not low, words))
-    return found
+        told.append(Finding(Mark.WRONG if low else Mark.OK, words))
+    return told
 
 
 async def check_alerts(hearers: Hearers, thresholds: Sequence[Decimal]) -> Sequence[Finding]:
     """Is anybody told when the account runs dry, and can they be?"""
-    found: list[Finding] = [(False, words) for words in await hearers.troubles()]
+    told = [Finding(Mark.WRONG, words) for words in await hearers.troubles()]
     if not hearers.places:
         words = Text("Nobody is told when the balance is low or the key is rejected: set ALERT_CHATS.")
-        found.append((not thresholds, words))
-    elif not found:
-        found.append((True, Text("The chats that hear of alerts can be written to.")))
+        told.append(Finding(Mark.WRONG if thresholds else Mark.ADVICE, words))
+    elif not told:
+        told.append(Finding(Mark.OK, Text("The chats that hear of alerts can be written to.")))
     if not thresholds:
-        found.append((True, Text("The balance is not watched: set BALANCE_ALERT_BELOW.")))
-    return found
-
-
-def _names(client: Client, model: str) -> dict[str, object]:
-    return {"gateway": client.gateway, "model": model}
+        told.append(Finding(Mark.ADVICE, Text("The balance is not watched: set BALANCE_ALERT_BELOW.")))
+    return told

@@ -31,7 +31,7 @@ MagpieError
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "Unreachable",
     "Upstream",
     "WrongValue",
+    "joined",
     "wrong_setting",
 ]
 
@@ -86,11 +87,13 @@ class MagpieError(Exception):
 
 
 class SettingError(MagpieError):
-    """`name` is the variable, `text` what is wrong and an example."""
+    """A wrong setting. `name` is the variable, `text` what is wrong and an example; `others` are the settings that are
+    wrong besides, so that all can be told at once."""
 
     def __init__(self, name: str, text: str, /, *, detail: str = "", **data: object) -> None:
         super().__init__(text, detail=detail, **data)
         self.name = name
+        self.others: tuple[SettingError, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name}: {super().__str__()}"
@@ -98,6 +101,17 @@ class SettingError(MagpieError):
 
 class WrongValue(MagpieError, ValueError):
     pass
+
+
+def joined(errors: Sequence[SettingError]) -> SettingError:
+    """The first of some wrong settings, with the rest as its `others`: one for each variable."""
+    named: dict[str, SettingError] = {}
+    for each in errors:
+        for error in (each, *each.others):
+            named.setdefault(error.name, error)
+    first, *others = named.values()
+    first.others = tuple(others)
+    return first
 
 
 def wrong_setting(complaint: Mapping[str, Any], examples: Mapping[str, str], got: str = "") -> SettingError:

@@ -51,6 +51,10 @@ __all__ = ["Document", "Page"]
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _COLUMN = 8  # cells that a column needs to be read; where there are fewer, rows become lists
+_LONG = 20  # cells of a word that may be broken
+_WORD = re.compile(
+    "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]|[^\\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]+"
+)  # Han breaks anywhere
 _BOXES = {True: "☑ ", False: "☐ "}
 
 
@@ -159,7 +163,7 @@ def _item(item: Item, mark: str, width: int, tight: bool) -> RenderableType:
 
 
 def _table(block: Table, width: int) -> Iterator[RenderableType]:
-    if len(block.head) * _COLUMN > width:
+    if sum(_least(column) for column in zip(block.head, *block.rows, strict=True)) > width:
         for number, row in enumerate(block.rows or (block.head,)):
             if number:
                 yield Styled("")
@@ -173,6 +177,13 @@ def _table(block: Table, width: int) -> Iterator[RenderableType]:
     for row in block.rows:
         grid.add_row(*(_text(cell) for cell in row))
     yield grid
+
+
+def _least(column: Sequence[Sequence[Inline]]) -> int:
+    """Cells that a column needs so that no word of it is broken, with the gap beside it; of a word that is longer than
+    any column should be (an address), only as much as can be read."""
+    words = (cells(word) for cell in column for word in _WORD.findall(_text(cell).plain))
+    return max(_COLUMN, min(max(words, default=0), _LONG) + 2)
 
 
 # ── inside of a line ────────────────────────────────────────────────────────────────────────────────────────────────

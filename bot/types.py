@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
@@ -676,6 +676,21 @@ class OlderMessages:
 
 
 Query = FindPost | Admins | CanPost | OlderMessages
+
+
+class Mark(StrEnum):
+    """How good or bad what `magpie doctor` found is. Advice keeps nothing from working."""
+
+    OK = "ok"
+    ADVICE = "tip"
+    WRONG = "NOT"
+
+
+class Finding(NamedTuple):
+    """One thing that `magpie doctor` found."""
+
+    mark: Mark
+    words: Text
 
 
 # ── ports ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -19,7 +19,7 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 0x6D61677069650001  # PostgreSQL: one process at a time migrates, the others wait for it
 
 
-def upgrade(connection: sa.Connection, progress: Callable[[str], None] | None = None) -> None:
+def upgrade(connection: sa.Connection, progress: Callable[[int, int], None] | None = None) -> None:
     """Run what is missing, in the transaction of `connection`. StoreNewer if the database knows more than we do."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.literal(_LOCK, sa.BigInteger))))
@@ -38,7 +38,7 @@ def upgrade(connection: sa.Connection, progress: Callable[[str], None] | None = 
         nonlocal done
         done += 1
         if progress is not None:
-            progress(f"Preparing the database: step {done} of {steps}")
+            progress(done, steps)
 
     config = Config()
     config.set_main_option("script_location", _option(_SCRIPTS))

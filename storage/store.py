@@ -43,8 +43,10 @@ from storage.peers import FilePeers, NoPeers, Peers
 __all__ = ["DataLock", "SqlStore", "open_store"]
 
 
-async def open_store(url: str, *, owner: str, clock: Clock, progress: Callable[[str], None] | None = None) -> SqlStore:
-    """Open the database at `url` and bring it up to date; `progress` hears of the steps, if there are any.
+async def open_store(
+    url: str, *, owner: str, clock: Clock, progress: Callable[[int, int], None] | None = None
+) -> SqlStore:
+    """Open the database at `url` and bring it up to date; `progress` hears of each step: its number, of how many.
 
     `url`: sqlite:// (in memory), sqlite:///path, postgresql://...; `owner` names this process for people.
     Raises SettingError for an address that is none, StoreError for one that leads nowhere.
@@ -59,7 +61,7 @@ async def open_store(url: str, *, owner: str, clock: Clock, progress: Callable[[
         raise
 
 
-async def _upgrade(tx: Tx, progress: Callable[[str], None] | None) -> None:
+async def _upgrade(tx: Tx, progress: Callable[[int, int], None] | None) -> None:
     await tx.conn.run_sync(upgrade, progress)
 
 

@@ -175,6 +175,70 @@ def test_a_data_directory_that_can_not_be_made_is_named(here: Here, tmp_path: Pa
     assert "DATA_DIR" in said
 
 
+@pytest.mark.parametrize("command", ["run", "doctor"])
+def test_all_that_is_wrong_is_told_at_once(here: Here, tmp_path: Path, command: str) -> None:
+    wrong = {"TELEGRAM_BOT_TOKEN": "nonsense", "SLACK_BOT_TOKEN": "xapp-1-abc", "HTTP_PORT": "eighty", "WEB": "maybe"}
+    code, said = here(command, CHAT_API_KEY="sk-1234567", **wrong)
+    assert code == (2 if command == "run" else 1)
+    for name in wrong:
+        assert said.count(f"{name}: ") == 1, said
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_open_door_is_told_before_anything_is_made(here: Here, tmp_path: Path) -> None:
+    code, said = here("run", CHAT_API_KEY="sk-1234567", WEB="on", HTTP_HOST="0.0.0.0")
+    assert code == 2
+    assert "WEB_PASSWORD" in said
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_misspelt_variable_is_told_at_the_start(here: Here, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("WEBB=on\n", encoding="utf-8")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        _, said = here("demo", "--port", str(taken.getsockname()[1]))
+    assert "WEBB is no setting of Magpie, so it has no effect. Did you mean WEB?" in said
+
+
+def test_doctor_looks_beside_a_service_that_runs(here: Here, service: Service) -> None:
+    service.start()
+    _, said = here("doctor", CHAT_API_KEY="sk-1234567", CHAT_API_URL="http://127.0.0.1:9/v1", WEB="on")
+    assert "ok   database  The database is in use by a magpie that runs" in said
+    assert "ok   magpie    magpie 0.1.0, Python 3." in said
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("zh_CN.UTF-8", ("用法：", "选项", "第一步")), ("C", ("usage: ", "options", "First steps"))],
+)
+def test_help_speaks_the_language_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], language: str, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("LC_ALL", language)
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in words), said
+
+
+def test_the_demo_takes_no_rate_below_zero(here: Here) -> None:
+    with pytest.raises(SystemExit) as ended:
+        here("demo", "--rate", "-5")
+    assert ended.value.code == 2
+
+
+def test_a_manifest_names_no_address_that_is_not_ours(here: Here) -> None:
+    code, said = here("manifest", SLACK_MODE="http")
+    assert code == 2
+    assert said.startswith("magpie: PUBLIC_URL: is needed for SLACK_MODE=http")
+    assert "example.org/slack" not in said
+    code, said = here("manifest", SLACK_MODE="http", PUBLIC_URL="https://bot.example.com")
+    assert code == 0
+    assert "https://bot.example.com/slack/events" in said
+
+
 def test_doctor_says_what_is_well_and_what_is_not(here: Here) -> None:
     code, said = here("doctor", CHAT_API_URL="http://127.0.0.1:9/v1", CHAT_API_KEY="sk-1234567", WEB="on")
     assert code == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,6 @@ def test_a_picture_is_looked_at(capsys: pytest.CaptureFixture[str], picture: Pat
         (["--sandbox", "--model", "qwen-plus", "--image", "red.png", "hi"], "qwen-plus cannot see pictures"),
         (["--sandbox", "--image", "empty.png", "hi"], "empty.png is empty"),
         (["--sandbox", "--image", "page.png", "hi"], "it looks like a web page"),
-        (["--sandbox"], "There is no question"),
     ],
 )
 def test_what_can_not_work_is_one_clear_line(
@@ -80,6 +80,46 @@ def test_no_key_names_the_variable_and_the_way_without(capsys: pytest.CaptureFix
     assert err.startswith("magpie: CHAT_API_KEY: is not set")
     assert "--sandbox" in err
     assert len(err.splitlines()) == 1
+
+
+def test_no_question_is_a_wrong_argument(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert main(["ask", "--sandbox"]) == 2
+    assert capsys.readouterr().err.startswith("magpie: QUESTION: there is none.")
+
+
+def test_parameters_as_people_type_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--sandbox", "--set", "temp=0,5", "--set", "长度=5", "Write a long answer"]) == 1
+    assert "This is a part" in capsys.readouterr().err
+    for wrong, words in (
+        ("temperature=5", "below 2"),
+        ("warmth=1", "is not a setting"),
+        ("seed", "NAME="),
+    ):
+        assert main(["ask", "--sandbox", "--set", wrong, "hi"]) == 1
+        assert words in capsys.readouterr().err
+
+
+def test_an_answer_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--sandbox", "--json", "你好"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert "沙箱" in answer["text"]
+    assert (answer["outcome"], answer["model"], answer["error"]) == ("whole", "qwen-plus", None)
+    assert answer["usage"]["output"] > 0
+    assert main(["ask", "--sandbox", "--json", "--model", "nonsense", "hi"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"].startswith("UnknownModel")
+
+
+def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--sandbox", "--list-models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("qwen-vl-plus") and "pictures" in line and "¥" in line for line in lines)
+    assert main(["ask", "--sandbox", "--list-models", "--json"]) == 0
+    models = {each["id"]: each for each in json.loads(capsys.readouterr().out)}
+    assert models["qwen-mt-turbo"]["translation"] is True
+    assert models["qwen-plus"]["price_per_1000"] == {"currency": "CNY", "flat": "0.0025"}
+    assert main(["ask", "--sandbox", "--model", "nonsense", "hi"]) == 1
+    assert "--list-models" in capsys.readouterr().err
 
 
 def test_a_dead_port_is_one_clear_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,18 +13,19 @@ from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client, Learned
 from bot.chat_api.profiles import Gateway
 from bot.clock import SystemClock
-from bot.doctor import Check, Finding, check_alerts, check_key, examine
-from bot.errors import Gone, NoMoney, StoreLocked
+from bot.doctor import Check, check_alerts, check_key, examine
+from bot.errors import Gone, NoMoney, SettingError, StoreLocked, joined
 from bot.locales import say
 from bot.money.hearers import Hearers, Place
-from bot.types import CanPost, Query, Text
+from bot.types import CanPost, Finding, Mark, Query, Text
+from bot.variables import unknown_variables
 from tests.fakes.clock import SimClock
 from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
 from tests.fakes.platform import FakePlatform
 
 
 async def fine() -> Sequence[Finding]:
-    return [(True, Text("All is well.")), (True, Text("Here too."))]
+    return [Finding(Mark.OK, Text("All is well.")), Finding(Mark.ADVICE, Text("It could be better."))]
 
 
 async def locked() -> Sequence[Finding]:
@@ -35,14 +37,14 @@ async def test_every_check_is_made_and_told() -> None:
     assert not await examine([Check("database", locked), Check("page", fine)], lines.append)
     assert lines[0].startswith("NOT  database")
     assert "data/lock" in lines[0]
-    assert [line.split()[0] for line in lines] == ["NOT", "ok", "ok"]
+    assert [line.split()[0] for line in lines] == ["NOT", "ok", "tip"]
     assert await examine([Check("page", fine)], lines.append)
 
 
 async def ask(gateway: FakeGateway) -> Sequence[Finding]:
     client = Client(Gateway("fake", gateway.url, "sk-1234567"), Catalogue(), SystemClock(), learned=Learned())
     try:
-        return await check_key(client, "qwen-plus")
+        return await check_key(client, "qwen-plus", gateway.url)
     finally:
         await client.aclose()
 
@@ -51,7 +53,7 @@ async def test_a_key_that_works_is_told_with_its_balance() -> None:
     answer = sse(chunk("ok", "length"))
     async with FakeGateway(Reply([answer], headers={"X-Account-Balance": "12.5"})) as gateway:
         findings = await ask(gateway)
-    assert [ok for ok, _ in findings] == [True, True]
+    assert [mark for mark, _ in findings] == [Mark.OK, Mark.OK]
     assert gateway.requests[0].json["max_tokens"] == 1
 
 
@@ -59,7 +61,7 @@ async def test_an_empty_account_is_not_well() -> None:
     answer = sse(chunk("ok", "stop"))
     async with FakeGateway(Reply([answer], headers={"X-Account-Balance": "-0.1"})) as gateway:
         findings = await ask(gateway)
-    assert [ok for ok, _ in findings] == [True, False]
+    assert [mark for mark, _ in findings] == [Mark.OK, Mark.WRONG]
 
 
 async def test_what_the_gateway_says_is_the_finding() -> None:
@@ -73,6 +75,70 @@ async def test_what_the_gateway_says_is_the_finding() -> None:
         assert not await examine([Check("gateway", look)], lines.append)
     assert lines[0].startswith("NOT  gateway")
     assert NoMoney.text in lines[0]
+
+
+async def test_a_gateway_that_can_not_be_reached_names_the_variable() -> None:
+    client = Client(
+        Gateway("fake", "http://127.0.0.1:9/v1", "sk-1234567"), Catalogue(), SystemClock(), learned=Learned()
+    )
+    try:
+        ((mark, words),) = await check_key(client, "qwen-plus", "http://127.0.0.1:9/v1")
+    finally:
+        await client.aclose()
+    assert mark is Mark.WRONG
+    said = say(words, "en")
+    assert said.startswith("CHAT_API_URL: http://127.0.0.1:9/v1 can't be reached: 127.0.0.1:9: ")
+    assert "ssl" not in said
+
+
+async def test_a_wrong_setting_that_several_checks_read_is_told_once() -> None:
+    async def wrong() -> Sequence[Finding]:
+        raise joined([SettingError("A", "is odd"), SettingError("B", "is odd")])
+
+    lines: list[str] = []
+    assert not await examine([Check("settings", wrong), Check("web", wrong)], lines.append)
+    assert [line.split()[2] for line in lines] == ["A:", "B:"]
+
+
+# ── variables ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+KNOWN = ("CHAT_API_KEY", "CHAT_API_URL", "WEB", "WEB_PASSWORD", "HTTP_PORT", "SLACK_BOT_TOKEN", "ADMINS", "DATA_DIR")
+
+
+@pytest.mark.parametrize(
+    ("name", "in_file", "meant"),
+    [
+        ("CHAT_APIKEY", True, "CHAT_API_KEY"),
+        ("CHAT_API_KEYS", False, "CHAT_API_KEY"),
+        ("chat_api_kye", True, "CHAT_API_KEY"),
+        ("WEBB", True, "WEB"),
+        ("ADMIN", False, "ADMINS"),
+        ("SLACK_TOKEN", True, "SLACK_BOT_TOKEN"),
+        ("CHAT_TEMPERATURE", True, ""),
+        ("HTTP_PROXY", True, ""),
+    ],
+)
+def test_a_misspelt_variable_is_told_with_what_was_meant(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, in_file: bool, meant: str
+) -> None:
+    if in_file:
+        (tmp_path / ".env").write_text(f"{name}=x\nWEB=on\n", encoding="utf-8")
+    else:
+        monkeypatch.setenv(name, "x")
+    said = [say(words, "en") for words in unknown_variables(KNOWN, tmp_path / ".env")]
+    assert len(said) == 1
+    assert said[0].startswith(name.upper())
+    assert (f"Did you mean {meant}?" in said[0]) if meant else ("mean" not in said[0])
+
+
+@pytest.mark.parametrize(
+    "name", ["HTTP_PROXY", "HTTPS_PROXY", "XDG_DATA_DIRS", "PATH", "SLACK_WEBHOOK_URL", "CHAT_TEMPERATURE"]
+)
+def test_variables_of_other_programs_are_none_of_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setenv(name, "x")
+    assert unknown_variables(KNOWN, tmp_path / ".env") == []
 
 
 # ── alerts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -90,14 +156,14 @@ class Guarded(FakePlatform):
         return None if query.chat.id == "who knows" else True
 
 
-async def alerts(*places: Place, below: str = "20", own: Mapping[str, str] = {}) -> list[tuple[bool, str]]:
+async def alerts(*places: Place, below: str = "20", own: Mapping[str, str] = {}) -> list[tuple[Mark, str]]:
     hearers = Hearers(places, {"fake": Guarded(SimClock())}, own)
-    return [(ok, say(words, "en")) for ok, words in await check_alerts(hearers, [Decimal(below)] if below else [])]
+    return [(mark, say(words, "en")) for mark, words in await check_alerts(hearers, [Decimal(below)] if below else [])]
 
 
 async def test_alert_chats_that_can_be_written_to_are_well() -> None:
     found = await alerts(("fake", "ops", None), ("fake", "who knows", "7"))
-    assert [ok for ok, _ in found] == [True]
+    assert [mark for mark, _ in found] == [Mark.OK]
 
 
 @pytest.mark.parametrize(
@@ -110,11 +176,11 @@ async def test_alert_chats_that_can_be_written_to_are_well() -> None:
 )
 async def test_each_alert_chat_that_hears_nothing_is_named(place: Place, words: str) -> None:
     found = await alerts(place, ("fake", "ops", None))
-    assert [ok for ok, _ in found] == [False]
+    assert [mark for mark, _ in found] == [Mark.WRONG]
     assert words in found[0][1]
 
 
 async def test_a_balance_that_is_watched_for_nobody_is_not_well() -> None:
-    assert [ok for ok, _ in await alerts()] == [False]
-    assert [ok for ok, _ in await alerts(below="")] == [True, True]
-    assert [ok for ok, _ in await alerts(own={"fake": "page"})] == [True]
+    assert [mark for mark, _ in await alerts()] == [Mark.WRONG]
+    assert [mark for mark, _ in await alerts(below="")] == [Mark.ADVICE, Mark.ADVICE]
+    assert [mark for mark, _ in await alerts(own={"fake": "page"})] == [Mark.OK]

@@ -40,6 +40,15 @@ def test_a_table_too_wide_is_a_list() -> None:
     assert printed("| a | b | c |\n|---|---|---|\n| 1 | 2 | 3 |", 20) == "a: 1\nb: 2\nc: 3"
 
 
+def test_no_word_of_a_table_is_broken() -> None:
+    models = "| Model | Price |\n|---|---|\n| qwen-plus | 0.0025 per 1,000 |"
+    assert printed(models, 30).startswith("Model       Price")
+    assert printed(models, 18) == "Model: qwen-plus\nPrice: 0.0025 per\n1,000"
+    long = "| a | b |\n|---|---|\n| https://example.org/a/very/long/way/to/go | 1 |"
+    assert "https://example.org/a/very" in printed(long, 40)
+    assert printed("| 模型名称很长很长 | 价格也很长很长 |\n|---|---|\n| 千问 | 一 |", 24).count("─") == 24
+
+
 def test_control_characters_do_nothing() -> None:
     shown = printed("a\x1b[31mb `\x1b]52;c;eA==\x07` \x9b2J\n\n```\n\x1b[2J\n```\n\n[x\x1b](https://e.org/\x1b[1m)")
     assert not [char for char in shown if (ord(char) < 32 and char != "\n") or 127 <= ord(char) < 160]

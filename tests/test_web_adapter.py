@@ -32,6 +32,7 @@ from bot.types import (
     FindPost,
     IncomingMessage,
     Kind,
+    Mark,
     Menu,
     ModelInfo,
     Note,
@@ -200,7 +201,8 @@ async def test_the_table_of_platforms_leads_to_it(monkeypatch: pytest.MonkeyPatc
     assert load("web") is WebAdapter
     assert "web" in ADAPTERS
     monkeypatch.setenv("WEB", "off")
-    assert switched_on() == {}
+    with pytest.raises(SettingError, match="none of these is set"):
+        switched_on()
     monkeypatch.setenv("WEB", "on")
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     opened = switched_on()["web"](Surroundings(WebCore(), lambda: MODELS, SimClock()))
@@ -967,15 +969,15 @@ async def test_an_odd_form_is_a_wrong_password(tmp_path: Path) -> None:
 
 async def test_the_doctor_looks_at_password_and_folder(tmp_path: Path) -> None:
     well = await checks(WebSettings(data_dir=tmp_path, _env_file=None))
-    assert [ok for ok, _ in well] == [True, True]
+    assert [mark for mark, _ in well] == [Mark.OK, Mark.OK]
     assert list((tmp_path / "files").iterdir()) == []
     open_door = await checks(WebSettings(data_dir=tmp_path, http_host="0.0.0.0", _env_file=None))
-    assert open_door[0][0] is False
+    assert open_door[0].mark is Mark.WRONG
     short = await checks(WebSettings(data_dir=tmp_path, http_host="0.0.0.0", web_password="short", _env_file=None))
-    assert (short[0][0], short[0][1].data["count"]) == (False, 5)
+    assert (short[0].mark, short[0].words.data["count"]) == (Mark.WRONG, 5)
     (tmp_path / "file").write_text("in the way")
     blocked = await checks(WebSettings(data_dir=tmp_path / "file", _env_file=None))
-    assert blocked[1][0] is False
+    assert blocked[1].mark is Mark.WRONG
 
 
 async def test_a_turn_is_open_until_its_answer_is_stored(house: House) -> None:

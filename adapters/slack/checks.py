@@ -6,35 +6,24 @@ from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, missing_scope, t
 from adapters.slack.manifest import SCOPES
 from adapters.slack.settings import EVENTS_PATH, SlackSettings
 from adapters.slack.wire import Wire
-from bot.errors import SettingError
-from bot.types import Text
+from bot.types import Finding, Mark, Text
 
 __all__ = ["checks"]
 
 _PATIENCE = 10.0  # seconds
 
-Found = tuple[bool, Text]
 
-
-async def checks(settings: SlackSettings) -> list[Found]:
-    """(is it well, what there is to say), in the order they matter."""
-    try:
-        settings.check()
-        wire = Wire(settings, seconds=_PATIENCE)
-    except SettingError as error:
-        return [(False, Text("{name} {problem}", {"name": error.name, "problem": Text(error.text, error.data)}))]
+async def checks(settings: SlackSettings) -> list[Finding]:
+    """What was found, in the order it matters. SettingError if what is set can't work together."""
+    settings.check()
+    wire = Wire(settings, seconds=_PATIENCE)
     async with wire.kept():
         try:
             me, granted = await wire.scopes()
         except FAILURES as error:
-            return [(False, _unanswered(error, settings, wire))]
-        found: list[Found] = [
-            (
-                True,
-                Text("The bot is {name}, in the workspace {team}.", {"name": me.get("user"), "team": me.get("team")}),
-            )
-        ]
-        return [*found, *_scopes(granted), await _way(settings, wire)]
+            return [Finding(Mark.WRONG, _unanswered(error, settings, wire))]
+        words = Text("The bot is {name}, in the workspace {team}.", {"name": me.get("user"), "team": me.get("team")})
+        return [Finding(Mark.OK, words), *_scopes(granted), await _way(settings, wire)]
 
 
 def _unanswered(error: BaseException, settings: SlackSettings, wire: Wire) -> Text:
@@ -46,12 +35,12 @@ def _unanswered(error: BaseException, settings: SlackSettings, wire: Wire) -> Te
     return Text("{url} gives no answer: {reason}. Where it can't be reached directly, set SLACK_PROXY.", data)
 
 
-def _scopes(granted: frozenset[str]) -> list[Found]:
+def _scopes(granted: frozenset[str]) -> list[Finding]:
     if not granted:  # not told
         return []
     missing = [
-        (
-            False,
+        Finding(
+            Mark.WRONG,
             Text(
                 "The app lacks the scope {scope}. Add it under OAuth & Permissions, Bot Token Scopes (or paste what "
                 "`magpie manifest` prints), then install the app again.",
@@ -60,28 +49,34 @@ def _scopes(granted: frozenset[str]) -> list[Found]:
         )
         for scope in sorted(set(SCOPES) - granted)
     ]
-    return missing or [(True, Text("The app has all {count} scopes.", {"count": len(SCOPES)}))]
+    return missing or [Finding(Mark.OK, Text("The app has all {count} scopes.", {"count": len(SCOPES)}))]
 
 
-async def _way(settings: SlackSettings, wire: Wire) -> Found:
+async def _way(settings: SlackSettings, wire: Wire) -> Finding:
     """How events come in."""
     if settings.slack_mode == "http":
         if not settings.public_url:
-            return True, Text(
-                "Events are pushed to {path} (SLACK_MODE=http). Set PUBLIC_URL, and `magpie manifest` prints the whole "
-                "address.",
-                {"path": EVENTS_PATH},
+            return Finding(
+                Mark.OK,
+                Text(
+                    "Events are pushed to {path} (SLACK_MODE=http). Set PUBLIC_URL, and `magpie manifest` prints the "
+                    "whole address.",
+                    {"path": EVENTS_PATH},
+                ),
             )
-        return True, Text("Events are pushed to {url} (SLACK_MODE=http).", {"url": settings.events_url})
+        return Finding(Mark.OK, Text("Events are pushed to {url} (SLACK_MODE=http).", {"url": settings.events_url}))
     try:
         await wire.call("apps.connections.open", app_token=settings.app_token)
     except FAILURES as error:
         if missing_scope(error):
-            return False, Text(
-                "SLACK_APP_TOKEN lacks the scope connections:write. Make a new app-level token that has it."
+            return Finding(
+                Mark.WRONG,
+                Text("SLACK_APP_TOKEN lacks the scope connections:write. Make a new app-level token that has it."),
             )
         if code(error) in TOKEN_ERRORS:
-            return False, Text("SLACK_APP_TOKEN is rejected. Copy it again: Basic Information, App-Level Tokens.")
+            return Finding(
+                Mark.WRONG, Text("SLACK_APP_TOKEN is rejected. Copy it again: Basic Information, App-Level Tokens.")
+            )
         reason = translate(error, wire.secrets).detail[:200]
-        return False, Text("No socket can be opened: {reason}", {"reason": reason})
-    return True, Text("Events come in over sockets (SLACK_MODE=socket).")
+        return Finding(Mark.WRONG, Text("No socket can be opened: {reason}", {"reason": reason}))
+    return Finding(Mark.OK, Text("Events come in over sockets (SLACK_MODE=socket)."))

@@ -92,8 +92,10 @@ def manifest(settings: SlackSettings) -> dict[str, Any]:
 
 
 def written(*, as_json: bool = False) -> str:
-    """What `magpie manifest` prints."""
-    made = manifest(load_settings())
+    """What `magpie manifest` prints. SettingError if it would name no address that is ours."""
+    settings = load_settings()
+    settings.check_address()
+    made = manifest(settings)
     return json.dumps(made, indent=2) if as_json else yaml(made)
 
 

@@ -44,7 +44,7 @@ class SlackSettings(PlatformSettings):
     @field_validator("slack_bot_token")
     @classmethod
     def _is_bot_token(cls, value: SecretStr | None) -> SecretStr | None:
-        return secret(value, _BOT_TOKEN, WrongValue("is not a bot token: those begin with xoxb-"))
+        return secret(value, _BOT_TOKEN, WrongValue("is not a bot token: those begin with xoxb- and are longer"))
 
     @field_validator("slack_app_token")
     @classmethod
@@ -86,7 +86,17 @@ class SlackSettings(PlatformSettings):
     @property
     def events_url(self) -> str:
         """Where the platform brings events to, with SLACK_MODE=http."""
-        return (self.public_url or EXAMPLES["PUBLIC_URL"]) + EVENTS_PATH
+        return self.public_url + EVENTS_PATH
+
+    def check_address(self) -> None:
+        """SettingError if events are to be pushed and it is not said where to: a manifest with an address of somebody
+        else's would hand them the workspace's messages."""
+        if self.slack_mode == "http" and not self.public_url:
+            raise SettingError(
+                "PUBLIC_URL",
+                "is needed for SLACK_MODE=http: the platform pushes its events there. Example: PUBLIC_URL={example}",
+                example=EXAMPLES["PUBLIC_URL"],
+            )
 
     def check(self) -> None:
         """SettingError if what is set can't work together."""
@@ -108,5 +118,5 @@ class SlackSettings(PlatformSettings):
 
 
 def load_settings(**overrides: Any) -> SlackSettings:
-    """Read the environment and `.env`. SettingError names the first wrong variable."""
+    """Read the environment and `.env`. SettingError names every wrong variable."""
     return loaded(SlackSettings, _EXAMPLES, overrides)

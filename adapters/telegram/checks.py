@@ -12,8 +12,7 @@ from aiogram.methods import GetMe, GetWebhookInfo
 from adapters.telegram.errors import is_rejected_token, translate
 from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.wire import Wire
-from bot.errors import SettingError
-from bot.types import Text
+from bot.types import Finding, Mark, Text
 
 __all__ = ["checks"]
 
@@ -21,19 +20,16 @@ _PATIENCE = 10.0  # seconds
 _MANY = 100  # updates that wait
 
 
-async def checks(settings: TelegramSettings) -> list[tuple[bool, Text]]:
-    """(is it well, what there is to say), in the order they matter."""
-    try:
-        settings.check()
-        wire = Wire(settings, seconds=_PATIENCE)
-    except SettingError as error:
-        return [(False, Text("{name} {problem}", {"name": error.name, "problem": Text(error.text, error.data)}))]
+async def checks(settings: TelegramSettings) -> list[Finding]:
+    """What was found, in the order it matters. SettingError if what is set can't work together."""
+    settings.check()
+    wire = Wire(settings, seconds=_PATIENCE)
     async with wire.kept():
         try:
             me = await wire.call(GetMe())
             webhook = await wire.call(GetWebhookInfo())
         except AiogramError as error:
-            return [(False, _unanswered(error, settings, wire))]
+            return [Finding(Mark.WRONG, _unanswered(error, settings, wire))]
     return [_bot(me), _groups(me), *_updates(webhook, settings)]
 
 
@@ -47,32 +43,36 @@ def _unanswered(error: AiogramError, settings: TelegramSettings, wire: Wire) -> 
     return Text("{url} gives no answer: {reason}. Where it can't be reached directly, set TELEGRAM_PROXY.", data)
 
 
-def _bot(me: Mapping[str, Any]) -> tuple[bool, Text]:
-    return True, Text("The bot is @{name}.", {"name": me.get("username", "")})
+def _bot(me: Mapping[str, Any]) -> Finding:
+    return Finding(Mark.OK, Text("The bot is @{name}.", {"name": me.get("username", "")}))
 
 
-def _groups(me: Mapping[str, Any]) -> tuple[bool, Text]:
+def _groups(me: Mapping[str, Any]) -> Finding:
     if not me.get("can_join_groups", True):
-        return True, Text("The bot can't be added to groups. @BotFather changes that with /setjoingroups.")
+        return Finding(Mark.OK, Text("The bot can't be added to groups. @BotFather changes that with /setjoingroups."))
     if me.get("can_read_all_group_messages"):
-        return True, Text(
-            "Privacy mode is off: the bot sees all that is said in its groups; it answers if it is meant."
+        return Finding(
+            Mark.OK,
+            Text("Privacy mode is off: the bot sees all that is said in its groups; it answers if it is meant."),
         )
-    return True, Text(
-        "Privacy mode is on: in groups the bot sees only commands, replies to it and messages that mention it, so of "
-        "an album no more than one picture. To change that, turn it off at @BotFather (/setprivacy), then remove the "
-        "bot from the group and add it again; or make it an admin there."
+    return Finding(
+        Mark.OK,
+        Text(
+            "Privacy mode is on: in groups the bot sees only commands, replies to it and messages that mention it, so "
+            "of an album no more than one picture. To change that, turn it off at @BotFather (/setprivacy), then "
+            "remove the bot from the group and add it again; or make it an admin there."
+        ),
     )
 
 
-def _updates(info: Mapping[str, Any], settings: TelegramSettings) -> list[tuple[bool, Text]]:
-    found = [(True, _way(str(info.get("url") or ""), settings))]
+def _updates(info: Mapping[str, Any], settings: TelegramSettings) -> list[Finding]:
+    found = [Finding(Mark.OK, _way(str(info.get("url") or ""), settings))]
     reason = info.get("last_error_message")
     if reason and settings.telegram_mode == "webhook":
-        found.append((False, Text("The last push failed: {reason}", {"reason": reason})))
+        found.append(Finding(Mark.WRONG, Text("The last push failed: {reason}", {"reason": reason})))
     waiting = int(info.get("pending_update_count") or 0)
     if waiting >= _MANY:
-        found.append((True, Text("{count} updates wait to be taken.", {"count": waiting})))
+        found.append(Finding(Mark.ADVICE, Text("{count} updates wait to be taken.", {"count": waiting})))
     return found
 
 

@@ -104,5 +104,5 @@ class TelegramSettings(PlatformSettings):
 
 
 def load_settings(**overrides: Any) -> TelegramSettings:
-    """Read the environment and `.env`. SettingError names the first wrong variable."""
+    """Read the environment and `.env`. SettingError names every wrong variable."""
     return loaded(TelegramSettings, _EXAMPLES, overrides)

@@ -83,5 +83,5 @@ def is_loopback(host: str) -> bool:
 
 
 def load_settings(**overrides: Any) -> WebSettings:
-    """Read the environment and `.env`. SettingError names the first wrong variable."""
+    """Read the environment and `.env`. SettingError names every wrong variable."""
     return loaded(WebSettings, _EXAMPLES, overrides)

@@ -108,6 +108,11 @@ def normalise(url: str, *, name: str = "CHAT_API_URL", allow_http: bool = False)
     """
     text = "".join(url.split()).strip("\"'`<>“”‘’,;。，")
     if "://" not in text:
+        bare = _split(f"//{text}")
+        if not is_loopback(bare.hostname or "") and "." not in (bare.hostname or "") and ":" not in bare.netloc:
+            raise SettingError(
+                name, "is not a web address, got {got}. Example: {example}", got=repr(text[:80]), example=_EXAMPLE
+            )
         text = f"{'http' if is_loopback(_split(f'//{text}').hostname or '') else 'https'}://{text}"
     parts = _split(text)
     host, scheme = parts.hostname or "", parts.scheme.lower()

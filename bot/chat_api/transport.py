@@ -94,6 +94,13 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-        raise Unreachable(detail=f"{type(error).__name__}: {error}") from error
+        raise Unreachable(detail=_reason(error)) from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise Broken(detail=f"{type(error).__name__}: {error}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no connection, without aiohttp's inner words."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
+    return f"{type(error).__name__}: {error}"

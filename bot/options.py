@@ -1,0 +1,127 @@
+"""Command-line options of `magpie`: an argparse parser that speaks the terminal's language."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from bot.locales import say, terminal_language
+from bot.types import Text
+
+__all__ = ["parser"]
+
+Action = Callable[[argparse.Namespace], int]
+
+_FIRST = Text(
+    "First steps: `magpie demo` shows the page, without an account. Then `cp .env.example .env`, put a key and a token "
+    "into it, `magpie doctor` to check, `magpie run` to serve. Settings come from the environment, .env and "
+    "magpie.toml; docs/operating.md explains each."
+)
+
+
+def parser(actions: Mapping[str, Action]) -> argparse.ArgumentParser:
+    """The parser. `actions` are what the commands do, by their names; a parsed line has its own as `run`."""
+    whole = _Parser(prog="magpie", description=_said(Text("A chat bot service you host yourself.")))
+    whole.add_argument(
+        "--version",
+        action="version",
+        version=f"magpie {version('magpie-bot')}",
+        help=_said(Text("show the version and exit")),
+    )
+    commands = whole.add_subparsers(
+        metavar=_said(Text("COMMAND")), required=True, title=_said(Text("commands")), parser_class=_Parser
+    )
+    for name, (help_, add) in _COMMANDS.items():
+        command = commands.add_parser(name, help=_said(help_), description=_said(help_))
+        add(command)
+        command.set_defaults(run=actions[name])
+    return whole
+
+
+class _Parser(argparse.ArgumentParser):
+    """With a first step at the end of its help, and its headings in the terminal's language."""
+
+    def __init__(self, *, prog: str, description: str | None = None, **_: object) -> None:
+        super().__init__(prog=prog, description=description, epilog=_said(_FIRST), add_help=False)
+        self._positionals.title = _said(Text("arguments"))
+        self._optionals.title = _said(Text("options"))
+        self.add_argument("-h", "--help", action="help", help=_said(Text("show this help and exit")))
+
+    def format_usage(self) -> str:
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups, _said(Text("usage: ")))
+        return formatter.format_help()
+
+    def format_help(self) -> str:
+        """The usage, in our words, in place of argparse's."""
+        rest = super().format_help()
+        return f"{self.format_usage()}{rest[rest.index(chr(10) * 2) + 1 :]}"
+
+
+def _said(words: Text) -> str:
+    return say(words, terminal_language())
+
+
+def _demo(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--port", type=int, help=_said(Text("where the page is served (HTTP_PORT, 8080)")))
+    words = Text("tokens per second of the sandbox (20)")
+    command.add_argument("--rate", type=_above_zero, default=20.0, help=_said(words))
+
+
+def _above_zero(word: str) -> float:
+    value = float(word)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(_said(Text("must be a number above 0")))
+    return value
+
+
+def _ask(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    words = Text("the question; '-' or nothing reads it from standard input")
+    add("question", nargs="*", metavar=_said(Text("QUESTION")), help=_said(words))
+    add(
+        "--image",
+        action="append",
+        default=[],
+        type=Path,
+        metavar=_said(Text("FILE")),
+        help=_said(Text("a picture to ask about; may be given several times")),
+    )
+    add("--model", help=_said(Text("the model to ask (CHAT_MODEL; VISION_MODEL if there is a picture)")))
+    add("--system", default="", help=_said(Text("the system prompt")))
+    add(
+        "--set",
+        action="append",
+        default=[],
+        dest="parameters",
+        metavar=_said(Text("NAME=VALUE")),
+        help=_said(Text("a parameter, such as temperature=0.7 or search=on; may be given several times")),
+    )
+    add("--json", action="store_true", help=_said(Text("print one JSON object: text, outcome, model, usage, cost")))
+    add("--list-models", action="store_true", help=_said(Text("list the models with their prices and abilities")))
+    add("--sandbox", action="store_true", help=_said(Text("ask the built-in sandbox: no account, no key")))
+
+
+def _manifest(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help=_said(Text("as JSON instead of YAML")))
+
+
+def _database(command: argparse.ArgumentParser) -> None:
+    words = Text("upgrade: create it, or bring it to this version")
+    command.add_argument("action", choices=["upgrade"], help=_said(words))
+
+
+def _nothing(command: argparse.ArgumentParser) -> None:
+    """No options of its own."""
+
+
+_COMMANDS: Mapping[str, tuple[Text, Callable[[argparse.ArgumentParser], None]]] = {
+    "demo": (Text("the local page; with a sandbox model if CHAT_API_KEY is not set"), _demo),
+    "run": (Text("the service, on every platform that is switched on"), _nothing),
+    "ask": (Text("one question, answered on the terminal"), _ask),
+    "doctor": (Text("check settings, database, key and platforms, and say what to do"), _nothing),
+    "manifest": (Text("the app manifest of a workspace's bot, to paste where its platform makes apps"), _manifest),
+    "db": (Text("look after the database"), _database),
+}
