@@ -1,7 +1,7 @@
 """The documents are true: their commands run, their settings exist, their links lead somewhere.
 
 In a block marked `sh`, each line is one command, and of one of these kinds:
-`magpie ...` runs in a directory of its own, with the sandbox as its gateway (`demo`, `run`: until the page is served);
+`magpie ...`, or `.venv/bin/magpie ...`, runs in a directory of its own, with the sandbox as its gateway (`demo`, `run`: until the page is served);
 `make ...` is a target of the Makefile; `docker ...`, `git ...` and `pip ...` name files that are there.
 """
 
@@ -74,7 +74,8 @@ def pages_by_line() -> dict[str, str]:
 @pytest.mark.parametrize(("line", "page"), pages_by_line().items())
 def test_commands(line: str, page: str, tmp_path: Path) -> None:
     match _words(line):
-        case ["magpie", *words]:
+        case ["magpie" | ".venv/bin/magpie", *words]:
+            (tmp_path / ".venv").symlink_to(sys.prefix)  # as if it had been installed there
             _magpie(line, words, tmp_path)
         case ["make", *words]:
             targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
@@ -112,7 +113,7 @@ def _magpie(line: str, words: list[str], place: Path) -> None:
         _serves(re.sub(r"--port[ =]\d+", "--port 0", line), place, env)
         return
     if words[:1] == ["ask"] and "--sandbox" not in words:
-        line = line.replace("magpie ask", "magpie ask --sandbox", 1)
+        line = line.replace("magpie ask ", "magpie ask --sandbox ", 1)
     done = subprocess.run(["bash", "-euc", line], cwd=place, env=env, capture_output=True, text=True, check=False)
     said = f"{line}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert done.returncode in ((1,) if words[:1] == ["doctor"] else (0,)), said  # the doctor finds the dead port
