@@ -1,7 +1,8 @@
 """The documents are true: their commands run, their settings exist, their links lead somewhere.
 
 In a block marked `sh`, each line is one command, and of one of these kinds:
-`magpie ...`, or `.venv/bin/magpie ...`, runs in a directory of its own, with the sandbox as its gateway (`demo`, `run`: until the page is served);
+`magpie ...`, or `.venv/bin/magpie ...`, runs in a directory of its own, with the sandbox as its gateway (`demo`, `run`:
+until the page is served);
 `make ...` is a target of the Makefile; `docker ...`, `git ...` and `pip ...` name files that are there.
 """
 
