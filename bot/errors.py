@@ -13,7 +13,7 @@ MagpieError
 │   ├── NoMoney             the account is empty
 │   ├── RateLimited         too many requests; `after` seconds if known
 │   ├── Blocked             the content was refused by a policy
-│   ├── TooLong             more input than the model takes; `limit` tokens if known
+│   ├── TooLong             more input than the model takes; `limit` tokens, and `sent`, if known
 │   ├── BadParameter        a parameter the gateway or model does not take; `name`, and `limit` if known
 │   ├── UnknownModel        no such model here
 │   ├── Unreachable         no connection, or nothing came in time
@@ -181,15 +181,24 @@ class Refused(AdapterError):
 
 
 class GatewayError(MagpieError):
-    """`status` is the HTTP status if there was an answer; `detail` their words, with secrets taken out."""
+    """`status` is the HTTP status if there was an answer; `detail` their words, with secrets taken out; `vague`: they
+    say nothing that is known, so it may be about anything in the request."""
 
     text = "The model's service had a problem. Please try again."
 
     def __init__(
-        self, text: str | None = None, /, *, status: int | None = None, detail: str = "", **data: object
+        self,
+        text: str | None = None,
+        /,
+        *,
+        status: int | None = None,
+        detail: str = "",
+        vague: bool = False,
+        **data: object,
     ) -> None:
         super().__init__(text, detail=detail, **data)
         self.status = status
+        self.vague = vague
 
 
 class BadKey(GatewayError):
@@ -202,9 +211,17 @@ class NoMoney(GatewayError):
 
 class RateLimited(GatewayError):
     text = "The model's service is busy right now. Please try again in a minute."
+    minutes_text = "The model's service takes no more questions for now. Please try again in about {n} minutes."
+    hours_text = "The model's service takes no more questions for now. Please try again in about {n} hours."
 
     def __init__(self, *, after: float | None = None, status: int | None = None, detail: str = "") -> None:
-        super().__init__(status=status, detail=detail)
+        wait = after or 0.0
+        if wait > 5400:
+            super().__init__(self.hours_text, status=status, detail=detail, n=round(wait / 3600))
+        elif wait > 90:
+            super().__init__(self.minutes_text, status=status, detail=detail, n=round(wait / 60))
+        else:
+            super().__init__(status=status, detail=detail)
         self.after = after  # seconds
 
 
@@ -215,9 +232,12 @@ class Blocked(GatewayError):
 class TooLong(GatewayError):
     text = "This is more than the model can take in. Please shorten it, or choose another model with /model."
 
-    def __init__(self, *, limit: int | None = None, status: int | None = None, detail: str = "") -> None:
+    def __init__(
+        self, *, limit: int | None = None, sent: int | None = None, status: int | None = None, detail: str = ""
+    ) -> None:
         super().__init__(status=status, detail=detail)
         self.limit = limit  # tokens
+        self.sent = sent  # tokens, by their count
 
 
 class BadParameter(GatewayError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,6 +120,77 @@ def test_the_catalogue(status: int, body: Any, kind: type[GatewayError]) -> None
         assert error.detail
 
 
+KNOWN = [
+    json.loads(line) for line in (Path(__file__).parent / "data" / "refusals.jsonl").read_text("utf-8").splitlines()
+]
+
+
+@pytest.mark.parametrize("case", KNOWN, ids=lambda case: f"{case['source']}-{case['wanted']}")
+def test_what_was_met_elsewhere(case: dict[str, Any]) -> None:
+    """`source` is whose words these are, by their documentation or as people have reported them."""
+    kind, _, name = case["wanted"].partition(":")
+    for body in (case["body"], json.dumps(case["body"]), json.dumps(case["body"], ensure_ascii=False).encode()):
+        error = classify(case["status"], {}, body, model="m1")
+        assert (type(error).__name__, getattr(error, "name", "")) == (kind, name)
+        assert "after" not in case or getattr(error, "after", None) == case["after"]
+        assert case.get("says", "") in str(error)
+
+
+@pytest.mark.parametrize(
+    ("message", "limit", "sent"),
+    [
+        ("the request exceeds the available context size (2000 tokens)", 2000, None),
+        ("The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).", 1048576, 1200000),
+        ("maximum context length is 4096 tokens. However, you requested 5000 tokens (4000 in the messages", 4096, 4000),
+        ("Prompt contains 65673 tokens, too large for model with 32768 maximum context length", 32768, 65673),
+        ("maximum prompt length is 131072 but the request contains 200000 tokens", 131072, 200000),
+        ("length of prompt_tokens (33000) must be less than max_seq_len (32768).", 32768, 33000),
+        ("Requested token count exceeds the model's maximum context length of 8192 tokens", 8192, None),
+    ],
+)
+def test_how_much_was_sent_and_how_much_is_taken(message: str, limit: int, sent: int | None) -> None:
+    error = classify(400, {}, openai(message))
+    assert isinstance(error, TooLong)
+    assert (error.limit, error.sent) == (limit, sent)
+
+
+def test_numbers_in_fields_of_their_own() -> None:
+    """llama.cpp: tools/server, error of type exceed_context_size_error."""
+    error = classify(400, {}, openai("too big", type="exceed_context_size_error", n_prompt_tokens=9000, n_ctx=4096))
+    assert isinstance(error, TooLong)
+    assert (error.limit, error.sent) == (4096, 9000)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Number of request tokens has exceeded your per-minute rate limit",
+        "This request would exceed your organization's rate limit of 40,000 input tokens per minute",
+        "Rate limit reached on tokens per min (TPM): Limit 30000, Used 29500, Requested 1200",
+    ],
+)
+def test_a_minutes_tokens_are_not_a_context(message: str) -> None:
+    assert isinstance(classify(429, {}, openai(message)), RateLimited)
+
+
+def test_only_what_says_nothing_known_is_vague() -> None:
+    for status, body in ((400, openai("Something odd")), (422, ""), (500, openai("no idea")), (400, "x")):
+        assert classify(status, {}, body).vague
+    for status, body in (
+        (500, ""),
+        (500, "<html>"),
+        (502, openai("no idea")),
+        (400, openai("context length exceeded")),
+    ):
+        assert not classify(status, {}, body).vague
+    assert not classify(200, {}, openai("no idea")).vague
+
+
+def test_a_long_wait_is_told_as_long_as_it_is() -> None:
+    for after, words in ((20, "in a minute"), (432, "about 7 minutes"), (43_200, "about 12 hours")):
+        assert words in str(classify(429, {"Retry-After": str(after)}, ""))
+
+
 @pytest.mark.parametrize(
     ("status", "message", "name", "limit"),
     [
@@ -164,7 +236,11 @@ def test_a_parameter_by_its_field() -> None:
     [
         ("Range of input length should be [1, 30720]", 30720),
         ("This model's maximum context length is 8192 tokens. However, you requested 9000 tokens", 8192),
-        ("prompt is too long: 9000 tokens > 8000 maximum", None),
+        ("prompt is too long: 9000 tokens > 8000 maximum", 8000),
+        ("input length and `max_tokens` exceed context limit: 7000 + 1024 > 8000", 6976),
+        ("context length exceeded by 4 tokens", None),
+        ("invalid params, context window exceeds limit (2013)", None),
+        ("This model's maximum context length is 5 tokens", None),
         ("Range of input length should be [1, " + "9" * 5000 + "]", None),
     ],
 )
@@ -275,6 +351,10 @@ def test_waiting_by_header_words_or_nature() -> None:
     assert after("Rate limit exceeded, please try again in 20s.", {}) == 20
     assert after("Rate limit exceeded, please try again in 250ms.", {}) == 0.25
     assert after("Rate limit exceeded, retry after 2 min", {}) == 120
+    assert after("Please try again in 7m12s.", {}) == 432
+    assert after("Please retry in 1h2m3.5s", {}) == 3723.5
+    assert after("请求过于频繁，请 30 秒后重试", {}) == 30
+    assert after("请在2分钟后再试", {}) == 120
     assert after("Allocated quota exceeded", {}) == 60
     assert after("Rate limit exceeded", {}) is None
 

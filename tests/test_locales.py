@@ -94,7 +94,7 @@ def sentences() -> dict[str, str]:
 
 def class_texts(node: ast.ClassDef) -> Iterator[str]:
     for line in node.body:
-        if isinstance(line, ast.Assign) and any(getattr(name, "id", "") == "text" for name in line.targets):
+        if isinstance(line, ast.Assign) and any(getattr(name, "id", "").endswith("text") for name in line.targets):
             yield from literals(line.value, {})
 
 

@@ -18,14 +18,23 @@ _DETAIL = 500  # characters
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer that is an error: `words` are its code, type and message in lower case."""
+    """An answer that is an error.
+
+    `words` are its code, type and message in lower case; `codes` the code, type and status alone (a number that is one
+    vendor's by its shape has that shape's name: "base_resp:1039"); `fields` the numbers beside them; `param` what it
+    says is wrong: a parameter, or a path into the request; `wait` seconds; `spoken`: it is JSON that says something.
+    """
 
     status: int
     headers: Mapping[str, str]
     words: str
+    codes: frozenset[str]
+    fields: Mapping[str, int]
     param: str
+    wait: float | None
     detail: str
     html: bool
+    spoken: bool
     model: str
 
 
@@ -37,14 +46,17 @@ def read(status: int, headers: Mapping[str, str], body: bytes | str | Json, mode
     codes = [str(each.get(name)) for each in (inner, fields) for name in ("code", "type") if each.get(name)]
     message = _message(value) or ("" if fields else raw)
     detail = " ".join(dict.fromkeys((*codes, message or raw, *_request_id(fields))))
-    param = inner.get("param") or fields.get("param")
     return Said(
         status=_status(status, [inner.get("code"), fields.get("code"), fields.get("status")]),
         headers={name.lower(): value for name, value in headers.items()},
         words=" ".join((*codes, message))[:4000].lower(),
-        param=param if isinstance(param, str) and re.fullmatch(r"[\w.\[\]]{1,40}", param) else "",
+        codes=frozenset(_codes(fields, inner)),
+        fields=dict(_numbers(fields, 0)),
+        param=_param(fields, inner),
+        wait=_wait(fields),
         detail=redact(detail[: 20 * _DETAIL], secrets)[:_DETAIL],
         html=html,
+        spoken=bool(fields) and bool(message),
         model=model,
     )
 
@@ -63,6 +75,54 @@ def _value(body: bytes | str | Json) -> tuple[Json, str]:
     except ValueError:
         value = None
     return _value(value)[0] if isinstance(value, list) else value, text
+
+
+def _codes(fields: Mapping[str, Json], inner: Mapping[str, Json]) -> Iterator[str]:
+    for place in (inner, fields):
+        for name in ("code", "type", "status", "error_type", "reason"):
+            value = place.get(name)
+            if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
+                yield str(value).strip().lower()
+    for where, name in (("base_resp", "status_code"), ("header", "code")):
+        found = fields.get(where)
+        if isinstance(found, dict) and (number := found.get(name)):
+            yield f"{where if where == 'base_resp' else 'code'}:{number}"
+    for detail in _listed(inner.get("details")):
+        if isinstance(reason := detail.get("reason"), str):
+            yield reason.lower()
+    if number := fields.get("error_code"):
+        yield f"error_code:{number}".lower()
+
+
+def _numbers(fields: Mapping[str, Json], depth: int) -> Iterator[tuple[str, int]]:
+    for name, value in fields.items():
+        if isinstance(value, dict) and depth < 3:
+            yield from _numbers(value, depth + 1)
+        elif isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**12:
+            yield name.lower(), value
+
+
+def _param(fields: Mapping[str, Json], inner: Mapping[str, Json]) -> str:
+    """`param` as OpenAI says it, or the `loc` of FastAPI's list of complaints."""
+    param = inner.get("param") or fields.get("param")
+    for complaint in _listed(fields.get("detail")) if not param else ():
+        if isinstance(place := complaint.get("loc"), list):
+            param = ".".join(str(step) for step in place if step not in ("body", "header"))
+            break
+    return param if isinstance(param, str) and re.fullmatch(r"[\w.\[\]]{1,60}", param) else ""
+
+
+def _wait(fields: Mapping[str, Json]) -> float | None:
+    """google.rpc.RetryInfo: "retryDelay": "34s"."""
+    for detail in _listed(_inner(fields).get("details")):
+        delay = detail.get("retryDelay")
+        if isinstance(delay, str) and delay.endswith("s"):
+            return number(delay[:-1])
+    return None
+
+
+def _listed(value: Json) -> Iterable[dict[str, Json]]:
+    return (each for each in value[:20] if isinstance(each, dict)) if isinstance(value, list) else ()
 
 
 def _inner(fields: Mapping[str, Json]) -> dict[str, Json]:

@@ -1,16 +1,21 @@
 """What a gateway said when it did not answer, as one of our errors: from status, headers and body, by a table.
 
-Gateways share neither statuses nor shapes nor words (an error may come with HTTP 200, as plain text, in Chinese): the
-words count first, the status last.
+Gateways share neither statuses nor shapes nor words (an error may come with HTTP 200, as plain text, in Chinese): their
+codes and words count first (`data/refusals.toml`), the status last.
 """
 
 from __future__ import annotations
 
 import re
 import time
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
+from importlib.resources import files
 
+from bot.chat_api.amounts import bound, input_bound, sent, wait
 from bot.chat_api.envelope import Said, is_error, number, read, redact
 from bot.errors import (
     BadKey,
@@ -24,7 +29,7 @@ from bot.errors import (
     Unreachable,
     Upstream,
 )
-from bot.types import Json
+from bot.types import Json, Text
 
 __all__ = ["classify", "is_error", "redact", "retry_after"]
 
@@ -42,8 +47,8 @@ def classify(
     """Total: any input gives an error of the tree, nothing raises. `model` is what was asked for, `secrets` what must
     not stand in `detail`."""
     said = read(status, headers, body, model, secrets)
-    for pattern, make in _WORDS:
-        if not said.html and pattern.search(said.words) and (error := make(said)) is not None:
+    for rule in _rules() if not said.html else ():
+        if rule.fits(said) and (error := rule.make(said)) is not None:
             return error
     return _by_status(said)
 
@@ -73,145 +78,143 @@ def _date(value: str) -> float | None:
 _Make = Callable[[Said], GatewayError | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A row of the table."""
+
+    codes: frozenset[str]
+    words: re.Pattern[str] | None
+    beside: frozenset[int]  # statuses with which it doesn't hold
+    make: _Make
+
+    def fits(self, said: Said) -> bool:
+        if said.status in self.beside:
+            return False
+        return bool(self.codes & said.codes) or (self.words is not None and bool(self.words.search(said.words)))
+
+
+@cache
+def _rules() -> tuple[_Rule, ...]:
+    table = tomllib.loads((files("bot.chat_api") / "data" / "refusals.toml").read_text(encoding="utf-8"))
+    return tuple(
+        _Rule(
+            frozenset(row.get("codes", ())),
+            re.compile("|".join(row["words"])) if "words" in row else None,
+            frozenset(row.get("except", ())),
+            _parameter(row["name"]) if row["kind"] == "BadParameter" else _MAKERS[row["kind"]],
+        )
+        for row in table["rule"]
+    )
+
+
 def _simple(kind: type[GatewayError]) -> _Make:
     return lambda said: kind(status=said.status, detail=said.detail)
 
 
+def _other(words: Text, *, vague: bool = False) -> _Make:
+    return lambda said: GatewayError(words.id, status=said.status, detail=said.detail, vague=vague)
+
+
 def _parameter(name: str) -> _Make:
-    return lambda said: BadParameter(name, limit=_limit(said.words), status=said.status, detail=said.detail)
-
-
-def _media(said: Said) -> GatewayError:
-    return GatewayError(
-        "The model's service could not load the picture or video. Please send it again.",
-        status=said.status,
-        detail=said.detail,
-    )
+    return lambda said: BadParameter(name, limit=bound(said, name), status=said.status, detail=said.detail)
 
 
 def _too_long(said: Said) -> GatewayError:
-    return TooLong(limit=_limit(said.words), status=said.status, detail=said.detail)
+    return TooLong(limit=input_bound(said), sent=sent(said), status=said.status, detail=said.detail)
 
 
 def _rate(said: Said) -> GatewayError:
-    after = retry_after(said.headers)
-    if after is None and (found := _AGAIN.search(said.words)):
-        after = float(found[1]) / (1000 if found[2].startswith("m") and found[2] != "min" else 1)
-        after *= 60 if found[2] == "min" else 1
-    return RateLimited(after=after, status=said.status, detail=said.detail)
+    return RateLimited(after=_after(said), status=said.status, detail=said.detail)
 
 
-def _tokens_per_minute(said: Said) -> GatewayError:
-    after = retry_after(said.headers)
+def _per_minute(said: Said) -> GatewayError:
+    after = _after(said)
     return RateLimited(after=60.0 if after is None else after, status=said.status, detail=said.detail)
 
 
 def _quota(said: Said) -> GatewayError:
     """The same words are a budget per minute on DashScope (429), and an empty account elsewhere."""
-    return _tokens_per_minute(said) if said.status == 429 else NoMoney(status=said.status, detail=said.detail)
+    return _per_minute(said) if said.status == 429 else NoMoney(status=said.status, detail=said.detail)
+
+
+def _after(said: Said) -> float | None:
+    """Seconds to wait: by the header, else by a field, else by the words."""
+    after = retry_after(said.headers)
+    if after is None:
+        after = wait(said.words) if said.wait is None else said.wait
+    return None if after is None else min(max(after, 0.0), _WAIT)
 
 
 def _model(said: Said) -> GatewayError:
     return UnknownModel(said.model, status=said.status, detail=said.detail)
 
 
-def _other_parameter(said: Said) -> GatewayError | None:
+def _named_parameter(said: Said) -> GatewayError | None:
     """Some parameter is wrong: which one, by `param` or by the words."""
-    if said.param and said.param.lower() not in ("none", "null", "messages", "model"):
-        return _parameter(said.param)(said)
-    found = _NAMES.search(said.words)
-    return _parameter(found[1])(said) if found else None
+    for step in reversed(re.split(r"[.\[\]]+", said.param)):
+        if (name := _snake(step)) in _FIELDS:
+            return _parameter(_FIELDS[name])(said)
+    found = _NAMES.search(_snake(said.words))
+    return _parameter(_FIELDS[found[1]])(said) if found else None
 
 
-def _limit(words: str) -> int | None:
-    """The upper bound that an error tells: "[1, 8192]", "maximum context length is 8192 tokens", "at most 4096"."""
-    found = _LIMIT.search(words)
-    return int(found[1] or found[2]) if found else None
+def _snake(words: str) -> str:
+    """ "presencePenalty" and "presencepenalty" (what lower case leaves of it) as "presence_penalty"."""
+    words = words.lower()
+    for name in _FIELDS:
+        if "_" in name:
+            words = words.replace(name.replace("_", ""), name)
+    return words
 
 
-_LIMIT = re.compile(
-    r"[\[(]\s*\d{1,12}\s*[,~\-]\s*(\d{1,12})\s*[\])]"
-    r"|(?:maximum|at most|limit|no more than|up to|不超过|最大|上限|<=|≤)[^\d\[(]{0,60}?(\d{1,12})\b"
-)
-_AGAIN = re.compile(r"(?:again|retry)\D{0,20}?(\d{1,6}(?:\.\d{1,6})?)\s*(ms|min|milliseconds|s\b|sec)")
-_NAMES = re.compile(
-    r"\b(temperature|top_p|top_k|seed|presence_penalty|frequency_penalty|max_tokens|stop|enable_thinking"
-    r"|enable_search|stream_options|translation_options|response_format)\b"
-)
-_WORDS: tuple[tuple[re.Pattern[str], _Make], ...] = tuple(
-    (re.compile(pattern), make)
-    for pattern, make in (
-        (
-            r"failed to download multimodal|multimodal file size|media resource|content-length of multimodal"
-            r"|invalid image|image (?:format|size|length)|invalid_image|图片(?:格式|大小|下载)|invalid.{0,20}video",
-            _media,
-        ),
-        (
-            r"data_?inspection_?failed|inappropriate content|sensitive_words|prompt_blocked|content_filter"
-            r"|content_policy|content management policy|敏感|违规|不合规|不当内容|内容安全|安全审核",
-            _simple(Blocked),
-        ),
-        (r"only (?:support|available in) stream|仅支持流式|只支持流式", _parameter("stream")),
-        (r"stream_options|include_usage", _parameter("stream_options")),
-        (r"enable_thinking|不支持.{0,10}思考", _parameter("enable_thinking")),
-        (r"enable_search|not support.{0,30}\bsearch\b|不支持.{0,10}(?:联网|搜索)", _parameter("enable_search")),
-        (
-            r"range of max_tokens|max_tokens?\b.{0,40}(?:too large|must be|should be|at most|exceed|greater|less)"
-            r"|max_completion_tokens|max_tokens.{0,20}(?:超|大于)|at most \d+ completion tokens",
-            _parameter("max_tokens"),
-        ),
-        (
-            r"range of input length|context.length|context_length|context window|(?:input|prompt) is too long"
-            r"|string_above_max_length|request (?:body|entity).{0,20}too large"
-            r"|(?:输入|上下文|文本|内容).{0,10}(?:过长|超长|超过|超出)|tokens?.{0,10}超(?:过|出)",
-            _too_long,
-        ),
-        (
-            r"(?:语种|language settings).{0,20}(?:不支持|not support)|不支持.{0,12}语种|unsupported language",
-            _parameter("translation_options"),
-        ),
-        (r"appear alternately|role must be in|roles must alternate", _parameter("messages")),
-        (
-            r"not (?:currently )?support.{0,40}(?:image|vision|picture|multi-?modal)|unknown variant .?image_url"
-            r"|(?:image|vision)[\w ]{0,30}(?:not supported|unsupported)|不支持.{0,10}(?:图片|图像|多模态)"
-            r"|image_url.{0,40}(?:only supported|invalid|unexpected)|no endpoints found that support image",
-            _parameter("image"),
-        ),
-        (
-            r"not (?:currently )?support.{0,40}video|video[\w ]{0,30}(?:not supported|unsupported)|不支持.{0,10}视频",
-            _parameter("video"),
-        ),
-        (r"allocationquota|allocated quota exceeded", _tokens_per_minute),
-        (
-            r"arrearage|insufficient_user_quota|insufficient.{0,5}(?:quota|balance|credit|funds)|payment required"
-            r"|额度已用尽|(?:余额|额度|配额).{0,5}(?:不足|用尽|耗尽)|欠费|exceeded the current quota|credit balance"
-            r"|(?:account|balance).{0,20}(?:overdue|is too low)|billing_not_active|requires more credits",
-            _simple(NoMoney),
-        ),
-        (r"exceeded your current quota", _quota),
-        (
-            r"invalid.?api.?_?-?key|incorrect api.?_?key|invalid_api_key|no api_?.?key"
-            r"|api key.{0,20}(?:invalid|expired)"
-            r"|无效的令牌|令牌.{0,8}(?:无效|过期|不存在|禁用)|unauthorized|authentication|未提供令牌|未授权|密钥.{0,5}无效"
-            r"|no auth credentials|invalid (?:token|credentials)|(?:token|apikey).{0,10}(?:is invalid|not provided)",
-            _simple(BadKey),
-        ),
-        (
-            r"throttling|limit_requests|rate.?limit|request rate increased|exceeded your current requests"
-            r"|too many requests|负载已饱和|请求.{0,6}(?:频繁|过多|限流)|限流|overloaded|速率限制|server is busy",
-            _rate,
-        ),
-        (
-            r"model_not_found|model[\w\s`'\"./:\-]{0,80}(?:not exist|not found|not supported|unavailable)"
-            r"|model not exist|无可用渠道|no available channel|模型.{0,60}(?:不存在|未找到|无权|不支持|已下线)"
-            r"|invalid model|unknown model"
-            r"|model\.accessdenied|not a valid model|unsupported model|\bchannel:[a-z]",
-            _model,
-        ),
-        (r"empty_response|bad_response|internal.?(?:server.?)?error|service unavailable|upstream", _simple(Upstream)),
-        (r"invalid|range of|should be|must be|unsupported|unrecogni[sz]ed|not permitted|参数", _other_parameter),
+# the chat API's fields, and what of ours each is about
+_FIELDS: Mapping[str, str] = {
+    name: name
+    for name in (
+        *("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty", "repetition_penalty"),
+        *("max_completion_tokens", "max_tokens", "stop", "logprobs", "top_logprobs", "logit_bias", "response_format"),
+        *("enable_thinking", "enable_search", "stream_options", "translation_options", "reasoning_effort"),
+        *("thinking_budget", "parallel_tool_calls", "tool_choice"),
     )
-)
+} | {"role": "system", "image_url": "image", "content": "image"}
+_NAMES = re.compile(rf"\b({'|'.join(name for name in _FIELDS if name not in ('role', 'content'))})\b")
+_MAKERS: Mapping[str, _Make] = {
+    "TooLong": _too_long,
+    "Blocked": _simple(Blocked),
+    "BadKey": _simple(BadKey),
+    "NoMoney": _simple(NoMoney),
+    "RateLimited": _rate,
+    "UnknownModel": _model,
+    "Upstream": _simple(Upstream),
+    "parameter": _named_parameter,
+    "per_minute": _per_minute,
+    "quota": _quota,
+    "media": _other(Text("The model's service could not load the picture or video. Please send it again.")),
+    "picture_size": _other(
+        Text("The picture is too big for the model's service. Please send a smaller one, or a part of it.")
+    ),
+    "picture_count": _other(
+        Text("These are more pictures than the model takes at once. Please send fewer."), vague=True
+    ),
+    "region": _other(
+        Text(
+            "The model's service, or this model, is not offered where this bot runs. "
+            "Choose another model with /model, or ask the admin."
+        )
+    ),
+    "policy": _other(
+        Text(
+            "No provider of this model meets the data policy that is set at the model's service. "
+            "The admin has to change it there; or choose another model with /model."
+        )
+    ),
+    "unverified": _other(
+        Text(
+            "The model's service wants the admin's organisation to be verified before it answers with this model. "
+            "Choose another model with /model."
+        )
+    ),
+}
 
 
 def _address(said: Said) -> GatewayError:
@@ -232,6 +235,8 @@ def _by_status(said: Said) -> GatewayError:
             return (Upstream if said.html else BadKey)(status=403, detail=said.detail)
         case 413:
             return _too_long(said)
+        case 451:
+            return Blocked(status=451, detail=said.detail)
         case 429:
             return _rate(said)
         case 404 | 405:
@@ -239,8 +244,8 @@ def _by_status(said: Said) -> GatewayError:
         case 407:
             return Unreachable(status=407, detail=said.detail)
         case status if status == 408 or status >= 500:
-            return Upstream(status=status, detail=said.detail)
+            return Upstream(status=status, detail=said.detail, vague=status == 500 and said.spoken)
         case status if status < 400:
             return _address(said) if said.html or status >= 300 else Upstream(status=status, detail=said.detail)
         case status:
-            return GatewayError(status=status, detail=said.detail)
+            return GatewayError(status=status, detail=said.detail, vague=status in (400, 422))
