@@ -121,6 +121,11 @@ class Delivery:
         return isinstance(worker.exception(), Gone | Superseded)
 
     @property
+    def begun(self) -> bool:
+        """Does anything of it stand in the chat, as far as anybody knows?"""
+        return self._standing.highest >= 0
+
+    @property
     def unshowable(self) -> bool:
         """Words that say so stand there instead of the answer."""
         return self._draft.unshowable

@@ -107,7 +107,7 @@ class Dispatcher:
         try:
             answer = await self._answer(run)
             generated = self._clock.monotonic()
-            outcome = await self._deliver(run, answer)
+            outcome = await self._let_go(run) or await self._deliver(run, answer)
         finally:
             await delivery.close()
             self._metrics.called(turn.chat.platform, delivery.tally)
@@ -130,6 +130,8 @@ class Dispatcher:
             run.exchange.text = run.exchange.base = resumed(turn.base)
             await self._generate(run)
             answer = conclude(run.exchange, turn.id, run.language, run.settings.reasoning)
+            if await self._is_withdrawn(run):
+                answer = replace(answer, menu=None)  # nobody could ask it again
         # it is paid for: a store in trouble gets it later, rather than the model asked again
         await insist(lambda: self._store.generated(turn, answer, run.exchange.entries), self._clock)
         if run.exchange.balance is not None:
@@ -257,7 +259,20 @@ class Dispatcher:
             exchange.kept = ""
             run.delivery.restart(exchange.text)
 
+    async def _is_withdrawn(self, run: _Run) -> bool:
+        """Was the whole question taken back?"""
+        asked = run.turn.kind is TurnKind.QUESTION and run.stop.is_set()
+        return asked and not await self._store.question(run.turn.id)
+
     # ── delivering ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _let_go(self, run: _Run) -> Outcome | None:
+        """A question that was taken back before anything of its answer was to be seen ends without a word."""
+        if not await self._is_withdrawn(run) or run.delivery.begun:
+            return None
+        await run.delivery.close()
+        await self._store.end(run.turn, Outcome.STOPPED)
+        return Outcome.STOPPED
 
     async def _deliver(self, run: _Run, answer: Answer) -> Outcome | None:
         """Show it all; None if the platform wants us to wait: then the text waits in the store."""

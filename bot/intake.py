@@ -21,6 +21,7 @@ from bot.types import (
     Chat,
     ChatSettings,
     Clock,
+    Deleted,
     Edited,
     Inbound,
     IncomingMessage,
@@ -67,6 +68,8 @@ class CoreIntake:
                 ack = await self._stop(event)
             case Edited():
                 ack = await self._edit(event)
+            case Deleted():
+                ack = await self._withdraw(event)
             case Moved():
                 await self._store.move(event)
                 ack = Ack()
@@ -158,6 +161,13 @@ class CoreIntake:
         if await self._known(event.chat, event.author):
             await self._store.edit(event)
         return Ack()
+
+    async def _withdraw(self, event: Deleted) -> Ack:
+        """Whoever deleted it could: nobody wants an answer to what is no longer there."""
+        turn = await self._store.withdraw(event)
+        if turn is not None:
+            self._turns.interrupt(event.chat, turn)
+        return Ack(turn)
 
     async def _membership(self, event: Membership) -> Ack:
         let_in = await self._access.joined(event)

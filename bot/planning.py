@@ -91,6 +91,8 @@ class Planner:
         """Raises RequestRefused or MediaError where the question can't be asked. `limit`: input tokens the gateway
         named."""
         question = await self._store.question(turn.id)
+        if not question:
+            raise RequestRefused("This question was deleted.")
         _only_pictures(question)
         if turn.base and (settings.translation is not None or video_link(question) is not None):
             raise RequestRefused("This answer can't be continued, only asked for again.")

@@ -159,6 +159,18 @@ class Edited:
 
 
 @dataclass(frozen=True, slots=True)
+class Deleted:
+    """A message was taken back by its author, or by whoever may. `message` is the key that the message itself has as an
+    event: if it comes late, it is not asked."""
+
+    key: str
+    chat: Chat
+    post: PostId
+    at: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Press:
     """A button, or a control of a page, was pressed. `action` is a command as it would be typed ("/model qwen-max").
 
@@ -176,13 +188,12 @@ class Press:
 
 @dataclass(frozen=True, slots=True)
 class StopPressed:
-    """The platform's own Stop control. It may not tell who pressed, nor on which message."""
+    """The platform's own Stop control. It may not tell who pressed."""
 
     key: str
     chat: Chat
     at: int
     author: Person | None = None
-    post: PostId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +218,7 @@ class Moved:
     at: int
 
 
-Inbound = IncomingMessage | Edited | Press | StopPressed | Membership | Moved
+Inbound = IncomingMessage | Edited | Deleted | Press | StopPressed | Membership | Moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -940,7 +951,13 @@ class Store(Reader, Protocol):
     async def seen(self, key: str) -> bool: ...
 
     async def edit(self, event: Edited) -> bool:
-        """Take over a changed text if its turn is still waiting. False if it came too late or was seen before."""
+        """Take over a changed text: what waits is asked so, and later requests tell it so. False if its turn waits no
+        more, or it was seen before."""
+
+    async def withdraw(self, event: Deleted) -> int | None:
+        """Take a message back: it leaves the question that it is part of, and the context. A question that has no other
+        ends if it waits, and is stopped if it runs, as one is that has; an answer without a question leaves the context
+        too. Returns the turn to be stopped, if there is one."""
 
     async def move(self, event: Moved) -> bool: ...
 

@@ -34,7 +34,7 @@ from storage.engine import Tx, insert_into
 from storage.notices import insert, queue, save_own_words, touch
 from storage.tables import WAITING_FIRST, chats, inbound, messages, posts, turns
 
-__all__ = ["accept", "adopt", "answer", "edit", "enter", "membership", "notify", "seen"]
+__all__ = ["accept", "adopt", "answer", "enter", "membership", "notify", "seen"]
 
 # statements that each message needs are built once: it takes longer to build than to run
 _SEEN = sa.select(inbound.c.key).where(inbound.c.key == sa.bindparam("of", type_=inbound.c.key.type))
@@ -123,24 +123,6 @@ async def notify(tx: Tx, chat: Chat, text: str, *, key: str, language: str) -> i
     if not await enter(tx, key):
         return None
     return await queue(tx, Notice(chat, text, language))
-
-
-async def edit(tx: Tx, event: Edited) -> bool:
-    """What comes too late leaves no trace here, so that it can still be answered."""
-    if not await enter(tx, event.key):
-        return False
-    query = (
-        sa.select(messages.c.id)
-        .join(turns, turns.c.id == messages.c.turn)
-        .where(messages.c.chat == event.chat.key, messages.c.post == event.post, WAITING_FIRST)
-        .with_for_update(of=turns)
-    )
-    found = (await tx.conn.execute(query)).first()
-    if found is None:
-        await tx.conn.execute(sa.delete(inbound).where(inbound.c.key == event.key))
-        return False
-    await tx.conn.execute(sa.update(messages).where(messages.c.id == found.id).values(text=event.text))
-    return True
 
 
 async def membership(tx: Tx, event: Membership) -> bool:

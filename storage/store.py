@@ -14,6 +14,7 @@ from bot.types import (
     Chat,
     ChatSummary,
     Clock,
+    Deleted,
     Edited,
     IncomingMessage,
     Json,
@@ -34,7 +35,7 @@ from bot.types import (
     Turn,
     TurnState,
 )
-from storage import arrivals, learning, moving, reading, tidying, turns
+from storage import arrivals, corrections, learning, moving, reading, tidying, turns
 from storage.engine import Database, Tx, parse_url
 from storage.locks import DataLock
 from storage.migrate import upgrade
@@ -147,7 +148,10 @@ class SqlStore(Store):
         return await self._db.write(arrivals.answer, event, reply)
 
     async def edit(self, event: Edited) -> bool:
-        return await self._db.write(arrivals.edit, event)
+        return await self._db.write(corrections.edit, event)
+
+    async def withdraw(self, event: Deleted) -> int | None:
+        return await self._db.write(corrections.withdraw, event)
 
     async def move(self, event: Moved) -> bool:
         return await self._db.write(moving.move, event)

@@ -195,10 +195,6 @@ async def test_where_nothing_can_be_posted(slack: FakeSlack, client: AsyncWebCli
     assert await refused(client, post, channel={"id": ann.id}, text="a") == "invalid_arguments"
     assert await refused(client, post, channel="C404", text="a") == "channel_not_found"
     assert await refused(client, post, channel=foreign.id, text="a") == "channel_not_found"
-    assert await refused(client, post, channel=ann.id, text="a", thread_ts="1.2") == "thread_not_found"
-    root = ann.write("gone")
-    ann.delete(root)
-    assert await refused(client, post, channel=ann.id, text="a", thread_ts=root.ts) == "thread_not_found"
     channel.archive()
     assert await refused(client, post, channel=channel.id, text="a") == "is_archived"
     channel.archive(back=True)
@@ -424,11 +420,14 @@ async def test_streams_that_do_not_start(slack: FakeSlack, client: AsyncWebClien
     there = {"channel": channel.id, "thread_ts": channel.mention("Hello").ts}
     here = {"channel": ann.id, "thread_ts": asked.ts}
     assert await refused(client, start, channel=ann.id) == "invalid_arguments"
-    assert await refused(client, start, channel=ann.id, thread_ts="1.2") == "thread_not_found"
+    assert await refused(client, start, channel=ann.id, thread_ts="1.2") == "invalid_thread_ts"
     assert await refused(client, start, **there) == "missing_recipient_user_id"
     some = {"recipient_user_id": channel.person.id}
     assert await refused(client, start, **there, **some) == "missing_recipient_team_id"
-    assert await refused(client, start, **there, **some, recipient_team_id="T404") == "team_not_found"
+    assert await refused(client, start, **there, **some, recipient_team_id="T404") == "user_not_found"
+    eve = slack.person("Eve", team="T0ELSEWHERE")
+    assert await refused(client, start, **there, recipient_user_id=eve.id, recipient_team_id=slack.team) == "user_not_found"
+    await client.chat_startStream(**there, recipient_user_id=eve.id, recipient_team_id=eve.team)
     assert await refused(client, start, **there, recipient_user_id="U404") == "missing_recipient_team_id"
     assert await refused(client, start, **here, recipient_user_id="U404") == "user_not_found"
     assert await refused(client, start, **here, markdown_text="x" * 12_001) == "msg_too_long"
@@ -998,6 +997,43 @@ async def test_a_mention_comes_twice(slack: FakeSlack, mention_first: bool) -> N
     assert len({each.payload["event_id"] for each in both}) == 2
     assert len({each.payload["event"]["ts"] for each in both}) == 1
     assert {each.payload["event"]["thread_ts"] for each in both} == {root.ts}
+
+
+async def test_a_message_with_replies_leaves_a_tombstone(slack: FakeSlack, client: AsyncWebClient) -> None:
+    room = slack.channel()
+    root = room.mention("Hello")
+    reply = await client.chat_postMessage(channel=room.id, thread_ts=root.ts, text="mine")
+    room.delete(root)
+    told = events(slack)[-1]
+    assert (told["subtype"], told["message"]["subtype"], told["message"]["ts"]) == (
+        "message_changed",
+        "tombstone",
+        root.ts,
+    )
+    assert (told["message"]["user"], told["previous_message"]["user"]) == ("USLACKBOT", room.person.id)
+    found = await client.conversations_replies(channel=room.id, ts=root.ts)
+    assert [message["text"] for message in found["messages"]] == ["This message was deleted.", "mine"]
+    assert await refused(client, "chat.getPermalink", channel=room.id, message_ts=root.ts) == "message_not_found"
+    more = await client.chat_postMessage(channel=room.id, thread_ts=root.ts, text="more")
+    assert more["message"]["thread_ts"] == root.ts, "its thread goes on"
+    for post in (reply, more):
+        await client.chat_delete(channel=room.id, ts=post["ts"])
+    assert await refused(client, "conversations.replies", channel=room.id, ts=root.ts) == "thread_not_found"
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_an_answer_to_what_is_gone_stands_in_the_channel(
+    slack: FakeSlack, client: AsyncWebClient, is_lost: bool
+) -> None:
+    room = slack.channel()
+    root = room.mention("Hello")
+    assert (await client.chat_getPermalink(channel=room.id, message_ts=root.ts))["permalink"]
+    (room.lose if is_lost else room.delete)(root)
+    assert events(slack)[-1]["subtype" if not is_lost else "type"] == ("app_mention" if is_lost else "message_deleted")
+    sent = await client.chat_postMessage(channel=room.id, thread_ts=root.ts, text="mine")
+    assert "thread_ts" not in sent["message"]
+    assert slack.shown(room)[0].thread_ts is None
+    assert await refused(client, "chat.getPermalink", channel=room.id, message_ts=root.ts) == "message_not_found"
 
 
 async def test_what_people_do_with_messages(slack: FakeSlack, client: AsyncWebClient) -> None:

@@ -38,10 +38,12 @@ from bot.types import (
     CanPost,
     Chat,
     Choice,
+    Deleted,
     FindPost,
     IncomingMessage,
     Mark,
     Menu,
+    Message,
     Note,
     NoteKind,
     OlderMessages,
@@ -51,7 +53,6 @@ from bot.types import (
     Role,
     SettingRow,
     Status,
-    StopPressed,
     Surroundings,
     Turn,
     TurnKind,
@@ -75,6 +76,7 @@ class Shelf:
     turns: dict[int, Turn] = field(default_factory=dict)
     spoken: set[Chat] = field(default_factory=set)  # where we have answered
     rows: list[SettingRow] = field(default_factory=list)
+    asked: list[Message] = field(default_factory=list)
 
     async def turn(self, id: int) -> Turn | None:
         return self.turns.get(id)
@@ -84,6 +86,9 @@ class Shelf:
 
     async def open_turns(self, chat: Chat) -> list[Turn]:
         return [turn for turn in self.turns.values() if turn.chat == chat]
+
+    async def question(self, turn: int) -> list[Message]:
+        return self.asked
 
     async def settings(self, chat: Chat) -> list[SettingRow]:
         return self.rows
@@ -184,7 +189,9 @@ class House(Trial):
         return " ".join([shown.text, *shown.notes, *(["…"] if shown.streaming else [])])
 
     def methods(self) -> list[str]:
-        return [call.method for call in self.slack.calls if call.method.startswith("chat.")]
+        """Calls that change what stands there."""
+        called = [call.method for call in self.slack.calls if call.method.startswith("chat.")]
+        return [method for method in called if method != "chat.getPermalink"]
 
     async def close(self) -> None:
         """What goes on behind the adapter's calls ends with its run, which not every test has."""
@@ -384,14 +391,84 @@ async def test_a_name_that_is_not_to_be_had_holds_nothing_up(house: House, how: 
     assert house.listener.events[0].author == Person(house.ann.person.id)  # type: ignore[union-attr]
 
 
-async def test_a_deleted_question_is_stopped_and_nothing_else_is(house: House) -> None:
+async def test_what_is_deleted_is_told_with_its_thread(house: House) -> None:
+    """With replies it leaves a tombstone, without it leaves nothing."""
     other = house.ann.write("x", thread=house.asked, unheard=True)
     async with house.connected():
         for post in (house.asked, other):
             await house.does(house.ann.delete(post))
-    (event,) = house.listener.events
-    assert isinstance(event, StopPressed)
-    assert event.post == house.asked.ts
+    deleted = [event for event in house.listener.events if isinstance(event, Deleted)]
+    assert [(event.chat, event.post) for event in deleted] == [(house.chat, house.asked.ts), (house.chat, other.ts)]
+
+
+@pytest.mark.parametrize("growing", [False, True])
+async def test_nothing_is_posted_for_what_is_gone(house: House, growing: bool) -> None:
+    """Posted, it would stand at the channel's root, for all to see."""
+    house.ann.lose(house.asked)
+    with pytest.raises(Gone, match="thread is deleted"):
+        await house.put("Stopped.", reply_to=house.asked.ts, growing=growing)
+    assert house.methods() == []
+
+
+async def test_a_deleted_reply_gets_no_answer_though_its_thread_is_there(house: House) -> None:
+    reply = house.ann.write("and then?", thread=house.asked, unheard=True)
+    house.ann.lose(reply)
+    with pytest.raises(Gone):
+        await house.put("An answer", reply_to=reply.ts)
+    house.ann.lose(house.asked)
+    with pytest.raises(Gone):
+        await house.put("A notice")
+
+
+async def test_of_a_question_in_parts_one_that_stands_is_enough(house: House) -> None:
+    second = house.ann.write("and more", thread=house.asked, unheard=True)
+    parts = [house.asked.ts, second.ts]
+    asked = Person(house.ann.person.id)
+    house.shelf.asked = [Message(0, house.chat, 1, Role.USER, asked, "x", 0, post=post) for post in parts]
+    house.ann.lose(second)
+    assert await house.put("An answer", reply_to=second.ts)
+
+
+async def test_an_answer_that_came_to_the_root_is_taken_away_again(house: House) -> None:
+    """Deleted between our look and our message."""
+
+    async def at(moment: Moment, call: Call) -> None:
+        if (call.method, moment) == ("chat.getPermalink", "done"):
+            house.ann.lose(house.asked)
+
+    house.slack.at = at
+    with pytest.raises(Gone):
+        await house.put("An answer", reply_to=house.asked.ts)
+    assert house.methods() == ["chat.postMessage", "chat.delete"]
+    assert house.slack.shown(house.ann) == []
+
+
+async def test_an_answer_goes_on_where_a_tombstone_stands(house: House) -> None:
+    post = await house.put("One", reply_to=house.asked.ts)
+    house.ann.lose(house.asked)
+    assert house.asked.tombstone
+    more = await house.put("Two", key="1.1", reply_to=house.asked.ts)
+    assert [house.post(ts).thread_ts for ts in (post, more)] == [house.asked.ts] * 2
+
+
+@pytest.mark.parametrize("how", ["429", "500", "drop", "unknown_method", "channel_not_found"])
+async def test_a_look_that_fails_holds_no_answer_up(house: House, how: str) -> None:
+    house.slack.fail("chat.getPermalink", 1, how, times=9)
+    assert await house.put("An answer", reply_to=house.asked.ts)
+    assert not house.slack.hasty
+
+
+async def test_a_stream_is_for_the_workspace_of_whoever_asked(house: House) -> None:
+    """docs.slack.dev: Slack Connect. tiger-agents-for-work#231."""
+    eve = house.slack.person("Eve", team="T0ELSEWHERE")
+    room = house.slack.channel(eve)
+    async with house.connected():
+        root = await house.says(f"{house.me} hello", room, eve)
+        chat = house.thread(root)
+        house.shelf.turns[1] = replace(house.shelf.turns[1], chat=chat, asker=Person(eve.id))
+        await house.streams(chat=chat)
+    (call,) = house.slack.called("chat.startStream")
+    assert call.params["recipient_team_id"] == "T0ELSEWHERE"
 
 
 async def test_a_file_of_another_workspace_is_looked_up(house: House) -> None:

@@ -26,6 +26,7 @@ from bot.types import (
     Call,
     Chat,
     Choice,
+    Deleted,
     Edited,
     IncomingMessage,
     Kind,
@@ -190,11 +191,27 @@ def test_edited() -> None:
     assert read({**change, "message": {**after, "bot_id": "BBOT"}, "previous_message": before}, ME, name_of) is None
 
 
-def test_deleted_is_like_stop_on_that_message() -> None:
-    change = {"type": "message", "subtype": "message_deleted", "channel": "C1", "ts": "1700000009.0", "deleted_ts": TS}
-    found = read({**change, "previous_message": event(thread_ts="1699999999.000200")}, ME, name_of)
-    assert isinstance(found, StopPressed)
-    assert (found.chat.thread, found.post, found.author) == ("1699999999.000200", TS, Person("U1"))
+DELETION = {"type": "message", "subtype": "message_deleted", "channel": "C1", "ts": "1700000009.0", "deleted_ts": TS}
+
+
+def test_a_deletion() -> None:
+    found = read({**DELETION, "previous_message": event(thread_ts="1699999999.000200")}, ME, name_of)
+    key, chat = f"slack:T1:C1:{TS}", Chat("slack", "T1", "C1", "1699999999.000200")
+    assert found == Deleted(f"{key}:deleted", chat, TS, 1_700_000_009_000, said(event()).key)
+    bare = read(DELETION, ME, name_of)
+    assert isinstance(bare, Deleted)
+    assert bare.chat.thread == TS, "without what was there it began its thread"
+    assert read({**DELETION, "previous_message": event(bot_id="BBOT")}, ME, name_of) is None
+
+
+@pytest.mark.parametrize("before", [{"previous_message": event("<@UBOT> slow one")}, {}])
+def test_a_tombstone_is_a_deletion_and_no_edit(before: dict[str, Any]) -> None:
+    """Of a message whose thread has replies (matterbridge#600, toriel#238)."""
+    grave = {"subtype": "tombstone", "user": "USLACKBOT", "text": "This message was deleted.", "hidden": True}
+    grave |= {"ts": TS, "thread_ts": TS, "reply_count": 1}
+    change = {"type": "message", "subtype": "message_changed", "channel": "C1", "ts": "1700000009.0", "message": grave}
+    deleted = read({**DELETION, "previous_message": event()}, ME, name_of)
+    assert read({**change, **before}, ME, name_of) == deleted
     assert read({**change, "previous_message": event(bot_id="BBOT")}, ME, name_of) is None
 
 
@@ -202,7 +219,7 @@ def test_the_platforms_stop() -> None:
     raw = {"type": "agent_session_stopped", "channel": "D1", "thread_ts": TS, "user": "U1", "event_ts": "1700000003.0"}
     found = read(raw, ME, name_of)
     assert isinstance(found, StopPressed)
-    assert (found.chat, found.author, found.post) == (Chat("slack", "T1", "D1", TS), Person("U1"), None)
+    assert (found.chat, found.author) == (Chat("slack", "T1", "D1", TS), Person("U1"))
 
 
 def test_being_let_in_and_put_out() -> None:
@@ -501,7 +518,7 @@ def test_the_manifest_has_what_the_code_uses_and_nothing_else() -> None:
                 node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
             }
     methods = {word for word in words if re.fullmatch(r"[a-z]+(?:\.[a-zA-Z]+)+", word)}
-    without_scope = {"auth.test", "apps.connections.open", "views.open", "views.publish"}
+    without_scope = {"auth.test", "chat.getPermalink", "apps.connections.open", "views.open", "views.publish"}
     needed = {
         method for uses in SCOPES.values() for method in uses if "." in method and not method.startswith("message.")
     }

@@ -27,6 +27,7 @@ from adapters.slack.sessions import Sessions
 from adapters.slack.settings import EVENTS_PATH, SlackSettings
 from adapters.slack.sockets import Backoff, Sockets
 from adapters.slack.streams import Streams
+from adapters.slack.threads import Threads
 from adapters.slack.webhook import Webhook, request
 from adapters.slack.wire import SDK_LOG, Wire
 from bot.errors import SettingError
@@ -69,7 +70,8 @@ class SlackAdapter:
         self._sessions = Sessions(self._wire, clock, self._pace)
         self._people = People(self._wire, clock)
         self._streams = Streams(self._wire, clock, self._pace, self._sessions, surroundings.reader, self._people)
-        self._poster = Poster(self._wire, self._pace, self._sessions, self._streams, self._people)
+        self._threads = Threads(self._wire, surroundings.reader, clock)
+        self._poster = Poster(self._wire, self._pace, self._sessions, self._streams, self._people, self._threads)
         self._files = Files(self._wire, settings)
         self._webhook = Webhook()
         self._sockets: Sockets | None = None
@@ -116,6 +118,7 @@ class SlackAdapter:
                 clock=self._around.clock,
                 people=self._people,
                 files=self._files,
+                sessions=self._sessions,
                 unread=Unread(self._settings.data_dir / "unread" / f"{PLATFORM}.jsonl"),
                 interactions=interactions,
             )

@@ -10,6 +10,7 @@ from typing import Any
 from bot.types import (
     Attachment,
     Chat,
+    Deleted,
     Edited,
     Inbound,
     IncomingMessage,
@@ -31,7 +32,6 @@ __all__ = [
     "attachments",
     "chat_of",
     "for_others",
-    "is_deletion",
     "is_direct",
     "message_of",
     "milliseconds",
@@ -43,10 +43,11 @@ __all__ = [
 
 PLATFORM = "slack"
 CHECK_FILE = "check_file_info"
+TOMBSTONE = "tombstone"
 
 _SUBTYPES = frozenset({"", "file_share", "thread_broadcast", "me_message"})
 _KINDS = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.AUDIO}
-_NO_FILE = frozenset({"tombstone", "hidden_by_limit"})
+_NO_FILE = frozenset({TOMBSTONE, "hidden_by_limit"})
 _MARK = re.compile(r"<([^<>]*)>")
 _NAMED = re.compile(r"@([UW][A-Z0-9]+)\b")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
@@ -175,9 +176,11 @@ def message_of(raw: Raw, chat: Chat, me: Me, name_of: NameOf) -> Message | None:
     )
 
 
-def _changed(event: Raw, me: Me, name_of: NameOf) -> Edited | None:
+def _changed(event: Raw, me: Me, name_of: NameOf) -> Edited | Deleted | None:
     """Also told when a link gets its preview: then the text is as it was."""
     now, before = event.get("message"), event.get("previous_message")
+    if isinstance(now, Mapping) and now.get("subtype") == TOMBSTONE:
+        return _withdrawn(event, me, before if isinstance(before, Mapping) else now, _text(now, "ts"))
     if not isinstance(now, Mapping) or now.get("bot_id") or me.wrote(now) or not now.get("user"):
         return None
     if isinstance(before, Mapping) and before.get("text") == now.get("text"):
@@ -194,19 +197,20 @@ def _changed(event: Raw, me: Me, name_of: NameOf) -> Edited | None:
     return Edited(key, chat, Person(_text(now, "user")), ts, text, milliseconds(when))
 
 
-def _deleted(event: Raw, me: Me) -> StopPressed | None:
-    """Nobody wants an answer to what was taken back: like Stop, on that message."""
+def _deleted(event: Raw, me: Me) -> Deleted | None:
     before = event.get("previous_message")
-    if not isinstance(before, Mapping) or before.get("bot_id") or me.wrote(before) or not before.get("user"):
+    return _withdrawn(event, me, before if isinstance(before, Mapping) else {}, _text(event, "deleted_ts"))
+
+
+def _withdrawn(event: Raw, me: Me, before: Raw, ts: str) -> Deleted | None:
+    """What was taken back. Of a message with replies its place stays, as a tombstone: that is told as a change. Without
+    what stood there before it is taken for the beginning of a thread."""
+    if before.get("bot_id") or me.wrote(before):
         return None
-    channel, ts = _text(event, "channel"), _text(event, "deleted_ts")
+    channel = _text(event, "channel")
+    key = f"{PLATFORM}:{me.team}:{channel}:{ts}"
     chat = chat_of(me, channel, str(before.get("thread_ts") or ts))
-    at = milliseconds(str(event.get("ts") or ts))
-    return StopPressed(f"{PLATFORM}:{me.team}:{channel}:{ts}:deleted", chat, at, Person(str(before["user"])), ts)
-
-
-def is_deletion(event: StopPressed) -> bool:
-    return event.post is not None
+    return Deleted(f"{key}:deleted", chat, ts, milliseconds(str(event.get("ts") or ts)), key)
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -34,6 +34,7 @@ class People:
         self._clock = clock
         self._calls = Window(clock, _CALLS)
         self._known: OrderedDict[str, tuple[float, Person]] = OrderedDict()  # id -> (kept until, who)
+        self._teams: OrderedDict[str, str] = OrderedDict()  # id -> their workspace
         self._spoken: OrderedDict[str, str] = OrderedDict()  # chat key -> language
         self._asking: dict[str, asyncio.Task[Person]] = {}
         self._there: OrderedDict[Chat, dict[str, None]] = OrderedDict()  # thread -> who wrote in it, the last one last
@@ -41,6 +42,19 @@ class People:
     def known(self, id: str) -> Person:
         """Without asking."""
         return self._known.get(id, (0.0, Person(id)))[1]
+
+    async def team(self, id: str) -> str:
+        """The workspace that somebody is of, which in a shared channel may be another than ours; '' if nobody knows."""
+        if id not in self._teams:
+            await self.person(id)
+        return self._teams.get(id, "")
+
+    def comes_from(self, id: str, team: str) -> None:
+        if id and team:
+            self._teams[id] = team
+            self._teams.move_to_end(id)
+            if len(self._teams) > _MOST:
+                self._teams.popitem(last=False)
 
     def heard(self, chat: Chat, person: Person) -> None:
         self._spoken[chat.key] = person.language
@@ -93,6 +107,7 @@ class People:
         try:
             answer = await self._wire.call("users.info", user=id, include_locale=True)
             person = _person(id, answer.get("user"))
+            self.comes_from(id, _team(answer.get("user")))
         except FAILURES as error:
             person, kept = before, _AGAIN
             self._calls.refused(retry_after(error) or 0.0)
@@ -102,6 +117,10 @@ class People:
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
         return person
+
+
+def _team(raw: Any) -> str:
+    return str(raw.get("team_id") or "") if isinstance(raw, Mapping) else ""
 
 
 def _person(id: str, raw: Any) -> Person:

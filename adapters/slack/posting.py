@@ -7,14 +7,15 @@ from collections.abc import Collection
 from typing import Any
 
 from adapters.slack import render
-from adapters.slack.errors import FAILURES, code, translate
+from adapters.slack.errors import FAILURES, code, reason, translate
 from adapters.slack.limits import Pace
 from adapters.slack.menus import UNFINISHED, buttons, notes
 from adapters.slack.people import People
 from adapters.slack.sessions import Sessions
 from adapters.slack.streams import Streams, metadata
+from adapters.slack.threads import Threads
 from adapters.slack.wire import Wire
-from bot.errors import Unknown
+from bot.errors import Gone, Unknown
 from bot.markdown import plain
 from bot.types import Chat, Piece, PostId
 
@@ -32,12 +33,15 @@ Json = dict[str, Any]
 
 
 class Poster:
-    def __init__(self, wire: Wire, pace: Pace, sessions: Sessions, streams: Streams, people: People) -> None:
+    def __init__(
+        self, wire: Wire, pace: Pace, sessions: Sessions, streams: Streams, people: People, threads: Threads
+    ) -> None:
         self._wire = wire
         self._pace = pace
         self._sessions = sessions
         self._streams = streams
         self._people = people
+        self._threads = threads
 
     async def put(self, chat: Chat, piece: Piece | None, at: PostId | None) -> PostId:
         """See `Adapter.put`."""
@@ -64,9 +68,15 @@ class Poster:
         return False
 
     async def _new(self, chat: Chat, piece: Piece) -> PostId:
+        try:
+            await self._threads.check(chat, piece)
+        except Gone:
+            self._sessions.end(chat, told=False)
+            raise
         if piece.growing:
             post = await self._streams.start(chat, piece)
             if post is not None:
+                self._threads.keep(chat)
                 return post
         answer = await self._show(
             "chat.postMessage",
@@ -80,6 +90,10 @@ class Poster:
         post = answer.get("ts")
         if not isinstance(post, str) or not post:
             raise Unknown(detail="the answer to chat.postMessage tells no ts")
+        if not self._threads.is_in_place(chat, answer):
+            await self._delete(chat, post)
+            self._sessions.end(chat, told=False)
+            raise Gone(reason("thread_not_found"), detail="a message came to stand at the channel's root")
         return post
 
     async def _change(self, chat: Chat, piece: Piece, at: PostId) -> None:

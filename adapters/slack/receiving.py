@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from adapters.slack.files import Files
-from adapters.slack.inbound import Me, UnknownShape, for_others, is_deletion, read
+from adapters.slack.inbound import Me, UnknownShape, for_others, read
 from adapters.slack.interactions import Interactions
 from adapters.slack.people import People
+from adapters.slack.sessions import Sessions
 from bot.errors import AdapterError, StoreError
-from bot.types import Clock, Inbound, IncomingMessage, Intake, Reader, StopPressed
+from bot.types import Ack, Clock, Deleted, Inbound, IncomingMessage, Intake, Reader
 
 __all__ = ["Receiver", "Unread"]
 
@@ -56,7 +57,7 @@ class _Line:
     """What waits in one thread, by time."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: list[tuple[int, str, int, Inbound, asyncio.Future[None]]] = field(default_factory=list)
+    waiting: list[tuple[int, str, int, Inbound, asyncio.Future[Ack]]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class Receiver:
     clock: Clock
     people: People
     files: Files
+    sessions: Sessions
     unread: Unread
     interactions: Interactions
     _lines: dict[str, _Line] = field(default_factory=dict)
@@ -105,10 +107,11 @@ class Receiver:
         inbound = read(event, self.me, lambda id: self.people.known(id).name)
         if isinstance(inbound, IncomingMessage):
             inbound = await self._completed(inbound, event)
-        elif isinstance(inbound, StopPressed) and is_deletion(inbound) and not await self._is_open(inbound):
+        if inbound is None:
             return
-        if inbound is not None:
-            await self._in_order(inbound)
+        ack = await self._in_order(inbound)
+        if isinstance(inbound, Deleted) and ack.turn is not None:
+            self.sessions.end(inbound.chat, told=False)  # its answer may end without a word
 
     async def _completed(self, message: IncomingMessage, event: Mapping[str, Any]) -> IncomingMessage | None:
         """With who it is from and what its files are; None if it is not meant for us. In a thread where we have
@@ -131,19 +134,16 @@ class Receiver:
                 log.info("what a file is can't be asked: %s", error.detail or error)
         if event.get("type") == "app_mention" and not files:
             await self.clock.sleep(TWICE)
+        self.people.comes_from(message.author.id, str(event.get("user_team") or ""))
         author = await self.people.person(message.author.id)
         self.people.heard(message.chat, author)
         return replace(message, author=author, attachments=tuple(files), addressed=True)
 
-    async def _is_open(self, deletion: StopPressed) -> bool:
-        """Is what was deleted a question that waits for its answer?"""
-        return any(turn.reply_to == deletion.post for turn in await self.reader.open_turns(deletion.chat))
-
-    async def _in_order(self, event: Inbound) -> None:
+    async def _in_order(self, event: Inbound) -> Ack:
         """The oldest first of what came in one thread in the same moment. What begins a thread waits for nothing."""
         key = event.chat.key
         line = self._lines.setdefault(key, _Line())
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
         heapq.heappush(line.waiting, (event.at, getattr(event, "post", None) or "", next(self._numbers), event, done))
         try:
             if event.chat.thread != getattr(event, "post", None):
@@ -151,7 +151,7 @@ class Receiver:
             async with line.lock:
                 while not done.done():
                     await self._accept(line)
-            await done
+            return await done
         finally:
             if not line.waiting and not line.lock.locked():
                 self._lines.pop(key, None)
@@ -159,8 +159,8 @@ class Receiver:
     async def _accept(self, line: _Line) -> None:
         *_, event, done = heapq.heappop(line.waiting)
         try:
-            await self.intake.accept(event)
+            ack = await self.intake.accept(event)
         except Exception as error:  # noqa: BLE001 - whoever brought the event is told
             done.set_exception(error)
         else:
-            done.set_result(None)
+            done.set_result(ack)

@@ -102,14 +102,15 @@ class Streams:
         return self._started(Stream(chat, _posted(answer), piece.key, text))
 
     def _not_started(self, error: Exception) -> None:
-        """A clear no leaves the other way to post it. Raises AdapterError for any other."""
+        """A clear no, whatever its word, leaves the other way to show it: posting will tell if that is closed too.
+        Raises Unknown for any other."""
         word, after = code(error), retry_after(error)
         if word in _NEVER:
             self._is_possible = False
             self._pace.no_starts(float("inf"))
         if after is not None:
             self._pace.no_starts(after)
-        elif not word or isinstance(translated := translate(error, self._wire.secrets), Gone | Unknown):
+        elif not word or isinstance(translated := translate(error, self._wire.secrets), Unknown):
             raise translate(error, self._wire.secrets) from None
         else:
             log.info("no stream is started: %s", translated.detail)
@@ -121,7 +122,9 @@ class Streams:
         number = piece.key.partition(".")[0]
         turn = await self._reader.turn(int(number)) if number.isdigit() else None
         person = turn.asker.id if turn is not None else ""
-        return {"recipient_team_id": chat.account, "recipient_user_id": person} if person else {}
+        if not person:
+            return {}
+        return {"recipient_team_id": await self._people.team(person) or chat.account, "recipient_user_id": person}
 
     def _started(self, stream: Stream) -> PostId:
         self._pace.started(stream.chat, stream.post)

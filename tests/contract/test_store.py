@@ -591,7 +591,7 @@ class TestEdits:
         event = Edited("e1", HERE, ANN, message.post or "", "wrong", START)
         assert not await store.edit(event)
         assert not await store.seen("e1")
-        assert await texts(store) == ["wrogn"]
+        assert await texts(store) == ["wrong"]
 
     async def test_of_a_question_that_is_asked_again(self, store: Store) -> None:
         message = said("q")

@@ -17,7 +17,7 @@ __all__ = ["METHODS", "Limits"]
 
 _MINUTE = 59.0
 _TIERS = {2: 20, 3: 50, 4: 100}
-_SPECIAL = 600  # assistant.threads.setStatus, auth.test: of their own, "hundreds"
+_SPECIAL = 600  # assistant.threads.setStatus, auth.test, chat.getPermalink: of their own, "hundreds"
 METHODS: Mapping[str, int] = {  # method -> tier, 0 for a limit of its own (docs.slack.dev, each method's "Rate limits")
     "agents.sessions.rename": 3,
     "agents.sessions.setStatus": 3,
@@ -26,6 +26,7 @@ METHODS: Mapping[str, int] = {  # method -> tier, 0 for a limit of its own (docs
     "auth.test": 0,
     "chat.appendStream": 4,
     "chat.delete": 3,
+    "chat.getPermalink": 0,
     "chat.postEphemeral": 4,
     "chat.postMessage": 0,
     "chat.startStream": 2,
@@ -37,6 +38,7 @@ METHODS: Mapping[str, int] = {  # method -> tier, 0 for a limit of its own (docs
     "conversations.open": 3,
     "conversations.replies": 3,
     "files.info": 4,
+    "usergroups.list": 2,
     "users.info": 4,
     "views.open": 4,
     "views.publish": 4,

@@ -85,8 +85,8 @@ class Lookups:
     def replies(self, params: Params) -> Json:
         """conversations.replies: the message that began the thread comes first on every page."""
         room, ts = self._readable(params), params.needed("ts")
-        root = room.find(ts)
-        if root is None:
+        root = room.posts.get(ts)
+        if root is None or (root.deleted and not root.tombstone):
             raise Refusal("thread_not_found")
         rest = [post for post in room.standing if post.thread_ts == root.root and post is not root]
         return self._page([post for post in rest if _within(post, params)], params, first=root)
@@ -96,6 +96,18 @@ class Lookups:
         room = self._readable(params)
         found = [post for post in room.standing if post.thread_ts in (None, post.ts) and _within(post, params)]
         return self._page(found[::-1], params)
+
+    def permalink(self, params: Params) -> Json:
+        """chat.getPermalink: "message_not_found"; it needs no scope (docs.slack.dev; agentconnect#859)."""
+        room, ts = find_room(self._world, params), params.needed("message_ts")
+        if room.find(ts) is None:
+            raise Refusal("message_not_found")
+        return {"channel": room.id, "permalink": f"https://magpie.slack.com/archives/{room.id}/p{ts.replace('.', '')}"}
+
+    def groups(self, params: Params) -> Json:
+        """usergroups.list."""
+        found = [{"id": id, "name": handle.title(), "handle": handle} for id, handle in self._world.groups.items()]
+        return {"usergroups": [{**group, "team_id": TEAM, "is_usergroup": True} for group in found]}
 
     def _readable(self, params: Params) -> Room:
         room = find_room(self._world, params)

@@ -117,10 +117,11 @@ class Room:
         return self.world.changed(post, before)
 
     def delete(self, post: Post) -> Delivery | None:
-        before = post.json
-        post.deleted = True
-        post.keep(self.world.seconds())
-        return self.world.removed(post, before)
+        return self.world.remove(post)
+
+    def lose(self, post: Post) -> None:
+        """A deletion whose event is lost."""
+        self.world.bury(post)
 
     # ── interactions ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -91,6 +91,7 @@ class Post:
     subtype: str = ""
     edited: str = ""
     deleted: bool = False
+    tombstone: bool = False  # deleted, but its thread has replies: its place stays
     stream: Stream | None = None
     extra: Json = field(default_factory=dict)
     versions: list[Version] = field(default_factory=list)
@@ -115,6 +116,8 @@ class Post:
     @property
     def json(self) -> Json:
         """docs.slack.dev: message event; metadata is left out."""
+        if self.tombstone:
+            return self._grave
         text = self.stream.text if self.stream is not None else self.text
         found: Json = {"type": "message", "user": self.by.id, "text": text, "ts": self.ts, "team": self.by.team}
         if self.by.bot_id:
@@ -124,9 +127,25 @@ class Post:
                 found[name] = value
         if self.thread_ts and (root := self.room.posts.get(self.thread_ts)):
             found["parent_user_id"] = root.by.id
+        if self.by.team != TEAM:  # of a shared channel (docs.slack.dev: Using Slack Connect)
+            found |= {"user_team": self.by.team, "source_team": self.by.team}
         if self.edited:
             found["edited"] = {"user": self.by.id, "ts": self.edited}
         return {**found, **self.extra}
+
+    @property
+    def _grave(self) -> Json:
+        """What is left of a message whose thread has replies (matterbridge#600, toriel#238)."""
+        return {
+            "type": "message",
+            "subtype": "tombstone",
+            "user": "USLACKBOT",
+            "text": "This message was deleted.",
+            "hidden": True,
+            "ts": self.ts,
+            "thread_ts": self.ts,
+            "reply_count": sum(other.thread_ts == self.ts for other in self.room.standing),
+        }
 
     @property
     def shown(self) -> Shown:

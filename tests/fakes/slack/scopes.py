@@ -15,6 +15,7 @@ _METHODS = {
     "assistant.threads.setStatus": "chat:write",
     "conversations.open": "im:write",
     "files.info": "files:read",
+    "usergroups.list": "usergroups:read",
     "users.info": "users:read",
 } | {
     f"chat.{name}": "chat:write"

@@ -31,15 +31,11 @@ def find_post(world: World, room: Room, params: Params, foreign: str) -> Post:
 
 
 def find_thread(room: Room, params: Params) -> str | None:
-    """The thread to answer in. A message that is gone begins none; which word the platform has for it is not
-    documented, and conversations.replies says thread_not_found."""
-    thread = params.text("thread_ts")
-    if not thread:
-        return None
-    root = room.find(thread)
-    if root is None:
-        raise Refusal("thread_not_found")
-    return root.root
+    """The thread to answer in. None for a message that is gone: the answer stands at the channel's root, with no word
+    of it but that the message has no thread_ts (slack-go#1571, open-swe#2753, PostHog#83601, caipe
+    ai-platform-engineering#1034, munin#885). A tombstone still has its thread."""
+    root = room.posts.get(params.text("thread_ts"))
+    return root.root if root is not None and (root.tombstone or not root.deleted) else None
 
 
 def _content(params: Params, *, needed: bool = True) -> tuple[str, list[Json]]:
@@ -100,12 +96,9 @@ class Sending:
     def delete(self, params: Params) -> Json:
         room = find_room(self._world, params)
         post = find_post(self._world, room, params, "cant_delete_message")
-        before = post.json
         if post.stream is not None:
             post.stream.end = post.stream.end or "deleted"
-        post.deleted = True
-        post.keep(self._world.seconds())
-        self._world.removed(post, before)
+        self._world.remove(post)
         return {"channel": room.id, "ts": post.ts}
 
     def post_ephemeral(self, params: Params) -> Json:

@@ -74,6 +74,7 @@ class Sessions:
         room = find_room(self._world, params, "channel_id")
         may_write(self._world, room)
         thread = params.needed("thread_ts") if needs_thread else params.text("thread_ts")
-        if thread and room.find(thread) is None:
+        root = room.posts.get(thread)
+        if thread and (root is None or (root.deleted and not root.tombstone)):
             raise Refusal("thread_not_found")
         return self._world.sessions.setdefault((room.id, thread), Session())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.fakes.slack.blocks import check_blocks, check_metadata, with_ids
 from tests.fakes.slack.lookups import find_room, may_write
 from tests.fakes.slack.params import Params
-from tests.fakes.slack.places import TEAM, Json, Post, Stream
+from tests.fakes.slack.places import Json, Post, Stream
 from tests.fakes.slack.refusals import Refusal, invalid, missing
 from tests.fakes.slack.sending import find_post, find_thread
 from tests.fakes.slack.sessions import Session
@@ -41,6 +41,8 @@ class Streaming:
             raise Refusal("channel_type_not_supported")
         self._check_recipient(params, in_channel=room.kind != "im")
         thread = find_thread(room, params)
+        if thread is None:  # caipe ai-platform-engineering#1034
+            raise Refusal("invalid_thread_ts")
         text, blocks = _content(params)
         _check_size(text)
         stream = Stream(self._world.seconds(), text, len(text.encode()))
@@ -49,7 +51,8 @@ class Streaming:
         return {"channel": room.id, "ts": post.ts}
 
     def _check_recipient(self, params: Params, *, in_channel: bool) -> None:
-        """ "Required when streaming to channels"."""
+        """ "Required when streaming to channels". Of a person of another workspace it is that one's id
+        (tiger-agents-for-work#231); the word for a wrong one is not known, and is here the one for nobody's."""
         team, user = params.text("recipient_team_id"), params.text("recipient_user_id")
         if in_channel and not user:
             raise Refusal("missing_recipient_user_id")
@@ -57,8 +60,8 @@ class Streaming:
             raise Refusal("missing_recipient_team_id")
         if user and user not in self._world.users:
             raise Refusal("user_not_found")
-        if team and team != TEAM:
-            raise Refusal("team_not_found")
+        if user and team and team != self._world.users[user].team:
+            raise Refusal("user_not_found")
 
     def append(self, params: Params) -> Json:
         post = self._streaming(params, appends=True)

@@ -36,6 +36,7 @@ class World:
         self.is_agent = True
         self.users: dict[str, User] = {self.bot.id: self.bot}
         self.rooms: dict[str, Room] = {}
+        self.groups: dict[str, str] = {}  # of people: id -> handle
         self.files = Files()
         self.sessions: dict[tuple[str, str], Session] = {}
         self.interactivity = Interactivity(self)
@@ -92,11 +93,24 @@ class World:
         change = {"message": post.json, "previous_message": before, "hidden": True, "ts": when, "event_ts": when}
         return self._message(post.room, {"type": "message", "subtype": "message_changed", **change}, post)
 
-    def removed(self, post: Post, before: Json) -> Delivery | None:
-        """docs.slack.dev: message_deleted."""
+    def remove(self, post: Post) -> Delivery | None:
+        """docs.slack.dev: message_deleted. Where its thread has replies no deletion is told but a change into a
+        tombstone (matterbridge#600, #605; toriel#238), and the thread stays; with the last reply that goes too."""
+        before = post.json
+        self.bury(post)
+        if post.tombstone:
+            return self.changed(post, before)
         when = self.ts()
         change = {"deleted_ts": post.ts, "previous_message": before, "hidden": True, "ts": when, "event_ts": when}
         return self._message(post.room, {"type": "message", "subtype": "message_deleted", **change}, post)
+
+    def bury(self, post: Post) -> None:
+        post.deleted = True
+        post.tombstone = any(other.thread_ts == post.ts for other in post.room.standing)
+        root = post.room.posts.get(post.thread_ts or "")
+        if root is not None and root.tombstone:
+            root.tombstone = any(other.thread_ts == root.ts for other in post.room.standing)
+        post.keep(self.seconds())
 
     def _message(self, room: Room, event: Json, about: Post | None = None) -> Delivery | None:
         ours = about.by is self.bot if about is not None else event.get("user") == self.bot.id

@@ -1,0 +1,68 @@
+"""What people change or take back after they have said it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from bot.types import Deleted, Edited, Outcome, Role, TurnKind, TurnState
+from storage.arrivals import enter
+from storage.engine import Tx
+from storage.notices import touch
+from storage.tables import ANSWER, WAITING_FIRST, inbound, messages, turns
+
+__all__ = ["edit", "withdraw"]
+
+_SAID = messages.c.role != Role.ASSISTANT
+
+
+async def edit(tx: Tx, event: Edited) -> bool:
+    """What comes too late to be asked so leaves no key here, so that it can still be answered."""
+    if not await enter(tx, event.key):
+        return False
+    query = (
+        sa.select(messages.c.id)
+        .join(turns, turns.c.id == messages.c.turn)
+        .where(messages.c.chat == event.chat.key, messages.c.post == event.post, WAITING_FIRST)
+        .with_for_update(of=turns)
+    )
+    waits = (await tx.conn.execute(query)).first() is not None
+    if not waits:
+        await tx.conn.execute(sa.delete(inbound).where(inbound.c.key == event.key))
+    here = [messages.c.chat == event.chat.key, messages.c.post == event.post, _SAID]
+    await tx.conn.execute(sa.update(messages).where(*here).values(text=event.text))
+    return waits
+
+
+async def withdraw(tx: Tx, event: Deleted) -> int | None:
+    """The chat is locked before the turn, as everywhere."""
+    if not await enter(tx, event.key):
+        return None
+    here = [messages.c.chat == event.chat.key, messages.c.post == event.post, _SAID]
+    if (await tx.conn.execute(sa.select(messages.c.id).where(*here))).first() is None:
+        if event.message:
+            await enter(tx, event.message)
+        return None
+    await touch(tx, event.chat)
+    gone = (await tx.conn.execute(sa.delete(messages).where(*here).returning(messages.c.turn))).scalars().all()
+    stopped = [turn for turn in gone if turn is not None and await _without(tx, turn)]
+    await tx.wake()
+    return stopped[0] if stopped else None
+
+
+async def _without(tx: Tx, turn: int) -> bool:
+    """What becomes of a turn that has lost one of its messages. True: it is under way, and to be stopped."""
+    t = turns.c
+    kind = sa.select(t.kind).where(t.id == turn).with_for_update()
+    if (await tx.conn.execute(kind)).scalar_one() != TurnKind.QUESTION:
+        return False
+    asked = sa.select(messages.c.post).where(messages.c.turn == turn, messages.c.role == Role.USER)
+    left = (await tx.conn.execute(asked.order_by(messages.c.id))).scalars().all()
+    if not left:
+        answer = sa.update(messages).where(messages.c.turn == turn, ANSWER)
+        await tx.conn.execute(answer.values(in_context=False))
+    ended = {"state": TurnState.ENDED, "outcome": Outcome.STOPPED}
+    waits = sa.update(turns).where(t.id == turn, WAITING_FIRST).values({"reply_to": left[-1]} if left else ended)
+    if (await tx.conn.execute(waits.returning(t.id))).first() is not None:
+        return False
+    under_way = sa.update(turns).where(t.id == turn, t.state != TurnState.ENDED).values(stop=True)
+    return (await tx.conn.execute(under_way.returning(t.id))).first() is not None
