@@ -426,7 +426,10 @@ async def test_streams_that_do_not_start(slack: FakeSlack, client: AsyncWebClien
     assert await refused(client, start, **there, **some) == "missing_recipient_team_id"
     assert await refused(client, start, **there, **some, recipient_team_id="T404") == "user_not_found"
     eve = slack.person("Eve", team="T0ELSEWHERE")
-    assert await refused(client, start, **there, recipient_user_id=eve.id, recipient_team_id=slack.team) == "user_not_found"
+    assert (
+        await refused(client, start, **there, recipient_user_id=eve.id, recipient_team_id=slack.team)
+        == "user_not_found"
+    )
     await client.chat_startStream(**there, recipient_user_id=eve.id, recipient_team_id=eve.team)
     assert await refused(client, start, **there, recipient_user_id="U404") == "missing_recipient_team_id"
     assert await refused(client, start, **here, recipient_user_id="U404") == "user_not_found"

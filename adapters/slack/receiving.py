@@ -18,7 +18,7 @@ from adapters.slack.interactions import Interactions
 from adapters.slack.people import People
 from adapters.slack.sessions import Sessions
 from bot.errors import AdapterError, StoreError
-from bot.types import Ack, Clock, Deleted, Inbound, IncomingMessage, Intake, Reader
+from bot.types import Ack, Clock, Deleted, Inbound, IncomingMessage, Intake, Reader, Role, TurnState
 
 __all__ = ["Receiver", "Unread"]
 
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 TOGETHER = 0.1  # seconds in which two connections may bring a thread's messages in the wrong order
 TWICE = 0.4  # seconds that a mention waits for the same post as a message, which surely tells its files
 LATE = 6 * 86_400_000  # ms from a message to a change of it, when the core may have forgotten that it took it in
+_BACK = 30  # messages among which an answer of ours is looked for
 MOST_UNREAD = 5_000_000  # bytes
 
 Answer = tuple[bool, Any]  # is it stored, and what to say to it
@@ -121,7 +122,7 @@ class Receiver:
         if not message.addressed:
             if message.chat.thread == message.post or for_others(event, self.me):
                 return None
-            if await self.reader.last_turn(message.chat) is None:
+            if not await self._are_there(message):
                 return None
         late = event.get("edited") and self.clock.now() - message.at > LATE
         if late and await self.reader.last_turn(message.chat) is not None:
@@ -138,6 +139,15 @@ class Receiver:
         author = await self.people.person(message.author.id)
         self.people.heard(message.chat, author)
         return replace(message, author=author, attachments=tuple(files), addressed=True)
+
+    async def _are_there(self, message: IncomingMessage) -> bool:
+        """Do we take part in a thread? Others than who called us hear nothing of it while the question still waits."""
+        last = await self.reader.last_turn(message.chat)
+        if last is None:
+            return False
+        if last.state is not TurnState.WAITING or last.asker.id == message.author.id:
+            return True
+        return any(said.role is Role.ASSISTANT for said in await self.reader.history(message.chat, limit=_BACK))
 
     async def _in_order(self, event: Inbound) -> Ack:
         """The oldest first of what came in one thread in the same moment. What begins a thread waits for nothing."""

@@ -42,7 +42,11 @@ class TestDeletions:
 
     async def test_a_question_that_runs_is_stopped_and_no_other_one(self, store: Store) -> None:
         """Neither another person's nor the same person's next."""
-        mine, mine_too, theirs = said("a", ROOM, group=True), said("b", ROOM, group=True), said("c", ROOM, BOB, group=True)
+        mine, mine_too, theirs = (
+            said("a", ROOM, group=True),
+            said("b", ROOM, group=True),
+            said("c", ROOM, BOB, group=True),
+        )
         first = (await store.accept(mine)).turn
         await claimed(store)
         others = [(await store.accept(message)).turn for message in (mine_too, theirs)]

@@ -1,0 +1,170 @@
+"""What people do in Slack, the real core and the real adapter between them and a model: what is asked, and what is to
+be seen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from bot.clock import SystemClock
+from bot.types import Surroundings, TextPart
+from tests.contract.places import SlackPlace, house
+from tests.fakes.model import FakeModel, Script, words
+from tests.fakes.slack import FakeSlack, Limits, Post, Room
+
+SLOW = words("A B C D E F G H I J K L M N O P, that is all.", 0.06)
+
+
+class Town(SlackPlace):
+    """People, and a channel with Ann and Bob."""
+
+    def __init__(self, slack: FakeSlack, folder: Path, around: Surroundings, model: FakeModel) -> None:
+        super().__init__(slack, folder, around)
+        self.slack, self.model, self.reader = slack, model, around.reader
+        self.dm = self._room
+        self.ann, self.bob = self.dm.person, slack.person("Bob")
+        self.channel = slack.channel(self.ann, self.bob)
+
+    @property
+    def asked(self) -> list[str]:
+        """What people said in each request, a message a line."""
+        return ["\n".join(_text(message.content) for message in one.messages[1:]) for one in self.model.asked]
+
+    @property
+    def pictures(self) -> list[int]:
+        return [
+            sum(not isinstance(part, TextPart) for m in one.messages for part in m.content if not isinstance(part, str))
+            for one in self.model.asked
+        ]
+
+    def shown(self, room: Room | None = None, thread: Post | None = None) -> list[str]:
+        return [self._read(shown) for shown in self.slack.shown(room or self.channel, thread)]
+
+    async def requests(self, count: int) -> list[str]:
+        await self.slack.until(lambda: len(self.model.asked) >= count)
+        return self.asked
+
+    async def answered(self, thread: Post, count: int = 1) -> list[str]:
+        """Until so many finished messages stand there."""
+
+        def settled() -> bool:
+            seen = self.shown(thread.room, thread)
+            return len(seen) >= count and not any(text.endswith("…") for text in seen)
+
+        await self.slack.until(settled)
+        return self.shown(thread.room, thread)
+
+    async def idle(self, seconds: float = 0.5) -> None:
+        """Until all events are taken and nothing more comes of them."""
+        await self.slack.until(lambda: all(one.state == "acknowledged" for one in self.slack.deliveries.all))
+        await asyncio.sleep(seconds)
+
+
+def _text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    return " ".join(part.text for part in cast(tuple[object, ...], content) if isinstance(part, TextPart))
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    model = FakeModel(SystemClock(), [words("Well.", 0.01)])
+    async with (
+        FakeSlack(limits=Limits(on=False)) as slack,
+        house(tmp_path, model, lambda around: Town(slack, tmp_path, around, model)) as town,
+    ):
+        await slack.until(lambda: len(slack.sockets.open) == 2)
+        yield cast(Town, town)
+
+
+# ── what is taken back ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("who", ["bob", "ann"])
+async def test_deleting_a_waiting_question_leaves_the_running_answer_alone(town: Town, who: str) -> None:
+    town.model.scripts = [SLOW, words("Never asked.")]
+    root = town.channel.mention("slow one", town.ann)
+    await town.slack.until(lambda: town.shown(thread=root))
+    waiting = town.channel.write("and what about B?", getattr(town, who), thread=root)
+    await town.idle(0.2)
+    town.channel.delete(waiting)
+    (answer,) = await town.answered(root)
+    await town.idle()
+    assert answer == "A B C D E F G H I J K L M N O P, that is all."
+    assert len(town.model.asked) == 1
+
+
+async def test_deleting_a_question_stops_its_answer_and_the_next_one_is_asked(town: Town) -> None:
+    """Its answer is a reply, so all that is told is a tombstone."""
+    town.model.scripts = [SLOW, words("The next one.")]
+    root = town.channel.mention("slow one", town.ann)
+    await town.slack.until(lambda: town.shown(thread=root))
+    town.channel.write("and what about B?", town.bob, thread=root)
+    await town.idle(0.2)
+    town.channel.delete(root)
+    assert root.tombstone
+    first, second = await town.answered(root, 2)
+    assert first.endswith("Stopped.")
+    assert "all" not in first
+    assert town.slack.shown(town.channel)[0].buttons == (), "nobody could ask it again"
+    assert second == "The next one."
+    assert "slow one" not in town.asked[1]
+
+
+@pytest.mark.parametrize("how", ["told", "lost"])
+@pytest.mark.parametrize("is_reply", [False, True])
+async def test_a_question_deleted_before_the_first_word_gets_none(town: Town, how: str, is_reply: bool) -> None:
+    """Nothing at the channel's root, above all."""
+    town.model.scripts = [Script(["An answer, and it is long enough."], 0.5)]
+    root = town.channel.write("Look at this", town.bob, unheard=True)
+    asked = town.channel.mention("question", town.ann, thread=root if is_reply else None)
+    await town.requests(1)
+    (town.channel.delete if how == "told" else town.channel.lose)(asked)
+    await town.idle(1.0)
+    assert town.shown() == []
+    assert town.slack.history(town.channel) == [], "not even for a moment"
+    if is_reply:
+        assert town.slack.session(town.channel, root) == "active", "its Stop control is gone too"
+
+
+async def test_a_deletion_is_no_edit(town: Town) -> None:
+    """A long question waits for its rest; somebody replies below it, and it is deleted: a tombstone has a text."""
+    long = town.channel.mention("x" * 4_800, town.ann)
+    await asyncio.sleep(0.2)
+    town.channel.write("hm", town.bob, thread=long)
+    await town.idle(0.1)
+    town.channel.delete(long)
+    await town.idle(1.2)
+    assert long.tombstone
+    assert town.model.asked == []
+
+
+async def test_what_was_answered_and_edited_goes_on_with_its_new_words(town: Town) -> None:
+    root = town.dm.write("The cat is called Fred")
+    await town.answered(root)
+    town.dm.edit(root, "The cat is called Frida")
+    await town.idle(0.1)
+    town.dm.write("What is it called?", thread=root)
+    _, second = await town.requests(2)
+    assert "Frida" in second
+    assert "Fred\n" not in second
+
+
+# ── people of other workspaces ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("word", ["", "user_not_found", "channel_not_found", "team_not_found", "anything_new"])
+async def test_people_of_another_workspace_get_their_answer(town: Town, word: str) -> None:
+    eve = town.slack.person("Eve", team="T0ELSEWHERE")
+    if word:
+        town.slack.fail("chat.startStream", 1, word, times=99)
+    town.model.scripts = [SLOW]
+    root = town.channel.mention("hello", eve)
+    (answer,) = await town.answered(root)
+    assert answer.endswith("that is all.")
+    call = town.slack.called("chat.startStream")[0]
+    assert call.params["recipient_team_id"] == "T0ELSEWHERE"
