@@ -131,7 +131,9 @@ async def test_an_edit_before_the_answer_counts(core: Core, platform: FakePlatfo
     await core.say(Edited("e2", CHAT, ANN, "m1", "too late", core.clock.now()))
     await core.quiet()
     assert model.asked[1].messages[-1].content == "second"
-    assert "too late" not in str(model.asked)
+    assert "first" in str(model.asked[0])
+    assert model.asked[1].messages[-3].content == "too late", "later questions know the new words"
+    assert len(model.asked) == 2
 
 
 async def test_a_command_that_may_be_another_bots_is_ours_only_if_we_know_it(
