@@ -7,12 +7,22 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from bot.chat_api.tokens import Calibration
 from bot.delivery import Delivery
-from bot.errors import AdapterError, Gone, MagpieError, RequestRefused, RetryLater, StoreError, TooLong
-from bot.exchange import Exchange, conclude, expired, passing, prompt_tokens
+from bot.errors import (
+    AdapterError,
+    Gone,
+    MagpieError,
+    RequestRefused,
+    RetryLater,
+    StoreError,
+    StoreRejects,
+    TooLong,
+)
+from bot.exchange import Exchange, conclude, expired, passing, prompt_tokens, unkept, unmeasured
 from bot.gate import Gate
 from bot.locales import say
 from bot.metrics import Metrics
@@ -132,11 +142,24 @@ class Dispatcher:
             answer = conclude(run.exchange, turn.id, run.language, run.settings.reasoning)
             if await self._is_withdrawn(run):
                 answer = replace(answer, menu=None)  # nobody could ask it again
-        # it is paid for: a store in trouble gets it later, rather than the model asked again
-        await insist(lambda: self._store.generated(turn, answer, run.exchange.entries), self._clock)
+        answer = await self._record(turn, answer, run)
         if run.exchange.balance is not None:
             await self._take(run.exchange.balance)
         return answer
+
+    async def _record(self, turn: Turn, answer: Answer, run: _Run) -> Answer:
+        """It is paid for: a store in trouble gets it later, rather than the model asked again. What can't be kept as it
+        is, is kept without what was told of the call; and if it's the answer itself, words for that are."""
+        plain = {number: unmeasured(entry) for number, entry in run.exchange.entries.items()}
+        entries = run.exchange.entries
+        for form, kept in ((answer, entries), (answer, plain), (unkept(turn.id, run.language), plain)):
+            try:
+                await insist(partial(self._store.generated, turn, form, kept), self._clock)
+            except StoreRejects as error:
+                log.error("turn %d: %s %s", turn.id, error, error.detail)
+            else:
+                return form
+        raise StoreRejects(detail="not even the words for it")
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -25,6 +25,7 @@ MagpieError
     ├── Superseded          another attempt has taken this turn over: stop quietly
     ├── StoreLocked         another process uses this data directory
     ├── StoreNewer          the database was written by a newer version
+    ├── StoreRejects        what was to be written can't be kept, however often it is tried
     └── StoreFull           no space left
 """
 
@@ -54,6 +55,7 @@ __all__ = [
     "StoreFull",
     "StoreLocked",
     "StoreNewer",
+    "StoreRejects",
     "Superseded",
     "TooLong",
     "Unknown",
@@ -294,6 +296,10 @@ class StoreNewer(StoreError):
         "The database was written by a newer version of magpie ({revision}). "
         "Install that version, or set another DATABASE_URL."
     )
+
+
+class StoreRejects(StoreError):
+    text = "The database can't keep this."
 
 
 class StoreFull(StoreError):

@@ -38,7 +38,7 @@ from bot.types import (
     Usage,
 )
 
-__all__ = ["Exchange", "conclude", "expired", "passing", "prompt_tokens"]
+__all__ = ["Exchange", "conclude", "expired", "passing", "prompt_tokens", "unkept", "unmeasured"]
 
 _BRIEF = 400  # characters of a reasoning that is shown briefly
 _BROKE_OFF = Text("This is a part: the connection to the model's service broke off.")
@@ -163,6 +163,18 @@ def expired(turn: int, language: str) -> Answer:
     )
     note = Note(NoteKind.ERROR, say(words, language))
     return Answer("", Outcome.EXPIRED, notes=(note,), menu=_again(turn, language), exclude=True)
+
+
+def unmeasured(entry: LedgerEntry) -> LedgerEntry:
+    """A call of which the store takes no more than that it was made."""
+    return replace(entry, served="", answer="", usage=None, cost=None)
+
+
+def unkept(turn: int, language: str) -> Answer:
+    """What is said instead of an answer that the store can't keep."""
+    words = Text("The model's answer can't be kept as it is, so it can't be shown. Please ask in another way.")
+    note = Note(NoteKind.ERROR, say(words, language))
+    return Answer("", Outcome.REFUSED, notes=(note,), menu=_again(turn, language), exclude=True)
 
 
 def _verdict(exchange: Exchange, language: str) -> tuple[Outcome, Note | None]:

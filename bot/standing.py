@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bot.errors import StoreError, Superseded
+from bot.errors import StoreError, StoreRejects, Superseded
 from bot.types import Clock, Piece, PostId, Store, Turn
 
 __all__ = ["STORE_PAUSE", "Shown", "Standing", "insist"]
@@ -145,12 +145,13 @@ class Standing:
 
 
 async def insist(write: Callable[[], Awaitable[None]], clock: Clock) -> None:
-    """Write what must not be lost: while the store is in trouble, again and again. Raises Superseded."""
+    """Write what must not be lost: while the store is in trouble, again and again. Raises Superseded, and StoreRejects
+    where again would be no better."""
     while True:
         try:
             await write()
             return
-        except Superseded:
+        except (Superseded, StoreRejects):
             raise
         except StoreError as error:
             log.error("this can't be recorded, and will be tried again: %s (%s)", error, error.detail)

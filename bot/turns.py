@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bot.errors import MagpieError, StoreError, Superseded
+from bot.errors import MagpieError, StoreError, StoreRejects, Superseded
 from bot.locales import say
 from bot.types import Chat, Clock, Outcome, Store, Turn, TurnKind
 
@@ -166,7 +166,7 @@ class Turns:
         except StoreError as error:
             log.error("turn %d can't be recorded: %s (%s)", turn.id, error, error.detail)
             await self._clock.sleep(_TROUBLE)
-            await self._give_back(turn)
+            await self._give_back(turn, hopeless=isinstance(error, StoreRejects))
         except Exception:
             log.exception("turn %d failed in a way nobody thought of", turn.id)
             await self._clock.sleep(_TROUBLE * turn.attempt)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
 
-from bot.errors import StoreError, StoreFull, StoreLocked
+from bot.errors import StoreError, StoreFull, StoreLocked, StoreRejects
 
 __all__ = ["READ_ONLY", "translated"]
 
@@ -34,10 +35,15 @@ _TABLE: tuple[tuple[str, type[StoreError], str | None], ...] = (
 )
 
 
+# what a driver raises for a value that it can't send, and nobody wraps: too large a number, half a character
+_VALUES = (ArithmeticError, TypeError, ValueError)
+
+
 @contextmanager
 def translated(path: str, *errors: type[Exception]) -> Iterator[None]:
-    """Raises StoreError for what SQLAlchemy, or one of `errors`, raises inside. `path` is the database for people."""
-    foreign: tuple[type[Exception], ...] = (SQLAlchemyError, *errors)
+    """Raises StoreError for what SQLAlchemy, a driver or one of `errors` raises inside: StoreRejects if that is about
+    what was to be written. `path` is the database for people."""
+    foreign: tuple[type[Exception], ...] = (SQLAlchemyError, sqlite3.Error, *_VALUES, *errors)
     try:
         yield
     except foreign as error:
@@ -46,4 +52,9 @@ def translated(path: str, *errors: type[Exception]) -> Iterator[None]:
         for sign, kind, text in _TABLE:
             if sign in words.lower():
                 raise kind(text, detail=words, path=path) from error
-        raise StoreError(detail=words) from error
+        raise (StoreRejects if _hopeless(error) else StoreError)(detail=words) from error
+
+
+def _hopeless(error: Exception) -> bool:
+    """Would the same fail again? A plain StatementError is a value that could not be sent."""
+    return isinstance(error, (*_VALUES, DataError, IntegrityError)) or type(error) is StatementError

@@ -87,24 +87,24 @@ class Writer:
         try:
             with translated(self._place), self._engine.begin() as conn:
                 begun = True
-                outcomes = [_nested(conn, asked.verb) for asked in batch]
+                outcomes = [self._nested(conn, asked.verb) for asked in batch]
         except BaseException as error:  # noqa: BLE001 - MemoryError, for instance; whoever asked is told
             return None if begun else [(None, error)] * len(batch)
         return outcomes
 
-
-def _nested(conn: sa.Connection, verb: Verb) -> Outcome:
-    """Raises SQLAlchemyError where the database fails: it may have rolled everything back."""
-    point = conn.begin_nested()
-    try:
-        result = verb(conn)
-    except SQLAlchemyError:
-        raise
-    except BaseException as error:  # noqa: BLE001 - whoever asked is told
-        point.rollback()
-        return None, error
-    point.commit()
-    return result, None
+    def _nested(self, conn: sa.Connection, verb: Verb) -> Outcome:
+        """Raises SQLAlchemyError where the database fails: it may have rolled everything back."""
+        point = conn.begin_nested()
+        try:
+            with translated(self._place):
+                result = verb(conn)
+        except BaseException as error:  # noqa: BLE001 - whoever asked is told
+            if isinstance(error.__cause__, SQLAlchemyError):
+                raise error.__cause__ from None
+            point.rollback()
+            return None, error
+        point.commit()
+        return result, None
 
 
 def _settle(batch: list[_Asked], outcomes: list[Outcome]) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot.errors import BadKey, Blocked, Broken, RequestRefused, TooLong
+from bot.errors import BadKey, Blocked, Broken, RequestRefused, StoreRejects, TooLong
 from bot.types import (
+    Answer,
     Finish,
     ImagePart,
     NoteKind,
@@ -66,6 +67,38 @@ async def test_usage_that_is_not_reported_is_an_estimate(core: Core, platform: F
     (entry,) = await core.store.ledger((await last(core)).id)
     assert entry.usage is not None
     assert entry.usage.estimated
+
+
+async def test_what_was_told_of_a_call_and_can_not_be_kept_costs_no_answer(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    """Such numbers are bounded where they are read; this is what holds if one gets through."""
+    model.scripts = [replace(words("Fine, thank you."), usage=Usage(2**63, 8))]
+    await core.say(platform.says("How are you?"))
+    await core.quiet()
+    assert platform.text() == "Fine, thank you."
+    assert len(model.asked) == 1, "it is paid once"
+    (entry,) = await core.store.ledger((await last(core)).id)
+    assert (entry.usage, entry.cost, entry.finish) == (None, None, "whole")
+
+
+async def test_an_answer_that_can_not_be_kept_at_all_ends_in_words_and_is_not_asked_again(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    generated = core.store.generated
+
+    async def picky(turn: Turn, answer: Answer, entries: object) -> None:
+        if answer.text:
+            raise StoreRejects
+        await generated(turn, answer, entries)  # type: ignore[arg-type]
+
+    core.lives[0].instead["generated"] = picky
+    await core.say(platform.says("How are you?"))
+    await core.quiet()
+    assert notes(platform, NoteKind.ERROR) == [
+        "The model's answer can't be kept as it is, so it can't be shown. Please ask in another way."
+    ]
+    assert len(model.asked) == 1
 
 
 async def test_what_arrives_while_a_turn_runs_is_one_next_turn(

@@ -85,3 +85,10 @@ def test_label() -> None:
     assert label(Price("USD", input=Decimal("0.0025"), output=Decimal("10.00"))) == Text(
         "{input} in, {output} out per 1,000 tokens", {"input": "$0.0025", "output": "$10"}
     )
+
+
+def test_a_cost_that_nobody_can_pay_is_not_known() -> None:
+    """The store keeps 9.2e9 of a currency at most, and sums of them."""
+    dear = ModelInfo("m", price=Price("CNY", flat=Decimal(1000)))
+    assert cost(Usage(10**6, 0), dear) == Money(Decimal(10**6))
+    assert cost(Usage(10**6, 1), dear) is None

@@ -34,6 +34,8 @@ _STREAM_ONLY = ("qwq-", "qvq-")
 _SNAPSHOT = re.compile(r"-(latest|20\d\d-[01]\d-[0-3]\d|20\d\d[01]\d[0-3]\d|(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]))$")
 _DATE = re.compile(r"-(20\d\d)-?([01]\d)-?([0-3]\d)$")
 
+_LEAST, _MOST = Decimal("1e-9"), Decimal("1e9")  # of an amount that is a price in any currency; the store has 9 digits
+
 _TEXTS = ("name", "family", "date")
 _SIZES = ("context", "max_output")
 _PRICE = ("currency", "flat", "input", "output", "cached", "per")
@@ -266,6 +268,6 @@ def _amount(key: str, value: object) -> Decimal:
         amount = Decimal(str(value))
     except InvalidOperation:
         raise problem from None
-    if not amount.is_finite() or amount < 0:
+    if not amount.is_finite() or amount < 0 or (amount and not _LEAST <= amount <= _MOST):
         raise problem
     return amount

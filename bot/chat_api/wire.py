@@ -7,6 +7,7 @@ Two shapes: OpenAI's (`messages` in, `choices` out) and, for a video file, DashS
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import cast
 
@@ -31,6 +32,9 @@ from bot.types import (
 __all__ = ["decode", "decode_chunk", "encode", "is_native", "loads"]
 
 Body = dict[str, Json]
+
+_MOST = 1_000_000_000  # tokens of a call; beyond is a number of no world, and the store has an end too
+_DIGITS = re.compile(r"[0-9]{1,10}")
 
 _FINISH = {
     "stop": Finish.WHOLE,
@@ -213,9 +217,11 @@ def _usage(usage: Body) -> Usage | None:
 def _count(body: Body, *names: str) -> int | None:
     for name in names:
         value = body.get(name)
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            value = int(value)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST:
             return value
     return None
 

@@ -12,12 +12,14 @@ from bot.types import ModelInfo, Money, Price, Text, Usage
 __all__ = ["cost", "from_nano", "label", "nano", "show"]
 
 _NANO = Decimal(1_000_000_000)
+_MOST = 1_000_000  # units of a currency that one call may take; the store sums thousands of these
 _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
 _DIGITS = 4  # significant digits of a small amount
 
 
 def cost(usage: Usage, info: ModelInfo) -> Money | None:
-    """What a call took, exactly, not rounded. None: the price is not known."""
+    """What a call took, exactly, not rounded. None: the price is not known, or so high that one of the numbers is no
+    number of this world."""
     price = info.price
     if price is None:
         return None
@@ -27,7 +29,7 @@ def cost(usage: Usage, info: ModelInfo) -> Money | None:
     cached = min(usage.cached or 0, usage.input)
     cheap = input if price.cached is None else price.cached
     total = (usage.input - cached) * input + cached * cheap + usage.output * output
-    return Money(total / 1000, price.currency)
+    return Money(total / 1000, price.currency) if total <= 1000 * _MOST else None
 
 
 def nano(money: Money) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.errors import Superseded
+from bot.errors import StoreRejects, Superseded
 from bot.types import (
     Accepted,
     Answer,
@@ -305,6 +305,37 @@ async def test_an_outdated_attempt_changes_nothing(store: Store, verb: str) -> N
 
 
 class TestAnswering:
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"usage": Usage(2**63, 3)},
+            {"usage": Usage(3, 10**400)},
+            {"usage": Usage(1, 1, cached=2**63)},
+            {"cost": Money(Decimal(10) ** 10)},
+            {"cost": Money(Decimal("NaN"))},
+            {"ended": 2**63},
+        ],
+    )
+    async def test_what_can_not_be_kept_is_refused_for_good_and_nobody_else_with_it(
+        self, store: Store, wrong: dict[str, Any]
+    ) -> None:
+        """SQLite's driver raises OverflowError, psycopg DataError, decimal InvalidOperation."""
+        turn, other = await asked(store), await asked(store, chat=THERE)
+        call = LedgerEntry(turn.id, 1, "wcode", "qwen-plus", START)
+        id = await store.begin(turn, call)
+        written = await asyncio.gather(
+            store.generated(other, Answer("fine", Outcome.WHOLE), {}),
+            store.generated(turn, Answer("text", Outcome.WHOLE), {id: replace(call, **wrong)}),
+            store.accept(said("next")),
+            return_exceptions=True,
+        )
+        assert isinstance(written[1], StoreRejects)
+        assert [each for each in written if isinstance(each, BaseException)] == [written[1]]
+        kept = await store.turn(turn.id)
+        assert kept is not None
+        assert kept.state is TurnState.RUNNING, "nothing of it was written"
+        await store.generated(turn, Answer("text", Outcome.WHOLE), {id: call})
+
     async def test_generated_keeps_what_is_to_be_delivered(self, store: Store) -> None:
         turn = await asked(store)
         usage = Usage(10, 20, cached=3, reasoning=4, video=5, estimated=True)

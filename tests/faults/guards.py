@@ -156,7 +156,7 @@ GUARDS = (
     ),
     Guard(
         "what fails in a shared commit is undone",
-        (("storage/writer.py", "        point.rollback()\n", "        point.commit()\n"),),
+        (("storage/writer.py", "            point.rollback()\n", "            point.commit()\n"),),
         ("tests/test_storage.py",),
     ),
     Guard(
@@ -164,8 +164,8 @@ GUARDS = (
         (
             (
                 "bot/dispatcher.py",
-                "await insist(lambda: self._store.generated(turn, answer, run.exchange.entries), self._clock)",
-                "await self._store.generated(turn, answer, run.exchange.entries)",
+                "await insist(partial(self._store.generated, turn, form, kept), self._clock)",
+                "await self._store.generated(turn, form, kept)",
             ),
         ),
         (SINGLE, SEAM),
