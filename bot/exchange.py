@@ -38,7 +38,7 @@ from bot.types import (
     Usage,
 )
 
-__all__ = ["Exchange", "conclude", "expired", "passing", "prompt_tokens", "unkept", "unmeasured"]
+__all__ = ["Exchange", "conclude", "expired", "passing", "prompt_tokens", "unbegun", "unkept", "unmeasured"]
 
 _BRIEF = 400  # characters of a reasoning that is shown briefly
 _BROKE_OFF = Text("This is a part: the connection to the model's service broke off.")
@@ -145,7 +145,8 @@ def conclude(exchange: Exchange, turn: int, language: str, reasoning: str = "") 
     notes += [Note(NoteKind.MODEL, say(text, language)) for text in exchange.notes]
     if note is not None:
         notes.append(note)
-    go_on = outcome is Outcome.PART and exchange.resumable and not isinstance(exchange.error, Blocked)
+    unfinished = outcome is Outcome.PART or (outcome is Outcome.STOPPED and bool(exchange.text.strip()))
+    go_on = unfinished and exchange.resumable and not isinstance(exchange.error, Blocked)
     notes += _about_cost(list(exchange.entries.values()), language)
     return Answer(
         exchange.text,
@@ -155,6 +156,12 @@ def conclude(exchange: Exchange, turn: int, language: str, reasoning: str = "") 
         None if outcome is Outcome.WHOLE else _again(turn, language, go_on=go_on),
         exclude=outcome is Outcome.REFUSED or isinstance(exchange.error, Blocked) or not exchange.text.strip(),
     )
+
+
+def unbegun(turn: int, language: str) -> Answer:
+    """What is shown of a question that was stopped while it waited."""
+    note = Note(NoteKind.STOPPED, say(Text("Stopped before it began."), language))
+    return Answer("", Outcome.STOPPED, notes=(note,), menu=_again(turn, language), exclude=True)
 
 
 def expired(turn: int, language: str) -> Answer:

@@ -7,11 +7,13 @@ here, at once: they don't wait behind the turn that they are about.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.access import Access, Rights, Standing
 from bot.commands import Commands, Context
 from bot.commands.access import introduction, turned_away
+from bot.exchange import unbegun
 from bot.locales import say
 from bot.markdown import parse, plain
 from bot.settings import effective
@@ -23,19 +25,20 @@ from bot.types import (
     Clock,
     Deleted,
     Edited,
+    Effect,
     Inbound,
     IncomingMessage,
     Membership,
     Moved,
     Person,
     Press,
-    Reopen,
     Reply,
     Set,
     Stop,
     StopPressed,
     Store,
     Text,
+    TurnState,
 )
 
 __all__ = ["CoreIntake"]
@@ -88,15 +91,22 @@ class CoreIntake:
         rights = await self._access.rights(message.chat, message.author, message.group)
         if not rights.admitted:
             return Ack() if message.group else await self._stranger(message, rights)
-        if not message.attachments and message.forwarded_from is None:
-            reply = await self._commands.run(self._context(message, rights), message.text)
-            if reply is not None:
-                return await self._answer(message, reply)
-        return await self._question(message)
+        said = self._context(message, rights)
+        reply = None if message.forwarded_from is not None else await self._commands.run(said, message.text)
+        if reply is None:
+            return await self._question(message)
+        if reply.ask is not None:
+            return await self._question(replace(message, text=reply.ask), reply.effects)
+        if reply.ephemeral and not reply.error:
+            reply = replace(reply, text="", menu=None)
+        return await self._answer(message, reply)
 
-    async def _question(self, message: IncomingMessage) -> Ack:
+    async def _question(self, message: IncomingMessage, effects: Sequence[Effect] = ()) -> Ack:
         wait = QUIET if message.more or len(message.text) >= LONG else 0.0
-        accepted = await self._store.accept(message, wait=wait, limit=PARTS if message.more else WAITING)
+        limit = PARTS if message.more else WAITING
+        accepted = await self._store.accept(message, wait=wait, limit=limit, effects=effects)
+        if not accepted.seen:
+            self._done(effects)
         if not accepted.full:
             return Ack(accepted.turn)
         words = Text("{count} of your messages are waiting for an answer already. Please wait for it first.")
@@ -142,7 +152,7 @@ class CoreIntake:
             return Ack(toast=say(words, await self._language(press)), error=True)
         if not (reply.text or reply.effects):
             return Ack()  # it was only asked whether one may
-        if press.post is None or reply.error or _acts(reply):
+        if press.post is None or reply.error or reply.ephemeral:
             ack = await self._answer(press, replace(reply, text="", menu=None))
             return replace(ack, toast=plain(parse(reply.text)), menu=reply.menu, error=reply.error)
         return await self._answer(press, reply)
@@ -153,9 +163,11 @@ class CoreIntake:
 
     async def _stop(self, event: StopPressed) -> Ack:
         """Who can't be told has the answer before him, so he is one of those that it is for."""
-        if event.author is None or await self._known(event.chat, event.author):
-            return await self._answer(event, Reply("", effects=(Stop(event.chat),)))
-        return Ack()
+        if event.author is not None and not await self._known(event.chat, event.author):
+            return Ack()
+        turns = [turn for turn in await self._store.open_turns(event.chat) if turn.state is TurnState.RUNNING]
+        stops = [Stop(turn.chat, turn.id, unbegun(turn.id, turn.asker.language)) for turn in turns]
+        return await self._answer(event, Reply("", effects=tuple(stops)))
 
     async def _edit(self, event: Edited) -> Ack:
         if await self._known(event.chat, event.author):
@@ -181,12 +193,16 @@ class CoreIntake:
 
     async def _answer(self, event: IncomingMessage | Press | StopPressed | Membership, reply: Reply) -> Ack:
         turn = await self._store.answer(event, reply)
-        for effect in reply.effects:
+        self._done(reply.effects)
+        return Ack(turn, error=reply.error)
+
+    def _done(self, effects: Sequence[Effect]) -> None:
+        """What is stored is to be felt at once."""
+        for effect in effects:
             if isinstance(effect, Stop):
-                self._turns.interrupt(effect.chat, effect.turn)
+                self._turns.interrupt(effect.turn)
             elif isinstance(effect, Set):
                 self._access.stored(effect)
-        return Ack(turn, error=reply.error)
 
     async def _language(self, event: IncomingMessage | Press) -> str:
         rows = await self._store.settings(event.chat)
@@ -199,11 +215,6 @@ class CoreIntake:
             now=self._clock.now(),
             group=event.group,
             is_press=isinstance(event, Press),
+            attached=isinstance(event, IncomingMessage) and bool(event.attachments),
             may_change=rights.admin or not event.group,
         )
-
-
-def _acts(reply: Reply) -> bool:
-    """Does the command act on an answer (stop it, ask again)? Then that answer's message is not to be replaced by
-    words."""
-    return any(isinstance(effect, Stop | Reopen) for effect in reply.effects)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from bot.errors import MagpieError, StoreError, StoreRejects, Superseded
 from bot.locales import say
-from bot.types import Chat, Clock, Outcome, Store, Turn, TurnKind
+from bot.types import Clock, Outcome, Store, Turn, TurnKind
 
 __all__ = ["Turns"]
 
@@ -62,10 +62,10 @@ class Turns:
         self._called = True
         self.wake()
 
-    def interrupt(self, chat: Chat, turn: int | None = None) -> None:
-        """End the answer that runs in this chat (or the one named) where it is."""
+    def interrupt(self, turn: int) -> None:
+        """End an answer, if it runs here, where it is."""
         for running in self._running.values():
-            if running.turn.chat == chat and turn in (None, running.turn.id):
+            if running.turn.id == turn:
                 running.stop.set()
 
     @property

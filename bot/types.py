@@ -822,10 +822,11 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Effect: stop one turn, or every open question of a chat (`turn` None)."""
+    """Effect: stop a question's answer where it is; of one that nobody has begun to answer, `instead` is shown."""
 
     chat: Chat
-    turn: int | None = None
+    turn: int
+    instead: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -854,12 +855,19 @@ Effect = Set | Forget | Stop | Reopen | Notice
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A command's answer: Markdown in the person's language ('' for none), and what it changes."""
+    """A command's answer: Markdown in the person's language ('' for none), and what it changes.
+
+    `ephemeral`: what it says shows by itself, so it is a toast or nothing. `in_order`: it stands below the answers that
+    were stopped before. `ask`: what is to be asked as a question, in place of any words.
+    """
 
     text: str
     menu: Menu | None = None
     effects: tuple[Effect, ...] = ()
     error: bool = False
+    ephemeral: bool = False
+    in_order: bool = False
+    ask: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -936,10 +944,12 @@ class Reader(Protocol):
 class Store(Reader, Protocol):
     """Whole-transaction verbs. Every verb with a `Turn` is fenced: Superseded if its attempt is not the current one."""
 
-    async def accept(self, message: IncomingMessage, *, wait: float = 0.0, limit: int = 5) -> Accepted:
-        """Dedupe, save the message, attach it to the waiting turn of its chat (in groups: of chat and author) or make
-        one, due `wait` seconds after the last message but at most 5 s after its first; `full` beyond `limit` waiting
-        messages."""
+    async def accept(
+        self, message: IncomingMessage, *, wait: float = 0.0, limit: int = 5, effects: Sequence[Effect] = ()
+    ) -> Accepted:
+        """Dedupe, apply `effects`, save the message, attach it to the waiting turn of its chat (in groups: of chat and
+        author) or make one, due `wait` seconds after the last message but at most 5 s after its first; `full` beyond
+        `limit` waiting messages."""
 
     async def answer(
         self, event: IncomingMessage | Press | StopPressed | Edited | Membership, reply: Reply

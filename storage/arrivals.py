@@ -15,6 +15,7 @@ from bot.types import (
     Accepted,
     Chat,
     Edited,
+    Effect,
     IncomingMessage,
     Membership,
     Message,
@@ -32,7 +33,7 @@ from storage.codec import message_values, turn_values
 from storage.effects import apply
 from storage.engine import Tx, insert_into
 from storage.notices import insert, queue, save_own_words, touch
-from storage.tables import WAITING_FIRST, chats, inbound, messages, posts, turns
+from storage.tables import IN_ORDER, WAITING_FIRST, chats, inbound, messages, posts, turns
 
 __all__ = ["accept", "adopt", "answer", "enter", "membership", "notify", "seen"]
 
@@ -55,10 +56,13 @@ async def seen(tx: Tx, key: str) -> bool:
     return (await tx.conn.execute(_SEEN, {"of": key})).first() is not None
 
 
-async def accept(tx: Tx, message: IncomingMessage, *, wait: float, limit: int) -> Accepted:
+async def accept(
+    tx: Tx, message: IncomingMessage, *, wait: float, limit: int, effects: Sequence[Effect] = ()
+) -> Accepted:
     if not await enter(tx, message.key):
         return Accepted(None, seen=True)
     await touch(tx, message.chat, title=message.title, said=True)
+    await apply(tx, effects, by=message.author.id)
     lane = message.author.id if message.group else ""
     waiting = await _waiting(tx, message.chat, lane)
     if waiting is not None and await _count(tx, waiting.id) >= limit:
@@ -94,6 +98,7 @@ async def answer(
     if reply.text:
         notice = turn_values(
             chat=event.chat.key,
+            lane=IN_ORDER if reply.in_order else "",
             kind=TurnKind.NOTICE,
             state=TurnState.DELIVERING,
             asker=author,

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from bot.types import Effect, Forget, Notice, Outcome, Reopen, Set, Stop, TurnKind, TurnState
+from bot.types import Effect, Forget, Notice, Reopen, Role, Set, Stop, TurnKind, TurnState
+from storage.codec import answer_values
 from storage.engine import Tx
 from storage.notices import queue
 from storage.tables import ANSWER, OPEN, WAITING_FIRST, chats, messages, posts, settings, turns
@@ -41,16 +42,17 @@ async def _forget(tx: Tx, effect: Forget) -> None:
 
 
 async def _stop(tx: Tx, effect: Stop) -> None:
-    """What nobody has worked on yet ends at once. The others learn it from their turn; one that is asked again has
-    messages, which must say so."""
+    """What nobody has worked on yet is answered with `instead`, and is no context. The others learn it from their turn;
+    one that is asked again has messages, which must say so."""
     t = turns.c
-    meant = [t.chat == effect.chat.key, t.kind == TurnKind.QUESTION, OPEN]
-    if effect.turn is not None:
-        meant.append(t.id == effect.turn)
-    await tx.conn.execute(sa.select(t.id).where(*meant).order_by(t.id).with_for_update())
+    meant = [t.id == effect.turn, t.chat == effect.chat.key, t.kind == TurnKind.QUESTION, OPEN]
+    await tx.conn.execute(sa.select(t.id).where(*meant).with_for_update())
     await tx.conn.execute(sa.update(turns).where(*meant).values(stop=True))
-    idle = [*meant, WAITING_FIRST]
-    await tx.conn.execute(sa.update(turns).where(*idle).values(state=TurnState.ENDED, outcome=Outcome.STOPPED))
+    answered = {"state": TurnState.DELIVERING, "not_before": tx.now, **answer_values(effect.instead)}
+    idle = sa.update(turns).where(*meant, WAITING_FIRST).values(answered).returning(t.id)
+    if (await tx.conn.execute(idle)).first() is not None:
+        asked = sa.update(messages).where(messages.c.turn == effect.turn, messages.c.role == Role.USER)
+        await tx.conn.execute(asked.values(in_context=False))
 
 
 async def _reopen(tx: Tx, effect: Reopen) -> None:

@@ -16,6 +16,7 @@ from bot.types import (
     Clock,
     Deleted,
     Edited,
+    Effect,
     IncomingMessage,
     Json,
     LedgerEntry,
@@ -139,8 +140,10 @@ class SqlStore(Store):
     async def next_due(self, now: int) -> int | None:
         return await self._db.read(turns.next_due, now)
 
-    async def accept(self, message: IncomingMessage, *, wait: float = 0.0, limit: int = 5) -> Accepted:
-        return await self._db.write(arrivals.accept, message, wait=wait, limit=limit)
+    async def accept(
+        self, message: IncomingMessage, *, wait: float = 0.0, limit: int = 5, effects: Sequence[Effect] = ()
+    ) -> Accepted:
+        return await self._db.write(arrivals.accept, message, wait=wait, limit=limit, effects=effects)
 
     async def answer(
         self, event: IncomingMessage | Press | StopPressed | Edited | Membership, reply: Reply

@@ -20,6 +20,7 @@ __all__ = [
     "ANSWER",
     "FREE",
     "IN_CONTEXT",
+    "IN_ORDER",
     "METADATA",
     "OPEN",
     "WAITING_FIRST",
@@ -138,7 +139,8 @@ class ChatRow(Row, table=True):
 
 
 class TurnRow(Row, table=True):
-    """`lane` keeps apart what waits side by side in one chat: '' in a private one, the author's id in a group.
+    """`lane` keeps apart what waits side by side in one chat: '' in a private one, the author's id in a group. A notice
+    that waits for the answers that were stopped before it has the lane `IN_ORDER`.
 
     `owner` is the process that works on it, null while it is for whoever comes.
     """
@@ -302,6 +304,7 @@ def _says(column: sa.ColumnElement[Any], value: str | int) -> sa.ColumnElement[b
     return column == sa.literal(value, literal_execute=True)
 
 
+IN_ORDER = "in order"
 OPEN = turns.c.state != sa.literal("ended", literal_execute=True)
 FREE = sa.and_(OPEN, turns.c.owner.is_(None))
 WAITING_FIRST = sa.and_(_says(turns.c.state, "waiting"), _says(turns.c.attempt, 0))

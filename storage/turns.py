@@ -15,7 +15,7 @@ from storage.codec import answer_values, entry_values, message_values
 from storage.engine import Tx, insert_into
 from storage.notices import insert
 from storage.reading import turns_of
-from storage.tables import ANSWER, FREE, OPEN, chats, ledger, messages, posts, turns
+from storage.tables import ANSWER, FREE, IN_ORDER, OPEN, chats, ledger, messages, posts, turns
 
 __all__ = [
     "begin",
@@ -35,7 +35,8 @@ LOST = "lost"  # how a call ended whose process is gone
 
 
 def _free() -> sa.ColumnElement[bool]:
-    """Due at `:now`, nobody's, and the first of its chat with nobody at work there; a notice waits for no one."""
+    """Due at `:now`, nobody's, and the first of its chat with nobody at work there; a notice waits for no one, unless
+    it is to stand below the answers that it stopped."""
     t, other = turns.c, turns.alias("other")
     o = other.c
     ahead = sa.exists().where(
@@ -46,7 +47,15 @@ def _free() -> sa.ColumnElement[bool]:
         sa.or_(o.owner.is_not(None), o.id < t.id),
     )
     due = t.not_before <= sa.bindparam("now", type_=t.not_before.type)
-    return sa.and_(FREE, due, sa.or_(t.kind == TurnKind.NOTICE, ~ahead))
+    stopped = sa.exists().where(
+        o.chat == t.chat,
+        o.kind == TurnKind.QUESTION,
+        o.state != sa.literal(TurnState.ENDED.value, literal_execute=True),
+        o.stop.is_(True),
+        o.id < t.id,
+    )
+    notice = sa.and_(t.kind == TurnKind.NOTICE, sa.or_(t.lane != IN_ORDER, ~stopped))
+    return sa.and_(FREE, due, sa.or_(notice, sa.and_(t.kind == TurnKind.QUESTION, ~ahead)))
 
 
 # built once: it takes longer to build than to run. "+ 0", or SQLite walks through all turns from the first on to have

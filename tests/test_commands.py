@@ -18,6 +18,7 @@ from bot.chat_api.parameters import PARAMETERS
 from bot.commands import TABLE, Commands, Context, GatewayFacts, parse
 from bot.commands.menus import ACTION_BYTES
 from bot.commands.models import ordered
+from bot.exchange import unbegun
 from bot.markdown import Code, Paragraph, Words
 from bot.markdown import parse as parse_markdown
 from bot.settings import effective
@@ -127,6 +128,10 @@ def sets(reply: Reply) -> list[tuple[str, str, Json]]:
 
 def choices(reply: Reply) -> list[Choice]:
     return [choice for row in reply.menu.rows for choice in row] if reply.menu else []
+
+
+def stopped(reply: Reply) -> list[int]:
+    return [each.turn for each in reply.effects if isinstance(each, Stop)]
 
 
 def actions(reply: Reply) -> list[str]:
@@ -643,10 +648,14 @@ async def test_new_forgets_and_says_what(talk: Talk) -> None:
 async def test_stop(talk: Talk) -> None:
     assert (await talk.say("/stop")).error
     turn = await talk.ask()
-    assert (await talk.say("/stop")).effects == (Stop(CHAT),)
+    assert (await talk.say("/stop")).effects == (Stop(CHAT, turn, unbegun(turn, "en")),)
+    await talk.store.end(await talk.start(), Outcome.STOPPED)
     turn = await talk.ask()
     await talk.start()
-    assert (await talk.say(f"/stop {turn}")).effects == (Stop(CHAT, turn),)
+    waiting = await talk.ask("And?")
+    assert stopped(await talk.say("/stop")) == [turn]
+    assert stopped(await talk.say("/stop all")) == [turn, waiting]
+    assert stopped(await talk.say(f"/stop {turn}")) == [turn]
     found = await talk.store.turn(turn)
     assert found is not None
     assert found.stop

@@ -47,6 +47,7 @@ from storage.tables import METADATA, inbound, learned
 from tests.fakes.clock import START, SimClock
 
 HERE = Chat("web", "local", "1")
+DROPPED = Answer("", Outcome.STOPPED)
 ANN = Person("u1", "Ann")
 
 
@@ -477,9 +478,13 @@ class TestCost:
         for exchanges in (100, 4_900):
             db = grown(exchanges)
             await store.answer(said(f"new{exchanges}", "/new"), Reply("", effects=(Forget(HERE),)))
-            await store.accept(said(f"k{exchanges}"))
+            asked = (await store.accept(said(f"k{exchanges}"))).turn
+            assert asked is not None
             steps.append(_steps(db, context_query(HERE, None, 20), rows=1))
-            await store.answer(said(f"stop{exchanges}", "/stop"), Reply("", effects=(Stop(HERE),)))
+            await store.answer(said(f"stop{exchanges}", "/stop"), Reply("", effects=(Stop(HERE, asked, DROPPED),)))
+            turn = await store.claim(START)
+            assert turn is not None
+            await store.end(turn, Outcome.STOPPED)
         assert steps[1] <= steps[0] * 1.1
 
     async def test_no_verb_reads_a_whole_table(self, store: SqlStore, path: Path) -> None:
@@ -569,7 +574,7 @@ async def _a_day(store: SqlStore) -> None:
     turn = await store.claim(START)
     assert turn is not None
     await store.end(turn, Outcome.WHOLE)
-    effects = (Set(HERE.key, "x", 1), Forget(HERE), Reopen(HERE, turn.id), Stop(HERE), Stop(HERE, turn.id))
+    effects = (Set(HERE.key, "x", 1), Forget(HERE), Reopen(HERE, turn.id), Stop(HERE, turn.id, DROPPED))
     await store.answer(said("k3", "/all"), Reply("done", effects=effects))
     await store.notify(HERE, "words", key="n1")
     await store.reading(BalanceReading("g", Money(Decimal(1)), START))

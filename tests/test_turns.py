@@ -109,10 +109,10 @@ async def test_a_store_that_can_not_write_gives_the_turn_back(work: Work) -> Non
     assert (await work.state(turn)).outcome is Outcome.WHOLE
 
 
-async def test_interrupt_reaches_the_named_turn_or_all_of_the_chat(work: Work) -> None:
+async def test_interrupt_reaches_the_named_turn_only(work: Work) -> None:
     one, two = await work.ask("a"), await work.ask("b")
-    work.turns.interrupt(Chat("fake", "bot", "a"), two)
-    work.turns.interrupt(Chat("fake", "bot", "b"))
+    work.turns.interrupt(two)
+    work.turns.interrupt(999)
     await work.clock.advance(11)
     assert (await work.state(one)).outcome is Outcome.WHOLE
     assert (await work.state(two)).outcome is Outcome.STOPPED

@@ -23,7 +23,7 @@ from bot.errors import RequestRefused
 from bot.locales import say
 from bot.money.alerts import Rules
 from bot.settings import effective
-from bot.types import ChatSettings, Reader, Reply, Set, Text
+from bot.types import ChatSettings, Reader, Reply, Set, Text, TurnKind, TurnState
 
 __all__ = ["TABLE", "Command", "Commands", "Context", "GatewayFacts", "ModelBook", "listing", "parse"]
 
@@ -181,6 +181,7 @@ _BY_NAME = by_name(TABLE)
 _FOR_ADMINS = ("allow", "deny", "claim", "balance", "alerts")
 _COMMAND = re.compile(r"[/／](\w{1,32})(?:\s+(.*))?", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_STOP = re.compile(r"(?:stop|停|停止|停下)[.!。！]*", re.IGNORECASE)
 _HERE = re.compile(r"(?:here|这里|此处)(?:\s+|$)", re.IGNORECASE)
 
 
@@ -234,12 +235,12 @@ class Commands:
 
     async def run(self, context: Context, text: str) -> Reply | None:
         """The answer to a command. None: it is no command, or an unknown one that may be meant for somebody else."""
-        parsed = parse(text)
+        parsed = parse(text) or await self._bare(context, text)
         if parsed is None:
             return None
         name, words = parsed
         command = _BY_NAME.get(name)
-        if command is None and not context.addressed:
+        if command is None and (context.attached or not context.addressed):
             return None
         call = await self._call(context, command, words)
         if command is None:
@@ -251,6 +252,17 @@ class Commands:
         if command.admin_only and not _may_change(context) and any(isinstance(each, Set) for each in reply.effects):
             return call.refuse(RequestRefused("Only admins of this bot can change a group's settings."))
         return reply
+
+    async def _bare(self, context: Context, text: str) -> tuple[str, str] | None:
+        """ "stop" without a slash means that, while an answer grows. Where each message is translated it is a word like
+        any other."""
+        if context.is_press or context.attached or not _STOP.fullmatch(text.strip()):
+            return None
+        turns = await self._reader.open_turns(context.chat)
+        if not any(turn.kind is TurnKind.QUESTION and turn.state is TurnState.RUNNING for turn in turns):
+            return None
+        held = effective(self._defaults, await self._reader.settings(context.chat))
+        return None if held.translation is not None else ("stop", "")
 
     async def _call(self, context: Context, command: Command | None, words: str) -> Call:
         rows = [row for row in await self._reader.settings(context.chat) if not is_access(row)]

@@ -46,6 +46,7 @@ class GatewayFacts:
 @dataclass(frozen=True, slots=True)
 class Context:
     """Where and by whom a command is given. `now` is in UTC ms. `is_press`: by a button. `addressed`: surely to us.
+    `attached`: it came with pictures or other files.
 
     `may_change` is whether the author may change a group's settings; our admins may anyhow.
     """
@@ -56,6 +57,7 @@ class Context:
     group: bool = False
     is_press: bool = False
     addressed: bool = True
+    attached: bool = False
     may_change: bool = True
 
     @property

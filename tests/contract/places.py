@@ -50,6 +50,9 @@ class Place(Protocol):
 
     async def says(self, text: str) -> None: ...
     async def presses(self, label: str) -> None: ...
+    async def stops(self) -> None:
+        """The platform's own way to end the answer that grows."""
+
     async def sees(self) -> list[str]:
         """The bot's messages, as text, in order; what looks unfinished ends in "…"."""
 
@@ -80,6 +83,9 @@ class WebPlace:
                     return
         raise AssertionError(f"no button {label!r} on {buttons}")
 
+    async def stops(self) -> None:
+        (await self._http.post(f"/api/chats/{ID}/stop", json={"id": "stop-0001"})).raise_for_status()
+
     async def sees(self) -> list[str]:
         return [self._text(piece) for turn in await self._turns() for piece in turn["pieces"]]
 
@@ -108,6 +114,9 @@ class TelegramPlace:
         post = next(shown for shown in self._tg.shown(self._room) if label in str(shown.keyboard))
         self._room.press(post.id, label)
 
+    async def stops(self) -> None:
+        await self.presses("Stop")
+
     async def sees(self) -> list[str]:
         return [shown.text for shown in self._tg.shown(self._room)]
 
@@ -125,11 +134,14 @@ class SlackPlace:
         self.chat = Chat("slack", slack.team, self._room.id, self._room.write("hello", unheard=True).ts)
 
     async def says(self, text: str) -> None:
-        self._room.write(text)
+        self._asked = self._room.write(text)
 
     async def presses(self, label: str) -> None:
         post = next(post for post in self._slack.posts(self._room) if label in post.shown.buttons)
         await self._room.press(post, label).wait()
+
+    async def stops(self) -> None:
+        self._room.stop(self._asked)
 
     async def sees(self) -> list[str]:
         return [self._read(shown) for shown in self._slack.shown(self._room)]

@@ -106,6 +106,19 @@ async def test_a_part_says_so_and_retry_puts_the_whole_in_its_place(place: Place
     await until(place, lambda seen: words(seen) == TEXT.split())
 
 
+async def test_a_stopped_answer_says_so_and_goes_on_where_it_ends(place: Place, model: FakeModel) -> None:
+    model.scripts = [Script([f"word{number} " for number in range(40)], 0.1), Script(["and so to the end."])]
+    await place.says("hi")
+    await until(place, lambda seen: "word5" in " ".join(seen))
+    await place.stops()
+    (stopped,) = await until(place, lambda seen: "Stopped." in " ".join(seen))
+    assert "word39" not in stopped
+    kept = stopped.partition("Stopped.")[0].split()
+    await place.presses("Continue")
+    (whole,) = await until(place, lambda seen: "to the end." in " ".join(seen) and "…" not in " ".join(seen))
+    assert whole.split() == [*kept, *words(["and so to the end."])]
+
+
 async def test_a_long_answer_is_whole_and_in_order(place: Place, model: FakeModel) -> None:
     long = [f"word{number}" for number in range(1500)]
     model.scripts = [Script([" ".join(long)])]

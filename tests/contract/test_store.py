@@ -61,6 +61,11 @@ ROOM = Chat("web", "local", "-100")
 _number = itertools.count(1)
 
 
+DROPPED = Answer(
+    "", Outcome.STOPPED, notes=(Note(NoteKind.STOPPED, "Dropped."),), menu=Menu(((Choice("Ask", "/retry 2"),),))
+)
+
+
 def said(text: str = "hello", chat: Chat = HERE, author: Person = ANN, **more: Any) -> IncomingMessage:
     number = next(_number)
     fields: dict[str, Any] = {"key": f"k{number}", "post": f"p{number}", "at": START + number} | more
@@ -467,7 +472,10 @@ class TestCommands:
 
     async def test_nobody_may_have_pressed_stop(self, store: Store) -> None:
         turn = await asked(store)
-        assert await store.answer(StopPressed("k", HERE, START), Reply("", effects=(Stop(HERE),))) is None
+        assert (
+            await store.answer(StopPressed("k", HERE, START), Reply("", effects=(Stop(HERE, turn.id, DROPPED),)))
+            is None
+        )
         stopped = await store.turn(turn.id)
         assert stopped is not None
         assert stopped.stop
@@ -516,35 +524,88 @@ class TestEffects:
         assert await context(store) == []
         assert (await texts(store))[0] == "late"
 
-    async def test_stop_ends_what_waits_and_tells_what_runs(self, store: Store) -> None:
+    async def test_stop_tells_what_runs_and_leaves_what_waits(self, store: Store) -> None:
         running = await asked(store)
         waiting = (await store.accept(said("next"))).turn
-        elsewhere = (await store.accept(said("x", THERE))).turn
-        await store.answer(said("/stop"), Reply("", effects=(Stop(HERE),)))
-        (left,) = await store.open_turns(HERE)
-        assert (left.id, left.stop, left.state) == (running.id, True, TurnState.RUNNING)
-        assert waiting is not None
-        ended = await store.turn(waiting)
-        assert ended is not None
-        assert (ended.state, ended.outcome) == (TurnState.ENDED, Outcome.STOPPED)
-        assert [(turn.id, turn.stop) for turn in await store.open_turns(THERE)] == [(elsewhere, False)]
+        await store.answer(said("/stop"), Reply("", effects=(Stop(HERE, running.id, DROPPED),)))
+        left = [(turn.id, turn.stop, turn.state) for turn in await store.open_turns(HERE)]
+        assert left == [(running.id, True, TurnState.RUNNING), (waiting, False, TurnState.WAITING)]
 
-    async def test_stop_one(self, store: Store) -> None:
+    async def test_what_is_stopped_while_it_waits_is_answered_so(self, store: Store) -> None:
         running = await asked(store)
         waiting = (await store.accept(said("next"))).turn
-        await store.answer(said("/stop"), Reply("", effects=(Stop(HERE, waiting),)))
-        assert [(turn.id, turn.stop) for turn in await store.open_turns(HERE)] == [(running.id, False)]
+        assert waiting is not None
+        await store.answer(said("/stop"), Reply("", effects=(Stop(HERE, waiting, DROPPED),)))
+        dropped = await store.turn(waiting)
+        assert dropped is not None
+        assert (dropped.state, dropped.outcome) == (TurnState.DELIVERING, Outcome.STOPPED)
+        assert (dropped.notes, dropped.menu, dropped.text) == (DROPPED.notes, DROPPED.menu, "")
+        assert await context(store) == ["hello"], "what nobody answers is no context"
+        assert await store.claim(START) is None, "it stands below the answer that came before"
+        await store.end(running, Outcome.WHOLE)
+        shown = await claimed(store)
+        assert (shown.id, shown.state) == (waiting, TurnState.DELIVERING)
+        await store.end(shown, Outcome.STOPPED)
+        await store.answer(said("/retry"), Reply("", effects=(Reopen(HERE, waiting),)))
+        again = await claimed(store)
+        assert (again.id, again.state, again.notes, again.menu) == (waiting, TurnState.RUNNING, (), None)
+        await store.generated(again, Answer("at last", Outcome.WHOLE), {})
+        assert (await context(store))[:2] == ["at last", "next"]
+
+    async def test_what_comes_after_a_dropped_question_is_another(self, store: Store) -> None:
+        await asked(store)
+        waiting = (await store.accept(said("next"))).turn
+        assert waiting is not None
+        await store.answer(said("/stop"), Reply("", effects=(Stop(HERE, waiting, DROPPED),)))
+        assert (await store.accept(said("another"))).turn not in (None, waiting)
+
+    async def test_stop_is_of_its_own_chat(self, store: Store) -> None:
+        elsewhere = (await store.accept(said("x", THERE))).turn
+        assert elsewhere is not None
+        await store.answer(said("/stop"), Reply("", effects=(Stop(HERE, elsewhere, DROPPED),)))
+        (turn,) = await store.open_turns(THERE)
+        assert (turn.stop, turn.state) == (False, TurnState.WAITING)
+
+    async def test_words_that_stand_below_what_they_stop_wait_for_it(self, store: Store) -> None:
+        running = await asked(store)
+        effects = (Stop(HERE, running.id, DROPPED), Forget(HERE))
+        notice = await store.answer(said("/new"), Reply("New.", effects=effects, in_order=True))
+        other = await store.answer(said("/status"), Reply("Well."))
+        assert (await claimed(store)).id == other, "any other words wait for nothing"
+        assert await store.claim(START) is None
+        await store.generated(running, Answer("Half", Outcome.STOPPED), {})
+        assert await store.claim(START) is None
+        await store.end(running, Outcome.STOPPED)
+        assert (await claimed(store)).id == notice
+
+    async def test_words_in_order_do_not_wait_for_what_is_not_stopped(self, store: Store) -> None:
+        await asked(store)
+        notice = await store.answer(said("/new"), Reply("New.", in_order=True))
+        assert (await claimed(store)).id == notice
+
+    async def test_a_question_can_bring_effects_along(self, store: Store) -> None:
+        await exchange(store, "old", "old answer")
+        waiting = await store.accept(said("new"), effects=(Forget(HERE), Set(HERE.key, "x", 1)))
+        assert waiting.turn is not None
+        assert await context(store) == ["new"]
+        assert [row.name for row in await store.settings(HERE)] == ["x"]
+
+    async def test_a_question_that_was_seen_brings_nothing_along_again(self, store: Store) -> None:
+        message = said("new")
+        await store.accept(message)
+        assert (await store.accept(message, effects=(Set(HERE.key, "x", 1),))).seen
+        assert await store.settings(HERE) == []
 
     async def test_who_takes_over_learns_of_the_stop(self, store: Store) -> None:
         turn = await asked(store)
         await store.release(turn)
-        await store.answer(said("/stop"), Reply("", effects=(Stop(HERE),)))
+        await store.answer(said("/stop"), Reply("", effects=(Stop(HERE, turn.id, DROPPED),)))
         assert (await claimed(store)).stop
 
     async def test_reopen(self, ground: Ground) -> None:
         store = await ground.open()
         turn = await asked(store, "question")
-        await store.answer(said("/stop"), Reply("", effects=(Stop(HERE),)))
+        await store.answer(said("/stop"), Reply("", effects=(Stop(HERE, turn.id, DROPPED),)))
         await store.generated(turn, Answer("first answer", Outcome.STOPPED), {})
         await store.posted(turn, 0, f"a{turn.id}", "digest")
         await store.end(turn, Outcome.STOPPED)
@@ -582,7 +643,8 @@ class TestEffects:
     async def test_what_was_stopped_before_its_start_can_be_reopened_beside_a_waiting_one(self, store: Store) -> None:
         first = (await store.accept(said("first"))).turn
         assert first is not None
-        await store.answer(said("/stop"), Reply("", effects=(Stop(HERE),)))
+        await store.answer(said("/stop"), Reply("", effects=(Stop(HERE, first, DROPPED),)))
+        await store.end(await claimed(store), Outcome.STOPPED)
         second = (await store.accept(said("second"))).turn
         await store.answer(said("/retry"), Reply("", effects=(Reopen(HERE, first),)))
         assert (await store.accept(said("third"))).turn == second

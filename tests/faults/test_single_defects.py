@@ -15,7 +15,7 @@ from bot.delivery import Delivery
 from bot.errors import Broken, Refused, RetryLater, StoreError, Unknown
 from bot.markdown import plain
 from bot.pieces import Draft
-from bot.types import Bucket, Chat, Finish, Outcome, Piece, Press, Reply, Stop, StopPressed, Turn
+from bot.types import Answer, Bucket, Chat, Finish, Outcome, Piece, Press, Reply, Stop, StopPressed, Turn
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Core, running_core
 from tests.fakes.model import FakeModel, Script, words
@@ -171,7 +171,7 @@ async def test_a_stop_before_the_restart_asks_nobody(
     async with running_core(clock, tmp_path, platform, model) as core:
         await core.say(platform.says("hi"))
         await clock.advance(2)
-        core.turns.interrupt = lambda chat, turn=None: None  # type: ignore[method-assign]  # killed before it gets there
+        core.turns.interrupt = lambda turn: None  # type: ignore[method-assign]  # killed before it gets there
         await core.say(StopPressed("stop", CHAT, clock.now()))
         await core.kill()
     async with running_core(clock, tmp_path, platform, model) as core:
@@ -219,7 +219,8 @@ async def test_another_process_can_stop_what_runs_here(
         running = asyncio.create_task(core.turns.run())
         await core.say(platform.says("hi"))
         await clock.advance(3)
-        await core.store.answer(StopPressed("there", CHAT, clock.now()), Reply("", effects=(Stop(CHAT),)))
+        stop = Stop(CHAT, (await last(core)).id, Answer("", Outcome.STOPPED))
+        await core.store.answer(StopPressed("there", CHAT, clock.now()), Reply("", effects=(stop,)))
         calls[0]()
         await core.quiet(10)
         assert (await last(core)).outcome is Outcome.STOPPED
