@@ -178,7 +178,7 @@ class CoreIntake:
         """Whoever deleted it could: nobody wants an answer to what is no longer there."""
         turn = await self._store.withdraw(event)
         if turn is not None:
-            self._turns.interrupt(event.chat, turn)
+            self._turns.interrupt(turn)
         return Ack(turn)
 
     async def _membership(self, event: Membership) -> Ack:
