@@ -822,7 +822,7 @@ async def say_all(talk: Talk, calls: list[tuple[str, str]]) -> None:
 
 
 def check(reply: Reply) -> None:
-    assert reply.text.strip()
+    assert reply.text.strip() or reply.ask
     assert all(0 < len(choice.action.encode()) <= ACTION_BYTES or choice.url for choice in choices(reply))
     assert all(parse(choice.action) for choice in choices(reply) if choice.action)
     assert all(choice.label.strip() for choice in choices(reply))
