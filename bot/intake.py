@@ -19,6 +19,7 @@ from bot.markdown import parse, plain
 from bot.settings import effective
 from bot.turns import Turns
 from bot.types import (
+    Accepted,
     Ack,
     Chat,
     ChatSettings,
@@ -49,6 +50,7 @@ LONG = 4_000  # characters: a message this long may be one of several that a cli
 QUIET = 1.0  # seconds without a further part before such a message is answered
 DAY = 86_400_000  # ms
 WAITING = 5  # messages of one person in one chat that may wait
+_LOOK, _LOOKS = 0.1, 20  # seconds between looks at a turn that is sending, and how many
 PARTS = 20  # and as many if they come as parts of something: an album has up to ten
 
 
@@ -103,15 +105,26 @@ class CoreIntake:
 
     async def _question(self, message: IncomingMessage, effects: Sequence[Effect] = ()) -> Ack:
         wait = QUIET if message.more or len(message.text) >= LONG else 0.0
-        limit = PARTS if message.more else WAITING
-        accepted = await self._store.accept(message, wait=wait, limit=limit, effects=effects)
+        accepted = await self._accepted(message, wait, effects)
         if not accepted.seen:
             self._done(effects)
+        if accepted.anew and accepted.turn is not None:
+            self._turns.abandon(accepted.turn)
         if not accepted.full:
             return Ack(accepted.turn)
         words = Text("{count} of your messages are waiting for an answer already. Please wait for it first.")
         text = say(words, await self._language(message), count=WAITING)
         return await self._answer(message, Reply(text, error=True))
+
+    async def _accepted(self, message: IncomingMessage, wait: float, effects: Sequence[Effect]) -> Accepted:
+        """What joins a turn that is just sending its first words waits until it is known where they stand."""
+        limit = PARTS if message.more or message.joins else WAITING
+        for _ in range(_LOOKS):
+            accepted = await self._store.accept(message, wait=wait, limit=limit, effects=effects)
+            if not accepted.busy:
+                return accepted
+            await self._clock.sleep(_LOOK)
+        return await self._store.accept(replace(message, joins=False), wait=wait, limit=limit, effects=effects)
 
     async def _stranger(self, message: IncomingMessage, rights: Rights) -> Ack:
         """Somebody who has not been let in writes in private: told so once a day, and nothing of it is kept."""
@@ -170,8 +183,13 @@ class CoreIntake:
         return await self._answer(event, Reply("", effects=tuple(stops)))
 
     async def _edit(self, event: Edited) -> Ack:
+        """Who has forgotten to call us adds that. An answer is not changed, but later ones go by the new words."""
+        if event.asks is not None and await self._store.seen(event.key):
+            return Ack()
         if await self._known(event.chat, event.author):
-            await self._store.edit(event)
+            known = await self._store.edit(event)
+            if known is None and event.asks is not None:
+                return await self._message(event.asks)
         return Ack()
 
     async def _withdraw(self, event: Deleted) -> Ack:

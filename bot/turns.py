@@ -68,6 +68,12 @@ class Turns:
             if running.turn.id == turn:
                 running.stop.set()
 
+    def abandon(self, turn: int) -> None:
+        """Leave a turn that began anew in the store."""
+        for task, running in self._running.items():
+            if running.turn.id == turn:
+                task.cancel()
+
     @property
     def count(self) -> int:
         """Turns that run now."""

@@ -143,12 +143,14 @@ class IncomingMessage:
     group: bool = False  # several people talk here
     addressed: bool = True  # meant for the bot: private, mentioned, replied to, or a command
     anyones: bool = False  # a command in a group that names no bot: it may be another one's
+    joins: bool = False  # belongs to what its author has said just before, even if that is being answered already
     more: bool = False  # the rest may follow within a second (album, forward, a text cut at 4,000 characters)
 
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A message was changed before or after it was answered."""
+    """A message was changed before or after it was answered. `asks`: as it is now it calls us, which it may not have
+    done before."""
 
     key: str
     chat: Chat
@@ -156,6 +158,7 @@ class Edited:
     post: PostId
     text: str
     at: int
+    asks: IncomingMessage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -797,11 +800,14 @@ class ChatModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of a question: `turn` None if it was seen before or there are too many waiting."""
+    """What became of a question: `turn` None if it was seen before, there are too many waiting, or (`busy`) the turn
+    that it joins is sending a message just now, whose outcome must be known first. `anew`: its turn had begun."""
 
     turn: int | None
     seen: bool = False
     full: bool = False
+    busy: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -949,7 +955,8 @@ class Store(Reader, Protocol):
     ) -> Accepted:
         """Dedupe, apply `effects`, save the message, attach it to the waiting turn of its chat (in groups: of chat and
         author) or make one, due `wait` seconds after the last message but at most 5 s after its first; `full` beyond
-        `limit` waiting messages."""
+        `limit` waiting messages. One that `joins` what its author said in the last 5 s has that turn begin anew,
+        however far it is."""
 
     async def answer(
         self, event: IncomingMessage | Press | StopPressed | Edited | Membership, reply: Reply
@@ -960,9 +967,9 @@ class Store(Reader, Protocol):
 
     async def seen(self, key: str) -> bool: ...
 
-    async def edit(self, event: Edited) -> bool:
+    async def edit(self, event: Edited) -> bool | None:
         """Take over a changed text: what waits is asked so, and later requests tell it so. False if its turn waits no
-        more, or it was seen before."""
+        more, or it was seen before; None if the message is not known."""
 
     async def withdraw(self, event: Deleted) -> int | None:
         """Take a message back: it leaves the question that it is part of, and the context. A question that has no other

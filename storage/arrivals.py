@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -30,10 +31,10 @@ from bot.types import (
     TurnState,
 )
 from storage.codec import message_values, turn_values
-from storage.effects import apply
+from storage.effects import apply, begin_anew
 from storage.engine import Tx, insert_into
 from storage.notices import insert, queue, save_own_words, touch
-from storage.tables import IN_ORDER, WAITING_FIRST, chats, inbound, messages, posts, turns
+from storage.tables import IN_ORDER, OPEN, WAITING_FIRST, chats, inbound, messages, posts, turns
 
 __all__ = ["accept", "adopt", "answer", "enter", "membership", "notify", "seen"]
 
@@ -52,6 +53,11 @@ _WAITING = (
 _LONGEST_WAIT = 5000  # ms from a turn's first message, however many follow
 
 
+class _Question(NamedTuple):
+    id: int
+    created: int
+
+
 async def seen(tx: Tx, key: str) -> bool:
     return (await tx.conn.execute(_SEEN, {"of": key})).first() is not None
 
@@ -65,6 +71,11 @@ async def accept(
     await apply(tx, effects, by=message.author.id)
     lane = message.author.id if message.group else ""
     waiting = await _waiting(tx, message.chat, lane)
+    begun = await _begun(tx, message, lane) if waiting is None and message.joins and not effects else None
+    if begun is not None and await _sending(tx, begun.id):
+        await tx.conn.execute(sa.delete(inbound).where(inbound.c.key == message.key))
+        return Accepted(None, busy=True)
+    waiting = waiting or begun
     if waiting is not None and await _count(tx, waiting.id) >= limit:
         await tx.conn.execute(
             sa.delete(inbound).where(inbound.c.key == message.key)
@@ -75,14 +86,15 @@ async def accept(
         turn = await _new_question(tx, message, lane, due)
     else:
         turn = waiting.id
-        changed = {
-            "not_before": min(due, waiting.created + _LONGEST_WAIT),
-            "reply_to": message.post or turns.c.reply_to,
-        }
+        changed: dict[str, Any] = {"not_before": min(due, waiting.created + _LONGEST_WAIT)}
+        if begun is None:
+            changed["reply_to"] = message.post or turns.c.reply_to
+        else:
+            await begin_anew(tx, turn)
         await tx.conn.execute(sa.update(turns).where(turns.c.id == turn).values(changed))
     await _save_user_message(tx, message, turn, in_context=True)
     await tx.wake()
-    return Accepted(turn)
+    return Accepted(turn, anew=begun is not None)
 
 
 async def answer(
@@ -173,8 +185,26 @@ def _entering(postgres: bool) -> sa.Executable:
     return insert_into(inbound, postgres).on_conflict_do_nothing().returning(inbound.c.key)
 
 
-async def _waiting(tx: Tx, chat: Chat, lane: str) -> sa.Row[int, int] | None:
-    return (await tx.conn.execute(_WAITING, {"in_chat": chat.key, "in_lane": lane})).first()
+async def _waiting(tx: Tx, chat: Chat, lane: str) -> _Question | None:
+    found = (await tx.conn.execute(_WAITING, {"in_chat": chat.key, "in_lane": lane})).first()
+    return _Question(found.id, found.created) if found is not None else None
+
+
+async def _begun(tx: Tx, message: IncomingMessage, lane: str) -> _Question | None:
+    """The turn that the author's last words have begun, if that was just now and nobody has stopped it."""
+    t = turns.c
+    asked = [t.chat == message.chat.key, t.kind == TurnKind.QUESTION]
+    await tx.conn.execute(sa.select(t.id).where(*asked, OPEN).order_by(t.id).with_for_update())  # as `effects._reopen`
+    newest = sa.select(t.id, t.created, t.asker, t.stop).where(*asked, t.lane == lane).order_by(t.id.desc()).limit(1)
+    found = (await tx.conn.execute(newest.with_for_update())).first()
+    if found is None or found.asker != message.author.id or found.stop or found.created < tx.now - _LONGEST_WAIT:
+        return None
+    return _Question(found.id, found.created)
+
+
+async def _sending(tx: Tx, turn: int) -> bool:
+    query = sa.select(posts.c.position).where(posts.c.turn == turn, posts.c.post.is_(None))
+    return (await tx.conn.execute(query)).first() is not None
 
 
 async def _count(tx: Tx, turn: int) -> int:

@@ -15,7 +15,7 @@ __all__ = ["edit", "withdraw"]
 _SAID = messages.c.role != Role.ASSISTANT
 
 
-async def edit(tx: Tx, event: Edited) -> bool:
+async def edit(tx: Tx, event: Edited) -> bool | None:
     """What comes too late to be asked so leaves no key here, so that it can still be answered."""
     if not await enter(tx, event.key):
         return False
@@ -29,8 +29,8 @@ async def edit(tx: Tx, event: Edited) -> bool:
     if not waits:
         await tx.conn.execute(sa.delete(inbound).where(inbound.c.key == event.key))
     here = [messages.c.chat == event.chat.key, messages.c.post == event.post, _SAID]
-    await tx.conn.execute(sa.update(messages).where(*here).values(text=event.text))
-    return waits
+    changed = await tx.conn.execute(sa.update(messages).where(*here).values(text=event.text).returning(messages.c.id))
+    return waits if changed.first() is not None else None
 
 
 async def withdraw(tx: Tx, event: Deleted) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,9 +11,9 @@ from bot.types import Effect, Forget, Notice, Reopen, Role, Set, Stop, TurnKind,
 from storage.codec import answer_values
 from storage.engine import Tx
 from storage.notices import queue
-from storage.tables import ANSWER, OPEN, WAITING_FIRST, chats, messages, posts, settings, turns
+from storage.tables import ANSWER, LOST, OPEN, WAITING_FIRST, chats, ledger, messages, posts, settings, turns
 
-__all__ = ["apply"]
+__all__ = ["apply", "begin_anew"]
 
 
 async def apply(tx: Tx, effects: Iterable[Effect], *, by: str) -> None:
@@ -55,23 +56,39 @@ async def _stop(tx: Tx, effect: Stop) -> None:
         await tx.conn.execute(asked.values(in_context=False))
 
 
+_UNANSWERED: dict[str, Any] = {
+    "state": TurnState.WAITING,
+    "owner": None,
+    "stop": False,
+    "base": "",
+    "text": "",
+    "reasoning": "",
+    "notes": [],
+    "menu": None,
+    "outcome": None,
+}
+
+
+async def begin_anew(tx: Tx, turn: int) -> None:
+    """Its question has become another one. Whoever answers the old one is overtaken; what stands in the chat is
+    replaced in place."""
+    await tx.conn.execute(sa.update(turns).where(turns.c.id == turn).values(**_UNANSWERED, attempt=turns.c.attempt + 1))
+    # the new one stands below all that is asked, and not where the old one stood
+    await tx.conn.execute(sa.delete(messages).where(messages.c.turn == turn, ANSWER))
+    lost = {"ended": tx.now, "finish": LOST}  # nobody will hear how its open calls end
+    await tx.conn.execute(sa.update(ledger).where(ledger.c.turn == turn, ledger.c.ended.is_(None)).values(lost))
+
+
 async def _reopen(tx: Tx, effect: Reopen) -> None:
     """Locks the chat's open questions: a claim that has looked already ends first, or finds this one before its own."""
     t = turns.c
     in_chat = [t.chat == effect.chat.key, t.kind == TurnKind.QUESTION]
     await tx.conn.execute(sa.select(t.id).where(*in_chat, OPEN).order_by(t.id).with_for_update())
     fresh = {
-        "state": TurnState.WAITING,
+        **_UNANSWERED,
         "attempt": sa.case((t.attempt == 0, 1), else_=t.attempt),  # it is no longer one that messages are attached to
-        "owner": None,
         "not_before": tx.now,  # asked now: old as it may be, it is not stale
-        "stop": False,
         "base": t.text if effect.go_on else "",
-        "text": "",
-        "reasoning": "",
-        "notes": [],
-        "menu": None,
-        "outcome": None,
     }
     ended = [*in_chat, t.id == effect.turn, t.state == TurnState.ENDED]
     reopened = await tx.conn.execute(sa.update(turns).where(*ended).values(fresh).returning(t.id))

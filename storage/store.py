@@ -150,7 +150,7 @@ class SqlStore(Store):
     ) -> int | None:
         return await self._db.write(arrivals.answer, event, reply)
 
-    async def edit(self, event: Edited) -> bool:
+    async def edit(self, event: Edited) -> bool | None:
         return await self._db.write(corrections.edit, event)
 
     async def withdraw(self, event: Deleted) -> int | None:

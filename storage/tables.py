@@ -305,6 +305,7 @@ def _says(column: sa.ColumnElement[Any], value: str | int) -> sa.ColumnElement[b
 
 
 IN_ORDER = "in order"
+LOST = "lost"  # how a call of the ledger ended whose process is gone
 OPEN = turns.c.state != sa.literal("ended", literal_execute=True)
 FREE = sa.and_(OPEN, turns.c.owner.is_(None))
 WAITING_FIRST = sa.and_(_says(turns.c.state, "waiting"), _says(turns.c.attempt, 0))

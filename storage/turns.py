@@ -15,7 +15,7 @@ from storage.codec import answer_values, entry_values, message_values
 from storage.engine import Tx, insert_into
 from storage.notices import insert
 from storage.reading import turns_of
-from storage.tables import ANSWER, FREE, IN_ORDER, OPEN, chats, ledger, messages, posts, turns
+from storage.tables import ANSWER, FREE, IN_ORDER, LOST, OPEN, chats, ledger, messages, posts, turns
 
 __all__ = [
     "begin",
@@ -30,8 +30,6 @@ __all__ = [
     "recover",
     "release",
 ]
-
-LOST = "lost"  # how a call ended whose process is gone
 
 
 def _free() -> sa.ColumnElement[bool]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
+import pytest
 from PIL import Image
 
-from bot.types import Chat, Edited, ImagePart, Membership, Moved, Person, Press
+from bot.types import Chat, Edited, ImagePart, Membership, Moved, Outcome, Person, Press, StopPressed
 from tests.fakes.core import Core
 from tests.fakes.model import FakeModel, words
-from tests.fakes.platform import ANN, CHAT, FakePlatform
+from tests.fakes.platform import ANN, CHAT, FakePlatform, Trouble
 
 BEN = Person("2", "Ben")
 
@@ -136,6 +138,22 @@ async def test_an_edit_before_the_answer_counts(core: Core, platform: FakePlatfo
     assert len(model.asked) == 2
 
 
+async def test_an_edit_that_calls_us_is_asked_once_and_only_if_it_was_not_before(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    asks = platform.says("what is this?", group=True, key="e1")
+    edited = Edited("e1", CHAT, ANN, asks.post or "", asks.text, core.clock.now(), asks)
+    for _ in range(2):
+        await core.say(edited)
+        await core.quiet()
+    assert [request.messages[-1].content for request in model.asked] == ["Ann: what is this?"]
+    again = replace(asks, key="e2", text="what was that?")
+    await core.say(replace(edited, key="e2", text=again.text, asks=again))
+    await core.quiet()
+    assert len(model.asked) == 1
+    assert [message.text for message in await core.store.question(1)] == ["what was that?"]
+
+
 async def test_a_command_that_may_be_another_bots_is_ours_only_if_we_know_it(
     core: Core, platform: FakePlatform, model: FakeModel
 ) -> None:
@@ -157,6 +175,77 @@ async def test_forwarded_words_are_no_command_and_a_bare_quote_is_a_question(
     await core.say(platform.says("", quoted="Magpies steal.", quoted_by=BEN, group=True))
     await core.quiet()
     assert model.asked[-1].messages[-1].content == "Ann:\n> Ben: Magpies steal."
+
+
+QUESTION = "总结一下这个"
+
+
+async def forwards_after(
+    core: Core, platform: FakePlatform, model: FakeModel, seconds: float, answer: str = "Of what? Say more, please."
+) -> None:
+    model.scripts = [words(answer, 1.0), words("It says that magpies steal.", 0.5)]
+    await core.say(platform.says(QUESTION))
+    await core.clock.advance(seconds)
+    await core.say(platform.says("Magpies steal.", forwarded_from=BEN, more=True, joins=True))
+    await core.say(platform.says("Silver.", forwarded_from=BEN, more=True, joins=True))
+    await core.quiet()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.5, 1.5, 2.5, 4.5])
+async def test_what_joins_a_question_is_part_of_it_however_far_its_answer_is(
+    core: Core, platform: FakePlatform, model: FakeModel, seconds: float
+) -> None:
+    await forwards_after(core, platform, model, seconds)
+    assert platform.text() == "It says that magpies steal."
+    assert len(platform.shown()) == 1
+    asked = f"{QUESTION}\n\nForwarded from Ben:\nMagpies steal.\n\nSilver."
+    assert [request.messages[-1].content for request in model.asked] in ([asked], [QUESTION, asked])
+    (turn,) = [each for each in (await core.store.turn(1), await core.store.turn(2)) if each is not None]
+    assert (turn.outcome, turn.reply_to) == (Outcome.WHOLE, "m1" if len(model.asked) == 2 else "m3")
+    texts = [message.text for message in await core.store.context(CHAT)]
+    assert texts == ["It says that magpies steal.", "Silver.", "Magpies steal.", QUESTION]
+
+
+async def test_what_joins_an_answer_that_stands_already_replaces_it(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    await forwards_after(core, platform, model, 2.0, answer="Sure!")
+    assert platform.text() == "It says that magpies steal."
+    assert len(model.asked) == 2
+    entries = await core.store.ledger(1)
+    assert [entry.ended is not None for entry in entries] == [True, True]
+
+
+async def test_what_joins_a_question_that_is_just_being_shown_waits_until_it_is(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    platform.troubles = {1: Trouble(delay=1.2)}  # the outcome of the first message takes its time
+    await forwards_after(core, platform, model, 0.3, answer="Of what?")
+    assert platform.text() == "It says that magpies steal."
+    assert len(platform.posts) == 1
+
+
+async def test_what_comes_too_late_or_to_another_is_a_question_of_its_own(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    await forwards_after(core, platform, model, 9.0)
+    assert len(platform.shown()) == 2
+    await core.say(platform.says("and me?", by=BEN, group=True))
+    await core.say(platform.says("Silver.", by=ANN, group=True, forwarded_from=BEN, joins=True, more=True))
+    await core.quiet()
+    assert len(platform.shown()) == 4
+
+
+async def test_what_was_stopped_is_not_begun_anew_by_what_joins(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    model.scripts = [words("Of what? Say more, please.", 3.0), words("It says that magpies steal.", 0.5)]
+    await core.say(platform.says(QUESTION))
+    await core.clock.advance(1.0)
+    await core.say(StopPressed("s", CHAT, core.clock.now()))
+    await core.say(platform.says("Magpies steal.", forwarded_from=BEN, joins=True, more=True))
+    await core.quiet()
+    assert len(platform.shown()) == 2
 
 
 async def test_a_chat_that_moves_takes_settings_and_history_along(

@@ -511,6 +511,25 @@ def test_edits(town: Town) -> None:
     assert town.heard() is None
 
 
+def test_an_edit_that_adds_our_name_asks(town: Town) -> None:
+    room = town.tg.group(town.ann)
+    post = room.write("what is this?")
+    for text, asks in (("@magpie_bot what is this?", "what is this?"), ("so what?", None), ("@magpie_bot /new", None)):
+        room.edit(post, text)
+        event = town.heard()
+        assert isinstance(event, Edited)
+        assert (event.asks.text if event.asks else None) == asks
+        assert event.asks is None or (event.asks.key, event.asks.post) == (event.key, event.post)
+    late = {**post.json, "text": "@magpie_bot so?", "entities": [], "edit_date": post.json["date"] + 3601}
+    town.tg.push({"edited_message": late})
+    assert isinstance(event := town.heard(), Edited)
+    assert event.asks is None
+    private = town.tg.private(town.ann)
+    private.edit(private.write("hm"), "@magpie_bot hm")
+    assert isinstance(event := town.heard(), Edited)
+    assert event.asks is None
+
+
 def test_presses(town: Town) -> None:
     room = town.tg.supergroup(town.ann, forum=True)
     topic = room.topic("Cooking", town.ann)
@@ -611,8 +630,8 @@ def test_an_unknown_shape_says_where_and_not_what(raw: Mapping[str, Any]) -> Non
 # ── parts that belong together ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def joined(parts: Parts, message: IncomingMessage, album: str = "", forwarded: bool = False) -> list[tuple[str, bool]]:
-    return [(each.key, each.addressed) for each in parts.join(message, album, forwarded)]
+def joined(parts: Parts, message: IncomingMessage, album: str = "") -> list[tuple[str, bool]]:
+    return [(each.key, each.addressed) for each in parts.join(message, album)]
 
 
 def test_an_album_in_a_group_is_meant_as_a_whole(town: Town) -> None:
@@ -644,9 +663,10 @@ def test_forwards_and_the_rest_of_a_long_text_follow_their_mention(town: Town) -
     forward = town.message()
     parts = Parts()
     joined(parts, comment)
-    assert joined(parts, replace(forward, author=Person("9")), "", True) == [(forward.key, False)]
-    assert joined(parts, forward, "", True) == [(forward.key, True)]
-    assert joined(parts, replace(forward, at=forward.at + 4_000), "", True) == [(forward.key, False)]
+    assert joined(parts, replace(forward, author=Person("9"))) == [(forward.key, False)]
+    assert joined(parts, forward) == [(forward.key, True)]
+    late = replace(forward, key="late", at=forward.at + 4_000)
+    assert joined(parts, late) == [("late", False)]
 
     room.write("@magpie_bot " + "x" * 4_050, town.ann)
     start = town.message()
@@ -657,3 +677,45 @@ def test_forwards_and_the_rest_of_a_long_text_follow_their_mention(town: Town) -
     assert joined(parts, rest) == [(rest.key, False)]
     joined(parts, start)
     assert joined(parts, rest) == [(rest.key, True)]
+
+
+def test_a_forward_belongs_to_its_comment_whichever_comes_first(town: Town) -> None:
+    room = town.tg.group(town.ann, town.bob)
+    room.write("@magpie_bot is this true?", town.ann)
+    comment = town.message()
+    room.forward("Magpies steal.", town.bob, town.ann)
+    forward = town.message()
+    parts = Parts()
+    assert joined(parts, forward) == [(forward.key, False)]
+    assert joined(parts, replace(comment, author=Person("9"))) == [(comment.key, True)]
+    assert joined(parts, comment) == [(forward.key, True), (comment.key, True)]
+    parts = Parts()
+    joined(parts, forward)
+    late = replace(comment, at=comment.at + 4_000)
+    assert joined(parts, late) == [(late.key, True)]
+
+
+def test_what_joins_what_was_said_just_before(town: Town) -> None:
+    room = town.tg.private(town.ann)
+
+    def join(*says: IncomingMessage) -> list[bool]:
+        parts = Parts()
+        return [each.joins for message in says for each in parts.join(message, "")]
+
+    room.write("总结一下这个")
+    comment = town.message()
+    room.forward("Magpies steal.", town.bob)
+    forward = town.message()
+    room.write("字" * 4_050)
+    pasted = town.message()
+    room.write("hello?")
+    plain = town.message()
+    room.write("/new")
+    command = town.message()
+    assert join(comment, forward, replace(forward, key="k2")) == [False, True, True]
+    assert join(forward, comment) == [False, True]
+    assert join(comment, pasted, plain) == [False, True, True]
+    assert join(comment, plain) == [False, False], "every short message would restart the answer to the last one"
+    assert join(comment, command, forward) == [False, False, False]
+    assert join(comment, forward, forward) == [False, True, True], "the same batch, come again"
+    assert join(comment, replace(forward, at=forward.at + 4_000)) == [False, False]

@@ -181,6 +181,17 @@ async def _an_album_is_one_question(bot: Bot) -> None:
     assert len(await bot.answered(room)) == 1
 
 
+async def _a_comment_and_its_forward_are_one_question(bot: Bot, name: str = "Dora") -> None:
+    for seconds in (0.01, 0.1, 0.4, 1.0):
+        room = bot.tg.private(f"{name} {seconds}")
+        room.write("What follows?")
+        await asyncio.sleep(seconds)
+        room.forward("Show me a table and some code in Markdown", "Somebody")
+        both = lambda room=room: bot.settled(room) and "That is 13 characters" not in str(bot.texts(room))  # noqa: E731
+        await bot.tg.until(both, SECONDS)
+        assert len(await bot.answered(room)) == 1
+
+
 @pytest.mark.timeout(120)
 async def test_all_that_people_do_in_their_chats(tmp_path: Path) -> None:
     scenes = (
@@ -193,6 +204,7 @@ async def test_all_that_people_do_in_their_chats(tmp_path: Path) -> None:
         _groups_and_topics,
         _two_people_at_once_get_two_answers,
         _an_album_is_one_question,
+        _a_comment_and_its_forward_are_one_question,
     )
     async with running(tmp_path) as bot:
         async with asyncio.TaskGroup() as together:
@@ -231,6 +243,7 @@ async def _webhook_mode_and_back_to_polling_lose_nothing(tmp_path: Path) -> None
         await bot.tg.until(lambda: bot.tg.webhook.url, SECONDS)
         room.write("hello")
         assert len(await bot.answered(room)) == 1
+        await _a_comment_and_its_forward_are_one_question(bot)
         assert await asyncio.to_thread(bot.service.stop) == 0
         room.write("and while it was down?")
         bot.service.environment["TELEGRAM_MODE"] = "polling"

@@ -41,6 +41,7 @@ _FILES = (  # an animation sets `document` too, so it comes first
 )
 _OTHERS = ("paid_media", "story", *THINGS)  # the last of them only where their words can't be read
 _KINDS = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.AUDIO}
+_AFTERTHOUGHT = 3600  # seconds in which somebody may still add our name to what they have said
 _OWN_QUOTE = 500  # characters: our own answers are in the conversation already
 
 
@@ -130,8 +131,10 @@ def _edited(message: shapes.Message, key: str, me: Me) -> Edited | None:
     words = words_of(message, me)
     if author is None or not words.text:
         return None
-    at = (message.edit_date or message.date) * 1000
-    return Edited(key, _place(message, me), author, str(message.message_id), words.text, at)
+    at = message.edit_date or message.date
+    called = _is_group(message.chat) and words.named and not words.others and not words.text.startswith("/")
+    asks = _message(message, key, me) if called and at - message.date <= _AFTERTHOUGHT else None
+    return Edited(key, _place(message, me), author, str(message.message_id), words.text, at * 1000, asks)
 
 
 def _author(message: shapes.Message) -> Person | None:

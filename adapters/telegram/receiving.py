@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 TOGETHER = 3_000  # ms between what one person sends in one go; the platform tells whole seconds
 MOST_UNREAD = 5_000_000  # bytes
 _REMEMBERED = 1_000
+_PARTS = 20  # of one person, held back until something names us
 _AT_ONCE = 32  # chats whose events are being stored
 
 Answer = Callable[[str, Ack], Awaitable[None]]
@@ -36,42 +37,58 @@ class _Event:
     raw: Mapping[str, Any]
     inbound: Inbound
     album: str = ""
-    forwarded: bool = False
     query: str = ""  # a button's, to be answered
 
 
 @dataclass(slots=True)
 class Parts:
-    """Groups only name the bot once: the other pictures of an album, forwards, and the rest of a text that was cut are
-    meant for it too. What comes before its album's caption is held back until that tells."""
+    """What people send in one go: an album, a comment and what it forwards, a text that was cut. Some of it may come a
+    little later than the rest, and in another order.
+
+    Groups only name the bot once: the other parts are meant for it too. What comes before the one that names it is held
+    back until that tells.
+    """
 
     _last: OrderedDict[tuple[str, str], tuple[IncomingMessage, str]] = field(default_factory=OrderedDict)
-    _held: OrderedDict[tuple[str, str], dict[str, IncomingMessage]] = field(default_factory=OrderedDict)
+    _held: OrderedDict[tuple[str, str], dict[str, tuple[IncomingMessage, str]]] = field(default_factory=OrderedDict)
 
-    def join(self, message: IncomingMessage, album: str, forwarded: bool) -> Iterator[IncomingMessage]:
+    def join(self, message: IncomingMessage, album: str) -> Iterator[IncomingMessage]:
         """The message as it is meant, after those that it makes meant for us."""
-        if not message.group:
-            yield message
-            return
-        speaker, place = (message.chat.key, message.author.id), (message.chat.key, album)
-        if not message.addressed and self._belongs(message, album, forwarded):
-            message = replace(message, addressed=True)
-        if message.addressed:
+        speaker = (message.chat.key, message.author.id)
+        if self._belongs(message, album):
+            message = replace(message, addressed=True, joins=True)
+        if not message.addressed:
+            if album or message.forwarded_from is not None:
+                held = {**self._held.get(speaker, {}), message.key: (message, album)}
+                _remember(self._held, speaker, dict(list(held.items())[-_PARTS:]))
+        else:
             _remember(self._last, speaker, (message, album))
-            if album:
-                yield from (replace(held, addressed=True) for held in self._held.pop(place, {}).values())
-        elif album:
-            held = self._held.get(place, {})
-            _remember(self._held, place, {**held, message.key: message})
+            for part, its_album in self._held.pop(speaker, {}).values():
+                if album == its_album if its_album else _is_together(part, message):
+                    yield replace(part, addressed=True)
         yield message
 
-    def _belongs(self, message: IncomingMessage, album: str, forwarded: bool) -> bool:
+    def _belongs(self, message: IncomingMessage, album: str) -> bool:
+        """Is it a part of what the same person has said to us just before?"""
         before, its_album = self._last.get((message.chat.key, message.author.id), (None, ""))
-        if before is None:
+        if before is None or before.text.startswith("/") or message.text.startswith("/"):
             return False
+        if before.key == message.key:  # its batch came again
+            return before.joins
         if album and album == its_album:
             return True
-        return message.at - before.at <= TOGETHER and (forwarded or utf16(before.text) >= LONG)
+        parts = _is_part(message) or utf16(before.text) >= LONG
+        after_forward = message.addressed and before.forwarded_from is not None
+        return (parts or after_forward) and _is_together(before, message)
+
+
+def _is_part(message: IncomingMessage) -> bool:
+    """Forwards, and a text as long as clients cut them, may go on with what was said before."""
+    return message.forwarded_from is not None or (message.addressed and utf16(message.text) >= LONG)
+
+
+def _is_together(one: IncomingMessage, other: IncomingMessage) -> bool:
+    return abs(other.at - one.at) <= TOGETHER
 
 
 def _remember(memory: OrderedDict[Any, Any], key: object, value: object) -> None:
@@ -159,8 +176,7 @@ class Receiver:
             return None
         message, query = update.message, update.callback_query
         album = (message.media_group_id if message else None) or ""
-        forwarded = message is not None and message.forward_origin is not None
-        return _Event(raw, inbound, album, forwarded, query.id if query else "")
+        return _Event(raw, inbound, album, query.id if query else "")
 
     async def _accept(self, event: _Event, following: _Event | None) -> None:
         ack = Ack()
@@ -182,7 +198,7 @@ class Receiver:
             case IncomingMessage():
                 if following is not None and _comments_on(inbound, following):
                     inbound = replace(inbound, more=True)
-                return list(self._parts.join(inbound, event.album, event.forwarded))
+                return list(self._parts.join(inbound, event.album))
             case Press():
                 return [replace(inbound, action=await menus.action(inbound.action, self.reader))]
             case Moved():
@@ -202,8 +218,8 @@ def _comments_on(message: IncomingMessage, following: _Event) -> bool:
     """Who forwards with a comment sends the comment first, and nothing in it tells that there is more."""
     other = following.inbound
     return (
-        following.forwarded
-        and isinstance(other, IncomingMessage)
+        isinstance(other, IncomingMessage)
+        and other.forwarded_from is not None
         and (other.chat, other.author.id) == (message.chat, message.author.id)
         and other.at - message.at <= TOGETHER
     )

@@ -51,7 +51,7 @@ from bot.types import (
     Usage,
 )
 from tests.contract.conftest import Ground
-from tests.fakes.clock import START
+from tests.fakes.clock import START, SimClock
 
 ANN = Person("u1", "Ann", "zh-CN", admin=True)
 BOB = Person("u2", "Bob")
@@ -666,6 +666,71 @@ class TestEffects:
         assert await context(store) == ["fine", "q"]
 
 
+class TestJoining:
+    """A message that belongs to what its author said just before, when that has begun already."""
+
+    async def test_the_turn_begins_anew_and_who_ran_it_is_overtaken(self, store: Store) -> None:
+        turn = await asked(store, "this?")
+        await store.begin(turn, LedgerEntry(turn.id, 1, "g", "m", START))
+        await store.intend(turn, 0, repeat=False)
+        await store.posted(turn, 0, "p0", "")
+        accepted = await store.accept(said("that", joins=True), wait=1.0)
+        assert (accepted.turn, accepted.anew) == (turn.id, True)
+        with pytest.raises(Superseded):
+            await store.posted(turn, 0, "p1", "d")
+        with pytest.raises(Superseded):
+            await store.generated(turn, Answer("old", Outcome.WHOLE), {})
+        assert [entry.finish for entry in await store.ledger(turn.id)] == ["lost"]
+        assert await store.claim(START) is None, "more may follow"
+        accepted = await store.accept(said("and that", joins=True), wait=1.0)
+        assert (accepted.turn, accepted.anew) == (turn.id, True)
+        again = await claimed(store, START + 1000)
+        assert (again.id, again.attempt > turn.attempt, again.reply_to) == (turn.id, True, turn.reply_to)
+        assert [post.post for post in again.posts] == ["p0"]
+        assert [kept.text for kept in await store.question(turn.id)] == ["this?", "that", "and that"]
+
+    async def test_an_answer_that_is_there_already_is_replaced(self, store: Store) -> None:
+        turn = await asked(store, "this?")
+        await store.generated(turn, Answer("of what?", Outcome.WHOLE, menu=Menu(((Choice("a", "/a"),),))), {})
+        await store.end(turn, Outcome.WHOLE)
+        assert (await store.accept(said("that", joins=True))).anew
+        assert await context(store) == ["that", "this?"]
+        again = await claimed(store)
+        assert (again.state, again.text, again.menu, again.outcome) == (TurnState.RUNNING, "", None, None)
+        await store.generated(again, Answer("yes", Outcome.WHOLE), {})
+        assert await context(store) == ["yes", "that", "this?"]
+
+    async def test_not_while_a_message_is_on_its_way(self, store: Store) -> None:
+        turn = await asked(store, "this?")
+        await store.intend(turn, 0, repeat=False)
+        late = said("that", joins=True)
+        accepted = await store.accept(late)
+        assert (accepted.turn, accepted.busy, await store.seen(late.key)) == (None, True, False)
+        await store.posted(turn, 0, "p0", "")
+        assert (await store.accept(late)).anew
+        assert (await store.accept(late)).seen
+
+    async def test_only_what_the_same_person_has_just_asked_there(self, store: Store, clock: SimClock) -> None:
+        first = await asked(store, "this?")
+        for message in (
+            said("plain"),
+            said("elsewhere", THERE, joins=True),
+            said("another", author=Person("9"), joins=True, group=True),
+        ):
+            accepted = await store.accept(message)
+            assert (accepted.turn != first.id, accepted.anew) == (True, False)
+        await store.end(first, Outcome.WHOLE)
+        await store.end(await claimed(store), Outcome.WHOLE)
+        await store.end(await claimed(store), Outcome.WHOLE)
+        await clock.advance(5.1)
+        assert not (await store.accept(said("too late", joins=True))).anew
+
+    async def test_a_command_is_nothing_to_join(self, store: Store) -> None:
+        await store.answer(said("/help"), Reply("words"))
+        accepted = await store.accept(said("that", joins=True))
+        assert (accepted.anew, accepted.turn is not None) == (False, True)
+
+
 class TestEdits:
     async def test_before_the_start(self, store: Store) -> None:
         message = said("wrogn")
@@ -682,9 +747,14 @@ class TestEdits:
         await store.accept(message)
         await claimed(store)
         event = Edited("e1", HERE, ANN, message.post or "", "wrong", START)
-        assert not await store.edit(event)
+        assert await store.edit(event) is False
         assert not await store.seen("e1")
         assert await texts(store) == ["wrong"]
+
+    async def test_of_what_is_not_known(self, store: Store) -> None:
+        await store.accept(said("hm"))
+        assert await store.edit(Edited("e1", HERE, ANN, "p?", "wrong", START)) is None
+        assert not await store.seen("e1")
 
     async def test_of_a_question_that_is_asked_again(self, store: Store) -> None:
         message = said("q")
@@ -692,7 +762,8 @@ class TestEdits:
         await store.end(await claimed(store), Outcome.WHOLE)
         assert turn is not None
         await store.answer(said("/retry"), Reply("", effects=(Reopen(HERE, turn),)))
-        assert not await store.edit(Edited("e1", HERE, ANN, message.post or "", "other", START))
+        assert await store.edit(Edited("e1", HERE, ANN, message.post or "", "other", START)) is False
+        assert [kept.text for kept in await store.question(turn)] == ["other"]
 
     async def test_in_another_chat_the_same_id_is_another_message(self, store: Store) -> None:
         message = said("mine")
