@@ -170,6 +170,8 @@ class Dispatcher:
             try:
                 plan = await self._planner.plan(run.turn, run.settings, run.adapter, run.language, limit)
                 run.exchange.notes, run.exchange.resumable = plan.notes, plan.resumable
+                if plan.echo:
+                    run.exchange.text, run.exchange.finish = plan.echo, Finish.WHOLE
                 for separator, request in plan.requests:
                     if run.stop.is_set():
                         run.exchange.stopped = True

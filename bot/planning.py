@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bot.chat_api.languages import detect
 from bot.chat_api.tokens import Calibration, estimate
 from bot.errors import AdapterError, MediaError, RequestRefused, StoreError
 from bot.locales import say
 from bot.media import MediaStore
-from bot.prompt import CEILING, Scene, about_video, build, translations, unfinished, video_link
+from bot.prompt import CEILING, Scene, about_video, build, spoken, translations, unfinished, video_link
 from bot.settings import effective
+from bot.translating import direction
 from bot.types import (
     Adapter,
     ChatModel,
@@ -24,6 +24,7 @@ from bot.types import (
     Message,
     ModelRequest,
     OlderMessages,
+    Role,
     Store,
     Text,
     Turn,
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 _PAGE = 40  # messages of context read at once
 _FRESH = 4  # newest messages among which a picture still counts as being talked about
 _MOST_PICTURES = 8  # in one request
+_HEARD = 12  # messages that tell which language is spoken in a chat that translates
+_ONLY_WORDS = Text("Only words are translated here, not what is in pictures or files.")
 
 
 _INSTEAD = {
@@ -61,6 +64,7 @@ class Plan:
 
     requests: tuple[tuple[str, ModelRequest], ...]
     notes: tuple[Text, ...] = ()
+    echo: str = ""  # the answer, where nothing has to be asked
     calibrating: bool = False  # the prompt's size can be compared with the reported one
     resumable: bool = False  # a part of the answer can be gone on with
 
@@ -97,7 +101,7 @@ class Planner:
         if turn.base and (settings.translation is not None or video_link(question) is not None):
             raise RequestRefused("This answer can't be continued, only asked for again.")
         if settings.translation is not None:
-            return self._translation(settings, question)
+            return await self._translation(turn, settings, question)
         scene = Scene(
             self._clock.now(),
             self._options.timezone,
@@ -142,12 +146,18 @@ class Planner:
         name, notes = self._able(settings.model, "video")
         return Plan((("", about_video(settings, self._model.info(name), scene, question, url)),), notes)
 
-    def _translation(self, settings: ChatSettings, question: Sequence[Message]) -> Plan:
+    async def _translation(self, turn: Turn, settings: ChatSettings, question: Sequence[Message]) -> Plan:
+        text, shows = spoken(question), any(message.attachments for message in question)
+        if settings.translation is None or not text:
+            raise RequestRefused(_ONLY_WORDS.id if shows else "There is nothing to translate in this message.")
+        before = await self._store.context(turn.chat, before=(turn.id, 0), limit=_HEARD)
+        heard = [message.text for message in before if message.role is Role.USER]
+        notes = (_ONLY_WORDS,) if shows else ()
+        pair = direction(text, settings.translation, heard, turn.asker.language)
+        if pair is None:
+            return Plan((), notes, echo=text)
         name = settings.model if self._model.info(settings.model).translation else self._options.translation_model
-        requests = translations(settings, self._model.info(name), question, estimate, detect)
-        if not requests or not requests[0][1].messages[0].content:
-            raise RequestRefused("There is nothing to translate in this message.")
-        return Plan(requests)
+        return Plan(translations(settings, self._model.info(name), text, pair, estimate), notes)
 
     def _able(self, name: str, ability: Literal["image", "video"]) -> tuple[str, tuple[Text, ...]]:
         """The model for this question: another one if the chat's can't see, and a note that says so."""

@@ -39,6 +39,7 @@ __all__ = [
     "build",
     "fitting",
     "resumed",
+    "spoken",
     "translations",
     "unfinished",
     "video_link",
@@ -179,22 +180,18 @@ def video_link(question: Sequence[Message]) -> str | None:
     return None
 
 
+def spoken(question: Sequence[Message]) -> str:
+    """What a question says; where it only quotes, what that says."""
+    return "\n\n".join(said for message in question if (said := (message.text or message.quoted).strip()))
+
+
 def translations(
-    settings: ChatSettings,
-    info: ModelInfo,
-    question: Sequence[Message],
-    estimate: Callable[[str], int],
-    detect: Callable[[str], str | None],
+    settings: ChatSettings, info: ModelInfo, text: str, pair: Translation, estimate: Callable[[str], int]
 ) -> tuple[tuple[str, ModelRequest], ...]:
-    """The question's text as requests to a translation model, in order, each with the separator that stood before it.
+    """A text as requests to a translation model, in order, each with the separator that stood before it.
 
     No history, no persona: everything in a request would be translated. Long texts go paragraph by paragraph.
     """
-    wanted = settings.translation
-    if wanted is None:
-        raise ValueError("this chat does not translate")
-    text = "\n\n".join(said for message in question if (said := message.text or message.quoted).strip())
-    pair = Translation(wanted.target, wanted.source or detect(text))
     parameters = {name: value for name, value in fitting(settings.parameters, info).items() if name != "enable_search"}
     size = max(64, min((info.context or 2048) // 3, (info.max_output or 1024) * 2 // 3))
     return tuple(

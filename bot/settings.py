@@ -40,7 +40,8 @@ def effective(defaults: ChatSettings, rows: Sequence[SettingRow]) -> ChatSetting
                 translation = None
             case "translate", {"target": str(target), **rest} if target:
                 source = rest.get("source")
-                translation = Translation(target, source if isinstance(source, str) and source else None)
+                source = source if isinstance(source, str) and source else None
+                translation = Translation(target, source, both=bool(source) and rest.get("both") is True)
             case name, value if name in PARAMETERS:
                 parameters[name] = value
             case _:
@@ -60,4 +61,5 @@ def effective(defaults: ChatSettings, rows: Sequence[SettingRow]) -> ChatSetting
 
 def to_json(translation: Translation) -> dict[str, Json]:
     """A translation as it stands in a settings row."""
-    return {"target": translation.target, "source": translation.source}
+    row: dict[str, Json] = {"target": translation.target, "source": translation.source}
+    return {**row, "both": True} if translation.both else row

@@ -341,10 +341,13 @@ class SettingRow:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """Languages by their English names (`languages.csv`); no `source` means: find out from the text."""
+    """Languages by their English names (`languages.csv`); no `source` means: find out from the text. `both`: what is in
+    the target goes into the source. `guess`: what the source may be, for a gateway that can't find out by itself."""
 
     target: str
     source: str | None = None
+    both: bool = False
+    guess: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,8 +197,13 @@ def test_a_text_in_no_language() -> None:
 
     assert source("12 + 30", "English") == "Chinese"
     assert source("12 + 30", "Thai") == "English"
-    with pytest.raises(RequestRefused, match="which language"):
-        source("Ꮳ Ꮃ Ꭹ", "Thai")
+    assert source("Ꮳ Ꮃ Ꭹ", "Thai") == "English"
+
+
+def test_what_a_text_may_be_in_is_for_gateways_that_can_not_find_out() -> None:
+    request = ModelRequest("qwen-mt-plus", (user("Ja"),), {}, Translation("English", guess="German"))
+    assert ready(request).translation == Translation("English", "German")
+    assert ready(request, "dashscope").translation == Translation("English")
 
 
 def test_what_is_not_known_is_tried() -> None:

@@ -520,6 +520,29 @@ async def test_settings_tell_where_each_comes_from(talk: Talk) -> None:
 # ── translation ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_both_ways_is_a_setting_and_two_languages_are_asked_about(talk: Talk) -> None:
+    reply = await talk.say("/translate 中文 英文")
+    assert actions(reply) == [
+        "/translate Chinese to English",
+        "/translate English to Chinese",
+        "/translate Chinese <-> English",
+    ]
+    assert reply.effects == ()
+    reply = await talk.say(actions(reply)[2])
+    assert (await talk.held()).translation == Translation("English", "Chinese", both=True)
+    assert "Chinese into English, and English into Chinese" in reply.text
+    assert "- translate: Chinese ↔ English (this chat)" in (await talk.say("/settings")).text
+    await talk.say("/translate Chinese to English")
+    assert (await talk.held()).translation == Translation("English", "Chinese")
+
+
+async def test_a_text_behind_translate_is_not_taken_for_a_language(talk: Talk) -> None:
+    reply = await talk.say("/translate this into French: hello")
+    assert (reply.error, reply.effects, actions(reply)) == (True, (), ["/translate French"])
+    assert "`Translate into French: …`" in reply.text
+    assert "`Klingon` is not a language that I know." in (await talk.say("/translate Klingon to English")).text
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [

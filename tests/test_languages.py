@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chat_api.languages import ENGLISH, chinese, detect, resolve
+from bot.chat_api.detection import detect, read
+from bot.chat_api.languages import ENGLISH, chinese, resolve
 from bot.errors import RequestRefused
 
 
@@ -78,6 +79,19 @@ def test_an_unknown_one_names_some_that_are_known(name: str) -> None:
     assert len(str(caught.value)) < 250
 
 
+@pytest.mark.parametrize("name", ["中文 英文", "zh en", "zh-en", "en_zh", "English, French", "德语 Klingon", "zh-"])
+def test_two_are_not_one(name: str) -> None:
+    with pytest.raises(RequestRefused):
+        resolve(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "english"), [("es-AR", "Spanish"), ("zh-Hant-TW", "Chinese"), ("Chinese（简体）", "Chinese")]
+)
+def test_regions_are_left_aside(name: str, english: str) -> None:
+    assert resolve(name) == english
+
+
 TEXTS = {
     "Chinese": ["你好", "今天是星期几?", "请把 authentication middleware 翻译一下"],
     "English": ["Hello", "What is the weather today?", "hello world", "See https://example.fr/le/la/les for more"],
@@ -146,3 +160,56 @@ def test_most_of_the_text_decides() -> None:
 @given(st.text())
 def test_never_fails(text: str) -> None:
     assert detect(text) in (None, *ENGLISH)
+
+
+# What people write to each other; none of these lines was looked at when the lists of words were made.
+SHORT = {
+    "English": ["The package arrives Thursday", "Bring your laptop please", "I forgot my umbrella"],
+    "German": ["Das Paket kommt Donnerstag", "Welchen Zug nimmst du?", "Ich habe meinen Schirm vergessen"],
+    "French": ["Le colis arrive jeudi", "Apporte ton ordinateur", "J’ai oublié mon parapluie"],
+    "Spanish": ["El paquete llega el jueves", "¿Qué tren coges?", "Mucho tráfico"],
+    "Portuguese": ["O pacote chega quinta-feira", "Que trem você pega?", "Esqueci meu guarda-chuva"],
+    "Italian": ["Il pacco arriva giovedì", "Porta il portatile", "Ho dimenticato l'ombrello"],
+    "Dutch": ["Het pakket komt donderdag", "Neem je laptop mee", "Welke trein neem je?"],
+    "Indonesian": ["Naik kereta yang mana?", "Pemasok menaikkan harga", "Payung saya ketinggalan"],
+    "Polish": ["Którym pociągiem jedziesz?", "Zapomniałem parasola", "Paczka przyjdzie w czwartek"],
+    "Czech": ["Kterým vlakem jedeš?", "Zapomněl jsem deštník", "Vezmi si notebook"],
+    "Turkish": ["Hangi trene biniyorsun?", "Şemsiyemi unuttum", "Paket perşembe günü gelecek"],
+    "Vietnamese": ["Bạn đi tàu nào?", "Kẹt xe quá", "Tôi quên ô rồi"],
+    "Filipino": ["Darating ang pakete sa Huwebes", "Dalhin mo ang laptop mo"],
+    "Cebuano": ["Unsang trena imong sakyan?", "Dad-a ang imong laptop"],
+    "Persian": ["سلام", "فردا می‌بینمت", "کجایی؟"],
+    "Urdu": ["شکریہ", "کل ملتے ہیں"],
+    "Arabic": ["صباح الخير", "أين أنت؟"],
+}
+
+
+@pytest.mark.parametrize(("english", "text"), [(english, text) for english, texts in SHORT.items() for text in texts])
+def test_detect_short_lines(english: str, text: str) -> None:
+    assert detect(text) == english
+
+
+def test_what_may_be_several_languages_is_not_guessed_but_named() -> None:
+    for text, may_be in (("Ja", "German"), ("Meeting um 10", "German"), ("Sige", "Filipino"), ("A domani", "Italian")):
+        found = read(text)
+        assert may_be in found.perhaps[: found.evident]
+        assert found.surely == ()
+
+
+def test_each_language_of_a_mixed_text_most_first() -> None:
+    assert read("Let's meet at 王府井 tomorrow").surely == ("English", "Chinese")
+    assert read("打开 Settings > General > About").surely == ("English", "Chinese")
+    assert read("請問 Привет 안녕").surely[:1] != ()
+    assert set(read("你好 Привет 안녕").surely) == {"Chinese", "Russian", "Korean"}
+
+
+@pytest.mark.parametrize("text", ["", "12:30", "😀👍", "https://example.com/la", "@bob #tag", "a@b.org", "`code`", "…"])
+def test_without_words_nothing_is_possible(text: str) -> None:
+    assert read(text).possible == ()
+
+
+@given(st.text(max_size=300))
+def test_any_text_can_be_read(text: str) -> None:
+    found = read(text)
+    assert set(found.surely) | set(found.perhaps) <= set(ENGLISH)
+    assert found.evident <= len(found.perhaps)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.languages import detect
 from bot.chat_api.tokens import estimate
-from bot.prompt import CEILING, Scene, budget, build, fitting, translations
+from bot.prompt import CEILING, Scene, budget, build, fitting, spoken, translations
 from bot.types import (
     Attachment,
     Chat,
@@ -197,8 +195,11 @@ def test_parameters_the_model_can_not_have_are_left_out() -> None:
 TRANSLATING = replace(SETTINGS, translation=Translation("English"), parameters={"enable_search": True})
 
 
+PAIR = Translation("English", "Chinese")
+
+
 def translate(text: str) -> tuple[tuple[str, ModelRequest], ...]:
-    return translations(TRANSLATING, CATALOGUE.info("qwen-mt-turbo"), [message(1, text)], estimate, detect)
+    return translations(TRANSLATING, CATALOGUE.info("qwen-mt-turbo"), text, PAIR, estimate)
 
 
 def test_a_translation_is_one_user_message_and_names_both_languages() -> None:
@@ -219,13 +220,11 @@ def test_a_long_text_goes_paragraph_by_paragraph_and_reads_the_same_when_joined(
 
 @given(st.text(alphabet=st.sampled_from("ab 。.\n汉"), max_size=3000))
 def test_no_letter_is_lost_in_cutting(text: str) -> None:
-    parts = translations(
-        TRANSLATING, replace(CATALOGUE.info("qwen-mt-turbo"), context=192), [message(1, text)], estimate, detect
-    )
+    parts = translations(TRANSLATING, replace(CATALOGUE.info("qwen-mt-turbo"), context=192), text, PAIR, estimate)
     joined = "".join(separator + str(request.messages[0].content) for separator, request in parts)
     assert joined.split() == text.split()
 
 
-def test_a_chat_that_does_not_translate_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="translate"):
-        translations(SETTINGS, CATALOGUE.info("qwen-mt-turbo"), [message(1, "x")], estimate, detect)
+def test_what_a_question_says_is_its_words_or_what_it_quotes() -> None:
+    forwarded = message(2, " 好的\n", forwarded_from=BEN)
+    assert spoken([message(1, ""), forwarded, message(3, "", quoted="那个", quoted_by=BEN)]) == "好的\n\n那个"

@@ -20,7 +20,7 @@ import uvicorn
 from PIL import Image
 
 from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.languages import detect
+from bot.chat_api.detection import detect
 from bot.chat_api.sandbox import sandbox
 from bot.money.price import cost
 from bot.types import AsgiApp, Usage

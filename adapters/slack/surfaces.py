@@ -76,7 +76,7 @@ def current(defaults: Mapping[str, Json], rows: Sequence[SettingRow]) -> Current
         system=str(values.get("system") or ""),
         temperature=_number(values.get("temperature")),
         max_tokens=_number(values.get("max_tokens")),
-        translate=" to ".join(languages),
+        translate=(" <-> " if isinstance(translate, dict) and translate.get("both") else " to ").join(languages),
     )
 
 

@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from bot.chat_api import languages
 from bot.chat_api.alternation import as_parts, merged
 from bot.chat_api.catalogue import able
+from bot.chat_api.detection import detect
 from bot.chat_api.parameters import PARAMETERS
 from bot.chat_api.profiles import Profile, is_public
 from bot.chat_api.tokens import estimate
@@ -150,24 +151,22 @@ def _translating(request: ModelRequest, profile: Profile) -> ModelRequest:
     if not text.strip():
         raise RequestRefused("There is nothing to translate in this message.")
     target = languages.resolve(request.translation.target)
-    source = _source(request.translation.source, text, target, profile)
+    source = _source(request.translation, text, target, profile)
     if source == target:
         raise RequestRefused("The text and its translation would both be in {language}.", language=target)
     parameters = {name: value for name, value in request.parameters.items() if not name.startswith("enable_")}
     return ModelRequest(request.model, (PromptMessage("user", text),), parameters, Translation(target, source))
 
 
-def _source(name: str | None, text: str, target: str, profile: Profile) -> str | None:
+def _source(wanted: Translation, text: str, target: str, profile: Profile) -> str | None:
     """None only where the gateway finds out by itself."""
-    if name is not None and name.lower() != "auto":
-        return languages.resolve(name)
+    if wanted.source is not None and wanted.source.lower() != "auto":
+        return languages.resolve(wanted.source)
     if profile.auto_source:
         return None
-    if (found := languages.detect(text)) is not None:
+    if (found := wanted.guess or detect(text)) is not None:
         return found
-    if any(sign.isalpha() for sign in text):
-        raise RequestRefused("I can't tell which language this text is in. Name it with /translate too.")
-    return "Chinese" if target == "English" else "English"  # figures and signs are the same in both
+    return "Chinese" if target == "English" else "English"  # whatever it is, a translator makes the best of it
 
 
 # ── parameters ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -77,7 +77,8 @@ def _languages(call: Call) -> Markdown:
     if wanted is None:
         return Markdown()
     source = Text("any language") if wanted.source is None else language_name(call, wanted.source)
-    return call.say("{source} → {target}", source=source, target=language_name(call, wanted.target))
+    words = Text("{source} ↔ {target}") if wanted.both else Text("{source} → {target}")
+    return call.say(words.id, source=source, target=language_name(call, wanted.target))
 
 
 def _short(text: str) -> str:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import re
-
 from bot.chat_api import languages
 from bot.commands.base import Call
 from bot.commands.menus import page_of, pages, rows_of
+from bot.commands.pairs import Once, Which, parse
 from bot.commands.wording import Markdown, code
-from bot.errors import RequestRefused
 from bot.locales import available
 from bot.settings import effective, to_json
-from bot.types import Choice, Reply, Translation
+from bot.types import Choice, Menu, Reply, Translation
 
 __all__ = ["language_name", "translate", "translation_line"]
 
 _COLUMNS = 2
 _PER_PAGE = 14
-_AUTO = frozenset(("auto", "any", "detect", "自动", "任何语言", "自动检测"))
-_ARROW = re.compile(
-    r"(?P<source>.*?)(?:\s+(?:in)?to\s+|\s*(?:->|=>|→|翻译成|翻译为|译成|译为|译|到)\s*)(?P<target>.+)", re.I | re.S
-)
-_LEADING = re.compile(r"(?:(?:in)?to|from|从|由)\s+|[从由]", re.IGNORECASE)
 
 
 async def translate(call: Call) -> Reply:
@@ -30,7 +23,11 @@ async def translate(call: Call) -> Reply:
         return _list(call, page or 1)
     if call.off:
         return _off(call)
-    wanted = _pair(call.words)
+    wanted = parse(call.words)
+    if isinstance(wanted, Which):
+        return _which(call, wanted.one, wanted.two)
+    if isinstance(wanted, Once):
+        return _once(call, wanted)
     return call.reply(
         translation_line(call, wanted),
         call.say(
@@ -47,6 +44,13 @@ def translation_line(call: Call, translation: Translation) -> Markdown:
     if translation.source is None:
         return call.say("Each message here is translated into {target} by {model}.", target=target, model=model)
     source = language_name(call, translation.source)
+    if translation.both:
+        return call.say(
+            "Each message here is translated by {model}: {source} into {target}, and {target} into {source}.",
+            source=source,
+            target=target,
+            model=model,
+        )
     return call.say(
         "Each message here is translated from {source} into {target} by {model}.",
         source=source,
@@ -61,19 +65,30 @@ def language_name(call: Call, english: str) -> str:
     return languages.chinese(english) if known else english
 
 
-def _pair(words: str) -> Translation:
-    """ "English", "to English", "Chinese to English", "中文 -> 英语", "auto to English"."""
-    words = _LEADING.sub("", words, count=1) if _LEADING.match(words) else words
-    found = _ARROW.fullmatch(words)
-    if found is None or not found["source"].strip():
-        return Translation(languages.resolve(found["target"] if found else words))
-    target = languages.resolve(found["target"])
-    if found["source"].strip().lower() in _AUTO:
-        return Translation(target)
-    source = languages.resolve(found["source"])
-    if source == target:
-        raise RequestRefused("Source and target are both {language}", language=target)
-    return Translation(target, source)
+def _which(call: Call, one: str, two: str) -> Reply:
+    """Two languages, and it isn't said which way."""
+    first, second = language_name(call, one), language_name(call, two)
+    ways = ((f"{first} → {second}", f"{one} to {two}"), (f"{second} → {first}", f"{two} to {one}"))
+    both = (f"{first} ↔ {second}", f"{one} <-> {two}")
+    rows = tuple((Choice(label, f"/translate {call.prefix}{pair}"),) for label, pair in (*ways, both))
+    return call.reply(call.say("Which way? Nothing is changed yet."), menu=Menu(rows))
+
+
+def _once(call: Call, wanted: Once) -> Reply:
+    """Somebody wants a text translated, not a chat."""
+    target = language_name(call, wanted.target)
+    ask = call.say("Translate into {target}: …", target=target)
+    button = Choice(
+        call.label("Translate every message into {target}", target=target), f"/translate {call.prefix}{wanted.target}"
+    )
+    odd = call.say("{got} is not a language that I know.", got=code(wanted.text[:40])) if wanted.odd else ""
+    return call.reply(
+        odd,
+        call.say("This command makes the whole chat a translator. Nothing is changed yet."),
+        call.say("To have one text translated, ask for it without a command: {words}", words=code(ask)),
+        menu=Menu(((button,),)),
+        error=True,
+    )
 
 
 def _off(call: Call) -> Reply:
@@ -101,9 +116,10 @@ def _list(call: Call, page: int) -> Reply:
     return call.reply(
         state,
         call.say(
-            "Into which language? Press a button, or write {one} or {two}.",
+            "Into which language? Press a button, or write {one}, {two}, or for both ways {three}.",
             one=code("/translate English"),
             two=code("/translate Chinese to English"),
+            three=code("/translate Chinese <-> English"),
         ),
         menu=pages(page, last, f"/translate {call.prefix}".rstrip(), rows),
     )

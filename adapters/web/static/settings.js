@@ -28,7 +28,7 @@ const FIELDS = [
     suggestions: ["English", "Chinese", "Japanese", "Korean", "French", "German", "Spanish", "Russian"],
     input: { type: "text" },
     set: (value) => `/translate ${value}`,
-    show: (value) => (value ? value.target : ""),
+    show: (value) => (value ? [value.source, value.target].filter(Boolean).join(value.both ? " <-> " : " to ") : ""),
   },
 ];
 
