@@ -181,16 +181,20 @@ class Planner:
         return messages
 
     async def _look_back(self, turn: Turn, adapter: Adapter, question: Sequence[Message]) -> None:
-        """Where we come in late, people have talked already: read once, and then part of the context like all else."""
-        key, first = f"older/{turn.chat.key}", question[0].post if question else None
-        if not adapter.features.older or first is None or await self._store.seen(key):
+        """Where we come in late, people have talked already; and where several talk, they have also talked to each
+        other since we looked last. It is part of the context like all else."""
+        first = question[0]
+        if not adapter.features.older or first.post is None:
+            return
+        since = await self._store.read_until(turn.chat)
+        if since is not None and (not turn.group or first.at <= since):
             return
         try:
-            messages = await adapter.ask(OlderMessages(turn.chat, first))
+            messages = await adapter.ask(OlderMessages(turn.chat, first.post, since or 0))
         except AdapterError as error:
             log.warning("turn %d: what was said before is not to be had: %s", turn.id, error.detail or error)
             return
-        await self._store.adopt(turn.chat, messages, key=key)
+        await self._store.adopt(turn.chat, messages, until=first.at, turn=turn.id)
 
     async def _images(
         self, turn: Turn, adapter: Adapter, question: Sequence[Message], context: Sequence[Message]

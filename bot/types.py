@@ -244,6 +244,7 @@ class Ack:
 class Role(StrEnum):
     USER = "user"
     ASSISTANT = "assistant"
+    OVERHEARD = "overheard"  # people among themselves, or programs: context, and no question
 
 
 @dataclass(frozen=True, slots=True)
@@ -653,7 +654,7 @@ class Limits:
 class Features:
     find: bool = False  # `ask(FindPost)` tells whether a piece was posted
     growing: bool = True  # messages can be changed
-    older: bool = False  # `ask(OlderMessages)` tells what was said before we came
+    older: bool = False  # `ask(OlderMessages)` tells what was said before we came, and to others since
 
 
 class Status(StrEnum):
@@ -685,11 +686,12 @@ class CanPost:
 
 @dataclass(frozen=True, slots=True)
 class OlderMessages:
-    """What was said in the chat before the message `before`? Answer: a tuple of Messages, oldest first; their ids mean
-    nothing."""
+    """What was said in the chat before the message `before`, and after `since` (UTC ms; 0: ever)? Answer: a tuple of
+    Messages, oldest first; their ids mean nothing."""
 
     chat: Chat
     before: PostId
+    since: int = 0
 
 
 Query = FindPost | Admins | CanPost | OlderMessages
@@ -929,6 +931,9 @@ class Reader(Protocol):
     async def last_turn(self, chat: Chat) -> Turn | None:
         """The newest question of the chat, whatever its state."""
 
+    async def read_until(self, chat: Chat) -> int | None:
+        """Until when (UTC ms) what people said in the chat has been read (`adopt`); None if it never was."""
+
     async def question(self, turn: int) -> Sequence[Message]:
         """The messages that asked, oldest first."""
 
@@ -983,9 +988,10 @@ class Store(Reader, Protocol):
 
     async def membership(self, event: Membership) -> bool: ...
 
-    async def adopt(self, chat: Chat, messages: Sequence[Message], *, key: str) -> bool:
-        """Keep what was said in a chat before we came, oldest first, as its oldest context; once per `key`, for
-        ever."""
+    async def adopt(self, chat: Chat, messages: Sequence[Message], *, until: int, turn: int) -> bool:
+        """Keep what was said in a chat until then (UTC ms), oldest first; what is known already is not kept twice. The
+        first time it is the chat's oldest context, whatever it has by then; later it goes right before the question
+        `turn`, as overheard. False if the chat has been read so far already."""
 
     async def notify(self, chat: Chat, text: str, *, key: str, language: str = "en") -> int | None:
         """Queue words of our own for a chat, once per `key`. Returns the notice's turn."""

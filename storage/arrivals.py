@@ -6,7 +6,6 @@ who locks in this order never waits in a circle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -19,7 +18,6 @@ from bot.types import (
     Effect,
     IncomingMessage,
     Membership,
-    Message,
     Notice,
     Outcome,
     Person,
@@ -36,7 +34,7 @@ from storage.engine import Tx, insert_into
 from storage.notices import insert, queue, save_own_words, touch
 from storage.tables import IN_ORDER, OPEN, WAITING_FIRST, chats, inbound, messages, posts, turns
 
-__all__ = ["accept", "adopt", "answer", "enter", "membership", "notify", "seen"]
+__all__ = ["accept", "answer", "enter", "membership", "notify", "seen"]
 
 # statements that each message needs are built once: it takes longer to build than to run
 _SEEN = sa.select(inbound.c.key).where(inbound.c.key == sa.bindparam("of", type_=inbound.c.key.type))
@@ -147,30 +145,6 @@ async def membership(tx: Tx, event: Membership) -> bool:
         return False
     await touch(tx, event.chat, title=event.title)
     await _note_presence(tx, event)
-    return True
-
-
-async def adopt(tx: Tx, chat: Chat, older: Sequence[Message], *, key: str) -> bool:
-    """Messages in context that belong to no turn: they came before all turns (`reading.context`)."""
-    if not await enter(tx, key, lasting=True):
-        return False
-    await touch(tx, chat)
-    for message in older:
-        row = message_values(
-            chat=chat.key,
-            turn=None,
-            role=message.role,
-            author=message.author,
-            text=message.text,
-            at=message.at,
-            attachments=message.attachments,
-            quoted=message.quoted,
-            quoted_by=message.quoted_by,
-            forwarded_from=message.forwarded_from,
-            post=message.post,
-            in_context=True,
-        )
-        await insert(tx, messages, row)
     return True
 
 

@@ -36,7 +36,7 @@ from bot.types import (
     Turn,
     TurnState,
 )
-from storage import arrivals, corrections, learning, moving, reading, tidying, turns
+from storage import arrivals, corrections, learning, moving, overhearing, reading, tidying, turns
 from storage.engine import Database, Tx, parse_url
 from storage.locks import DataLock
 from storage.migrate import upgrade
@@ -113,6 +113,9 @@ class SqlStore(Store):
     async def last_turn(self, chat: Chat) -> Turn | None:
         return await self._db.read(reading.last_turn, chat)
 
+    async def read_until(self, chat: Chat) -> int | None:
+        return await self._db.read(overhearing.read_until, chat)
+
     async def question(self, turn: int) -> Sequence[Message]:
         return await self._db.read(reading.question, turn)
 
@@ -162,8 +165,8 @@ class SqlStore(Store):
     async def membership(self, event: Membership) -> bool:
         return await self._db.write(arrivals.membership, event)
 
-    async def adopt(self, chat: Chat, messages: Sequence[Message], *, key: str) -> bool:
-        return await self._db.write(arrivals.adopt, chat, messages, key=key)
+    async def adopt(self, chat: Chat, messages: Sequence[Message], *, until: int, turn: int) -> bool:
+        return await self._db.write(overhearing.adopt, chat, messages, until=until, turn=turn)
 
     async def notify(self, chat: Chat, text: str, *, key: str, language: str = "en") -> int | None:
         return await self._db.write(arrivals.notify, chat, text, key=key, language=language)

@@ -168,3 +168,126 @@ async def test_people_of_another_workspace_get_their_answer(town: Town, word: st
     assert answer.endswith("that is all.")
     call = town.slack.called("chat.startStream")[0]
     assert call.params["recipient_team_id"] == "T0ELSEWHERE"
+
+
+# ── what is read ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ALERT = {
+    "title": "[FIRING:1] KubeJobFailed",
+    "text": "Job batch-1234 failed to complete",
+    "fallback": "[FIRING:1]",
+    "fields": [{"title": "severity", "value": "critical"}],
+}
+FORWARD = {
+    "is_share": True,
+    "is_msg_unfurl": True,
+    "author_name": "Carol",
+    "ts": "1700000000.000100",
+    "from_url": "https://example.slack.com/archives/C1/p1700000000000100",
+    "text": "The VPN is down since 9:00",
+}
+
+
+async def test_the_alert_that_a_thread_is_about(town: Town) -> None:
+    app = town.slack.person("AlertBot", bot_id="B0ALERT")
+    root = town.channel.write("", app, attachments=[ALERT])
+    town.channel.mention("what does this alert mean?", town.ann, thread=root)
+    (asked,) = await town.requests(1)
+    for words in (
+        "AlertBot: [FIRING:1] KubeJobFailed",
+        "batch-1234",
+        "severity: critical",
+        "Ann: what does this alert",
+    ):
+        assert words in asked
+
+
+async def test_a_forward_by_itself_is_answered_and_a_picture_in_it_is_seen(town: Town) -> None:
+    root = town.dm.write("", attachments=[FORWARD])
+    await town.answered(root)
+    assert "The VPN is down since 9:00" in town.asked[0]
+    assert "Carol" in town.asked[0]
+    photo = town.slack.file()
+    root = town.dm.write("what is on it?", attachments=[{**FORWARD, "files": [photo.in_event]}])
+    await town.answered(root)
+    assert town.pictures == [0, 1]
+    assert "> Carol: The VPN is down" in town.asked[1]
+
+
+async def test_a_mention_knows_what_was_said_in_its_thread_since_the_last_one(town: Town) -> None:
+    ci = town.slack.person("CI", bot_id="B0CI")
+    root = town.channel.mention("plan the release", town.ann)
+    await town.answered(root)
+    town.channel.write(f"<@{town.ann.id}> the DB migration is blocked until Friday", town.bob, thread=root)
+    town.channel.write("", ci, thread=root, attachments=[{"text": "Build 77 failed on main"}])
+    town.channel.write(f"<@{town.bob.id}> thanks", town.ann, thread=root)
+    await town.idle(0.2)
+    town.channel.mention("given that, when can we release?", town.ann, thread=root)
+    asked = (await town.requests(2))[1]
+    words = ["plan the release", "Well.", "Bob: @Ann the DB migration is blocked", "CI: Build 77 failed on main"]
+    words += ["Ann: @Bob thanks", "Ann: given that"]
+    assert [asked.index(each) for each in words] == sorted(asked.index(each) for each in words)
+    await town.answered(root, 2)
+    town.channel.mention("sure?", town.ann, thread=root)
+    assert (await town.requests(3))[2].count("Build 77") == 1, "it is read once"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!subteam^S0ONCALL1> can you take this?",
+        "<!here> lunch?",
+        "hey <@BOB> shall we?",
+        "thanks!",
+        ":+1:",
+        "<https://x.example>",
+    ],
+)
+async def test_what_people_say_to_each_other_in_our_thread_is_theirs(town: Town, text: str) -> None:
+    root = town.channel.mention("hello", town.ann)
+    await town.answered(root)
+    town.channel.write(text.replace("BOB", town.bob.id), town.ann, thread=root)
+    await town.idle(0.3)
+    assert len(town.model.asked) == 1
+
+
+async def test_thanks_are_an_answer_where_something_was_asked(town: Town) -> None:
+    town.model.scripts = [words("Shall I go on?", 0.01)]
+    root = town.channel.mention("hello", town.ann)
+    await town.answered(root)
+    town.channel.write(":+1:", town.ann, thread=root)
+    assert "👍" in (await town.requests(2))[1]
+
+
+async def test_names_and_emoji_reach_the_model_as_people_see_them(town: Town) -> None:
+    town.slack.world.groups["S0ONCALL1"] = "oncall"
+    marks = f"<#{town.channel.id}|> <@{town.bob.id}> <!subteam^S0ONCALL1> <#C0404404> :heart: :+1::skin-tone-3:"
+    town.dm.write(f"Tell {marks}")
+    (asked,) = await town.requests(1)
+    assert asked == "Tell #general @Bob @oncall #C0404404 ❤️ 👍🏼"
+    town.dm.write(f"Again {marks}")
+    await town.requests(2)
+    called = [call.method for call in town.slack.calls]
+    assert [called.count(method) for method in ("conversations.info", "usergroups.list")] == [2, 1], "asked for once"
+
+
+async def test_a_workflow_s_mention_is_not_answered_and_said_so_in_the_log(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    flow = town.slack.person("Workflow", bot_id="B0FLOW")
+    town.channel.mention("summarise the incident", flow)
+    await town.idle(0.3)
+    assert town.model.asked == []
+    assert "an app's mention" in caplog.text
+
+
+# ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_file_of_another_workspace_that_can_t_be_asked_about_at_first(town: Town) -> None:
+    photo = town.slack.file(external=True)
+    town.slack.fail("files.info", 1, "500")
+    root = town.dm.write("what is it?", files=[photo])
+    await town.answered(root)
+    assert town.pictures == [1]

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from adapters.slack import surfaces
 from adapters.slack.growth import HELD, rest, settled
-from adapters.slack.inbound import CHECK_FILE, Me, UnknownShape, for_others, message_of, milliseconds, press, read
+from adapters.slack.inbound import for_others, message_of, milliseconds, press, read
 from adapters.slack.limits import STREAMS, Pace, Window
 from adapters.slack.manifest import EVENTS, SCOPES, manifest, written, yaml
+from adapters.slack.marks import Me, UnknownShape
 from adapters.slack.menus import buttons, notes
 from adapters.slack.render import markdown
+from adapters.slack.seen import CHECK_FILE
 from adapters.slack.settings import SlackSettings, load_settings
 from bot.errors import SettingError
 from bot.markdown import Segmenter, parse, utf8
@@ -44,7 +46,7 @@ from tests.fakes.clock import SimClock
 
 ME = Me("T1", "UBOT", "BBOT", "magpie")
 TS = "1700000000.000100"
-NAMES = {"U1": "Ann", "U2": "Ben"}
+NAMES = {"U1": "Ann", "U2": "Ben", "C7": "random", "S1": "oncall"}
 TOKENS: dict[str, Any] = {"slack_bot_token": "xoxb-1-abcdef", "slack_app_token": "xapp-1-abcdef", "_env_file": None}
 
 
@@ -99,8 +101,16 @@ def test_a_reply_belongs_to_its_thread() -> None:
         ("hello <@UBOT> there", "hello there"),
         ("<@UBOT|magpie>, hello", ", hello"),
         ("ask <@U2> and <@U9>", "ask @Ben and @U9"),
-        ("in <#C9|general> and <#C8>", "in #general and #C8"),
+        ("in <#C9|general>, <#C8>, <#C7|> and <#C7>", "in #general, #C8, #random and #random"),
         ("<!here> <!subteam^S1|@team> <!date^1^{date}|today>", "@here @team today"),
+        ("<!subteam^S1> and <!subteam^S2>", "@oncall and @S2"),
+        ("I :heart: it :tada: :+1::skin-tone-3:", "I \u2764\ufe0f it 🎉 👍🏼"),
+        ("你好:smile:你 :our-own: :flag-de::writing_hand::skin-tone-6:", "你好😄你 :our-own: 🇩🇪✍🏿"),
+        (
+            "<https://example.com/:heart:|a :heart:> :couple::skin-tone-2-4:",
+            "a \u2764\ufe0f (https://example.com/:heart:) 👫🏻",
+        ),
+        ("at 10:30:45, 1:100:5, urn:id:7, `:heart:` ```:x:```", "at 10:30:45, 1:100:5, urn:id:7, `:heart:` ```:x:```"),
         ("<https://example.com/a?b=1&amp;c=2>", "https://example.com/a?b=1&c=2"),
         (
             "<https://example.com|example.com> <https://example.com|this>",
@@ -121,10 +131,12 @@ def test_a_command_names_people_by_their_ids() -> None:
 
 
 def test_a_name_alone_is_a_greeting_or_about_what_was_shared() -> None:
-    shared = {"attachments": [{"is_share": True, "author_name": "Ben", "text": "1 &lt; 2"}, {"text": "a preview"}]}
+    shared = {"attachments": [{"is_share": True, "author_name": "Ben", "author_id": "U2", "text": "1 &lt; 2"}]}
     assert said(event("<@UBOT>")).text == "/start"
-    assert said(event("<@UBOT>", **shared)).text == "Ben: 1 < 2"
-    assert said(event("<@UBOT> true?", **shared)).quoted == "Ben: 1 < 2"
+    alone = said(event("<@UBOT>", **shared))
+    assert (alone.text, alone.forwarded_from) == ("1 < 2", Person("U2", "Ben"))
+    asked = said(event("<@UBOT> true?", **shared))
+    assert (asked.quoted, asked.quoted_by) == ("1 < 2", Person("U2", "Ben"))
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,11 @@ from slack_bolt.response import BoltResponse
 from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, translate
 from adapters.slack.files import Files
 from adapters.slack.history import can_post, find, older
-from adapters.slack.inbound import PLATFORM, Me
+from adapters.slack.inbound import PLATFORM
 from adapters.slack.interactions import Interactions
-from adapters.slack.limits import Pace, limits
+from adapters.slack.limits import LOOKS, Pace, Window, limits
+from adapters.slack.marks import Me
+from adapters.slack.names import Names
 from adapters.slack.people import People
 from adapters.slack.posting import Poster
 from adapters.slack.receiving import Receiver, Unread
@@ -69,10 +71,12 @@ class SlackAdapter:
         self._pace = Pace(clock)
         self._sessions = Sessions(self._wire, clock, self._pace)
         self._people = People(self._wire, clock)
+        self._looks = Window(clock, LOOKS)
+        self._names = Names(self._wire, clock, self._people)
         self._streams = Streams(self._wire, clock, self._pace, self._sessions, surroundings.reader, self._people)
         self._threads = Threads(self._wire, surroundings.reader, clock)
         self._poster = Poster(self._wire, self._pace, self._sessions, self._streams, self._people, self._threads)
-        self._files = Files(self._wire, settings)
+        self._files = Files(self._wire, settings, clock)
         self._webhook = Webhook()
         self._sockets: Sockets | None = None
         self._trouble = "" if settings.slack_mode == "http" else "not connected yet"
@@ -117,6 +121,7 @@ class SlackAdapter:
                 reader=self._around.reader,
                 clock=self._around.clock,
                 people=self._people,
+                names=self._names,
                 files=self._files,
                 sessions=self._sessions,
                 unread=Unread(self._settings.data_dir / "unread" / f"{PLATFORM}.jsonl"),
@@ -135,6 +140,7 @@ class SlackAdapter:
             finally:
                 self._webhook.app, self._sockets = None, None
                 await interactions.close()
+                await self._names.close()
                 await self._people.close()
                 await self._sessions.close()
                 await self._streams.close()
@@ -182,8 +188,8 @@ class SlackAdapter:
         match query:
             case FindPost(chat, key):
                 return await find(self._wire, self._around.reader, self._people, await self._known(), chat, key)
-            case OlderMessages(chat, before):
-                return await older(self._wire, self._people, await self._known(), chat, before)
+            case OlderMessages():
+                return await older(self._wire, self._names, self._people, await self._known(), self._looks, query)
             case Admins():
                 return ()  # whoever administers a workspace need not administer us
             case CanPost(chat):

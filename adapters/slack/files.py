@@ -7,7 +7,9 @@ followed by hand. To a token that may not read files, the platform answers 200 a
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
@@ -15,14 +17,17 @@ from urllib.parse import urljoin, urlsplit
 from aiohttp import ClientResponse, ClientTimeout
 
 from adapters.slack.errors import FAILURES, translate
-from adapters.slack.inbound import CHECK_FILE, attachment
+from adapters.slack.seen import CHECK_FILE, attachment
 from adapters.slack.settings import SlackSettings
 from adapters.slack.wire import Wire
-from bot.errors import Gone, MediaError, Unknown
-from bot.types import Attachment
+from bot.errors import AdapterError, Gone, MediaError, Unknown
+from bot.types import Attachment, Clock
 
 __all__ = ["Files"]
 
+log = logging.getLogger(__name__)
+
+_BREATH = 0.3  # seconds before another try
 _CHUNK = 256 * 1024
 _REDIRECTS = 5
 _HOSTS = ("slack.com", "slack-edge.com", "slack-files.com")
@@ -31,25 +36,38 @@ _LOGIN = "the platform shows its login page instead: the app lacks the scope fil
 
 
 class Files:
-    def __init__(self, wire: Wire, settings: SlackSettings) -> None:
+    def __init__(self, wire: Wire, settings: SlackSettings, clock: Clock) -> None:
         self._wire = wire
+        self._clock = clock
         self._token = settings.token
         self._own = urlsplit(settings.slack_api_url).hostname
 
     async def looked_up(self, found: Attachment) -> Attachment:
-        """A file of another workspace, of which only the id was told. AdapterError."""
+        """A file of another workspace, of which only the id was told. What can't be asked now, its bytes will tell."""
         if found.name != CHECK_FILE or not found.ref:
             return found
-        answer = await self._wire.do("files.info", file=found.ref.partition(" ")[0])
+        try:
+            file = await self._described(found.ref.partition(" ")[0])
+        except AdapterError as error:
+            log.info("what a file is can't be asked: %s", error.detail or error)
+            return replace(found, name="")
+        return attachment(file) if file else found
+
+    async def _described(self, id: str) -> Mapping[str, Any]:
+        """files.info; once more where the first answer was none. AdapterError."""
+        try:
+            answer = await self._wire.do("files.info", file=id)
+        except Unknown:
+            await self._clock.sleep(_BREATH)
+            answer = await self._wire.do("files.info", file=id)
         file = answer.get("file")
-        return attachment(file) if isinstance(file, Mapping) else found
+        return file if isinstance(file, Mapping) else {}
 
     async def fetch(self, ref: str, to: Path, limit: int) -> None:
         """Write a file to `to`. MediaError if it has more than `limit` bytes, AdapterError if it is not to be had."""
         id, _, url = ref.partition(" ")
         if not url and id:
-            answer = await self._wire.do("files.info", file=id)
-            file: Any = answer.get("file") or {}
+            file = await self._described(id)
             url = str(file.get("url_private_download") or file.get("url_private") or "")
         if not url:
             raise Gone("no file")

@@ -6,18 +6,22 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from adapters.slack.errors import reason
-from adapters.slack.inbound import Me, UnknownShape, is_direct, message_of
+from adapters.slack.inbound import is_direct, message_of
+from adapters.slack.limits import Window
+from adapters.slack.marks import Me, UnknownShape, ids
+from adapters.slack.names import Names
 from adapters.slack.people import People
 from adapters.slack.streams import EVENT
 from adapters.slack.wire import Wire
 from bot.errors import Gone, RetryLater
-from bot.types import Chat, Message, PostId, Reader
+from bot.types import Chat, Message, OlderMessages, PostId, Reader
 
 __all__ = ["can_post", "find", "older"]
 
 _PAGE = 200
 _PAGES = 5
 _MOST = 100  # messages of an older thread
+_WAIT = 60.0  # seconds
 _EARLIER = 60.0  # seconds that our clock may be ahead of the platform's
 
 
@@ -45,20 +49,29 @@ async def find(wire: Wire, reader: Reader, people: People, me: Me, chat: Chat, k
     return streaming
 
 
-async def older(wire: Wire, people: People, me: Me, chat: Chat, before: PostId) -> tuple[Message, ...]:
-    """What was said in a thread before a message, oldest first. A message that begins its thread has nothing before
-    it. AdapterError."""
+async def older(
+    wire: Wire, names: Names, people: People, me: Me, looks: Window, query: OlderMessages
+) -> tuple[Message, ...]:
+    """What was said in a thread before a message and since another time, oldest first. A message that begins its thread
+    has nothing before it. `looks`: how often a thread that we know may be read again. AdapterError."""
+    chat, before = query.chat, query.before
     if chat.thread is None or before == chat.thread:
         return ()
-    found_there = _messages(wire, people, me, chat, latest=before)
-    raw = [message async for message in found_there if str(message.get("ts")) < before]
-    for id in dict.fromkeys(str(message.get("user") or "") for message in raw[-_MOST:]):
-        if id and id != me.user:
-            await people.person(id)
+    if query.since and not looks.take():
+        raise RetryLater(_WAIT, detail="threads have been read often enough in this minute")
+    since = f"{query.since / 1000:.6f}"
+    found_there = _messages(wire, people, me, chat, latest=before, **({"oldest": since} if query.since else {}))
+    try:
+        raw = [message async for message in found_there if since < str(message.get("ts")) < before][-_MOST:]
+    except RetryLater as later:
+        looks.refused(later.after)
+        raise
+    authors = [str(message.get("user") or "") for message in raw if not me.wrote(message)]
+    await names.learn([*authors, *sorted(ids(raw, me))])
     found: list[Message] = []
-    for message in raw[-_MOST:]:
+    for message in raw:
         try:
-            read = message_of(message, chat, me, lambda id: people.known(id).name)
+            read = message_of(message, chat, me, names.name_of)
         except UnknownShape:
             continue
         if read is not None:

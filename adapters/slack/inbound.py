@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
+from adapters.slack.courtesies import is_for_others
+from adapters.slack.marks import Marks, Me, NameOf, Raw, UnknownShape
+from adapters.slack.seen import TOMBSTONE, seen
 from bot.types import (
-    Attachment,
     Chat,
     Deleted,
     Edited,
     Inbound,
     IncomingMessage,
-    Kind,
     Membership,
     Message,
     Person,
@@ -24,12 +23,7 @@ from bot.types import (
 )
 
 __all__ = [
-    "CHECK_FILE",
     "PLATFORM",
-    "Me",
-    "UnknownShape",
-    "attachment",
-    "attachments",
     "chat_of",
     "for_others",
     "is_direct",
@@ -38,41 +32,12 @@ __all__ = [
     "press",
     "read",
     "said",
-    "words",
 ]
 
 PLATFORM = "slack"
-CHECK_FILE = "check_file_info"
-TOMBSTONE = "tombstone"
 
 _SUBTYPES = frozenset({"", "file_share", "thread_broadcast", "me_message"})
-_KINDS = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.AUDIO}
-_NO_FILE = frozenset({TOMBSTONE, "hidden_by_limit"})
-_MARK = re.compile(r"<([^<>]*)>")
 _NAMED = re.compile(r"@([UW][A-Z0-9]+)\b")
-_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
-
-Raw = Mapping[str, Any]
-NameOf = Callable[[str], str]
-
-
-class UnknownShape(ValueError):
-    """An event that can't be read; says where, never what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Me:
-    """Whom people talk to: the bot, in one workspace (docs.slack.dev: auth.test)."""
-
-    team: str
-    user: str = ""
-    bot: str = ""
-    name: str = ""
-
-    def wrote(self, message: Raw) -> bool:
-        return bool(self.user and message.get("user") == self.user) or bool(
-            self.bot and message.get("bot_id") == self.bot
-        )
 
 
 def read(event: Raw, me: Me, name_of: NameOf = str) -> Inbound | None:
@@ -125,14 +90,18 @@ def _message(event: Raw, me: Me, name_of: NameOf) -> IncomingMessage | None:
     if str(event.get("subtype") or "") not in _SUBTYPES or event.get("bot_id") or me.wrote(event):
         return None
     channel, ts = _text(event, "channel"), _text(event, "ts")
-    source = str(event.get("text") or "")
+    source, found = str(event.get("text") or ""), seen(event, me, name_of)
     is_named = f"<@{me.user}>" in source or f"<@{me.user}|" in source
-    found = tuple(attachments(event))
-    text, quoted = said(source, me, name_of), _quoted(event, me, name_of)
-    if not text and not found:
-        if not is_named:
+    text, quoted, by, forwarded = found.text, found.quoted, found.quoted_by, None
+    if not text and not found.files:
+        if by is not None:  # a forward by itself is what its author said
+            text, quoted, by, forwarded = quoted, "", None, by
+        elif not quoted and not is_named:
             return None
-        text, quoted = (quoted, "") if quoted else ("/start", "")
+        elif not quoted:
+            text = "/start"
+    elif text.startswith("/"):
+        text = said(source, me, name_of)
     group = not is_direct(channel)
     return IncomingMessage(
         key=f"{PLATFORM}:{me.team}:{channel}:{ts}",
@@ -140,40 +109,53 @@ def _message(event: Raw, me: Me, name_of: NameOf) -> IncomingMessage | None:
         author=Person(_text(event, "user")),
         text=text,
         at=milliseconds(ts),
-        attachments=found,
+        attachments=found.files,
         post=ts,
         quoted=quoted,
+        quoted_by=by,
+        forwarded_from=forwarded,
         group=group,
         addressed=not group or is_named or event.get("type") == "app_mention",
     )
 
 
 def for_others(event: Raw, me: Me) -> bool:
-    """Does a message begin with the name of somebody who is not us?"""
-    start = str(event.get("text") or "").lstrip()
-    return start.startswith("<@") and not start.startswith((f"<@{me.user}>", f"<@{me.user}|"))
+    """Is the first who is named in a message somebody who is not us?"""
+    return is_for_others(str(event.get("text") or ""), me)
+
+
+def is_of_an_app(event: Raw, me: Me) -> bool:
+    """Does a program call us, in its own name or in a person's?"""
+    return bool(event.get("bot_id")) and not me.wrote(event) and f"<@{me.user}" in str(event.get("text") or "")
 
 
 def message_of(raw: Raw, chat: Chat, me: Me, name_of: NameOf) -> Message | None:
     """A message of a thread's past; None if there is nothing to read in it."""
     if str(raw.get("subtype") or "") not in (*_SUBTYPES, "bot_message"):
         return None
-    ts, is_ours = _text(raw, "ts"), me.wrote(raw)
-    text, found = words(str(raw.get("text") or ""), me, name_of), () if is_ours else tuple(attachments(raw))
-    if not text and not found:
+    ts, is_ours, found = _text(raw, "ts"), me.wrote(raw), seen(raw, me, name_of)
+    if not found.text and not found.quoted and not found.files:
         return None
-    id = str(raw.get("user") or raw.get("bot_id") or "")
     return Message(
         id=0,
         chat=chat,
         turn=None,
         role=Role.ASSISTANT if is_ours else Role.USER,
-        author=Person("") if is_ours else Person(id, name_of(id)),
-        text=text,
+        author=Person("") if is_ours else _author(raw, name_of),
+        text=found.text,
         at=milliseconds(ts),
-        attachments=found,
+        attachments=() if is_ours else found.files,
+        quoted="" if is_ours else found.quoted,
+        quoted_by=None if is_ours else found.quoted_by,
         post=ts,
     )
+
+
+def _author(raw: Raw, name_of: NameOf) -> Person:
+    """Apps may have a name for each message (docs.slack.dev: bot_message)."""
+    id, profile = str(raw.get("user") or raw.get("bot_id") or ""), raw.get("bot_profile")
+    own = profile.get("name") if isinstance(profile, Mapping) else ""
+    return Person(id, name_of(id) or str(raw.get("username") or own or ""))
 
 
 def _changed(event: Raw, me: Me, name_of: NameOf) -> Edited | Deleted | None:
@@ -189,7 +171,7 @@ def _changed(event: Raw, me: Me, name_of: NameOf) -> Edited | Deleted | None:
     edited = now.get("edited")
     when = str(edited.get("ts") or "") if isinstance(edited, Mapping) else ""
     when = when or _text(event, "ts")
-    text = words(str(now.get("text") or ""), me, name_of)
+    text = seen(now, me, name_of).text
     if not text:
         return None
     key = f"{PLATFORM}:{me.team}:{channel}:{ts}:edited:{when}"
@@ -218,81 +200,8 @@ def _withdrawn(event: Raw, me: Me, before: Raw, ts: str) -> Deleted | None:
 
 def said(source: str, me: Me, name_of: NameOf) -> str:
     """What was said to us: the names of people, but their ids in a command."""
-    text = words(source, me, name_of)
-    return _NAMED.sub(r"\1", words(source, me, str)) if text.startswith("/") else text
-
-
-def words(source: str, me: Me, name_of: NameOf) -> str:
-    """What was said, without our name and without Slack's marks (docs.slack.dev: Formatting text)."""
-    at, kept = 0, ""
-    for mark in _MARK.finditer(source):
-        kept += source[at : mark.start()]
-        at = mark.end()
-        inner = mark[1]
-        if inner == f"@{me.user}" or inner.startswith(f"@{me.user}|"):
-            if (not kept or kept[-1].isspace()) and source[at : at + 1] == " ":
-                at += 1
-            continue
-        kept += _unmarked(inner, name_of)
-    kept += source[at:]
-    for entity, char in _ENTITIES:
-        kept = kept.replace(entity, char)
-    return kept.replace("\0", "").strip()
-
-
-def _unmarked(inner: str, name_of: NameOf) -> str:
-    """What stands between < and >: a person, a channel, a group, a command, or a link."""
-    target, _, label = inner.partition("|")
-    if target.startswith("@"):
-        return f"@{name_of(target[1:]) or label or target[1:]}"
-    if target.startswith("#"):
-        return f"#{label or target[1:]}"
-    if target.startswith("!"):
-        kind = target[1:].partition("^")[0]
-        return label or f"@{kind}"
-    address = target.removeprefix("mailto:").removeprefix("tel:")
-    return target if not label or label in (target, address) or target.endswith(f"//{label}") else f"{label} ({target})"
-
-
-def _quoted(event: Raw, me: Me, name_of: NameOf) -> str:
-    """Messages that were shared along, with whose they are."""
-    parts: list[str] = []
-    for shared in _mappings(event.get("attachments")):
-        if not (shared.get("is_share") or shared.get("is_msg_unfurl")):
-            continue
-        said = words(str(shared.get("text") or ""), me, name_of)
-        whose = str(shared.get("author_name") or shared.get("author_subname") or "")
-        parts.append(f"{whose}: {said}" if whose and said else said)
-    return "\n".join(filter(None, parts))
-
-
-def _mappings(value: object) -> Iterator[Raw]:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        yield from (each for each in value if isinstance(each, Mapping))
-
-
-# ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def attachments(raw: Raw) -> Iterator[Attachment]:
-    for file in _mappings(raw.get("files")):
-        yield attachment(file)
-
-
-def attachment(file: Raw) -> Attachment:
-    """A file by its id and address: `ref` is "<id> <url>". From another workspace (Slack Connect) only the id comes:
-    what it is has to be asked for (file_access: check_file_info)."""
-    id, mime = str(file.get("id") or ""), str(file.get("mimetype") or "")
-    size = file.get("size")
-    url = str(file.get("url_private_download") or file.get("url_private") or "")
-    is_there = bool(id) and file.get("mode") not in _NO_FILE and not file.get("is_external")
-    return Attachment(
-        kind=_KINDS.get(mime.partition("/")[0], Kind.FILE),
-        ref=f"{id} {url}".strip() if is_there else "",
-        mime=mime,
-        size=size if isinstance(size, int) and size > 0 else None,
-        name=str(file.get("name") or file.get("title") or CHECK_FILE * (file.get("file_access") == CHECK_FILE)),
-    )
+    text = Marks(me, name_of).read(source)
+    return _NAMED.sub(r"\1", Marks(me, str).read(source)) if text.startswith("/") else text
 
 
 # ── other events ────────────────────────────────────────────────────────────────────────────────────────────────────

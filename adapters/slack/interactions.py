@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 
 from adapters.slack import surfaces
 from adapters.slack.errors import FAILURES, hide
-from adapters.slack.inbound import Me, UnknownShape, chat_of, is_direct, press, said, words
+from adapters.slack.inbound import chat_of, is_direct, press, said
+from adapters.slack.marks import Me, UnknownShape
 from adapters.slack.menus import ACTION, buttons
 from adapters.slack.people import People
+from adapters.slack.seen import seen
 from adapters.slack.settings import SlackSettings
 from adapters.slack.wire import Wire
 from bot.errors import AdapterError, StoreError
@@ -205,7 +207,7 @@ class Interactions:
             log.info("a message can't be read: %s", error.detail or error)
             return ""
         found = [each for each in answer.get("messages") or () if isinstance(each, Mapping) and each.get("ts") == ts]
-        return words(str(found[0].get("text") or ""), self.me, lambda id: self.people.known(id).name) if found else ""
+        return seen(found[0], self.me, lambda id: self.people.known(id).name).text if found else ""
 
     async def _show_home(self, user: str, room: Chat) -> None:
         now = surfaces.current(self.around.defaults, await self.around.reader.settings(room))

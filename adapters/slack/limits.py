@@ -11,7 +11,7 @@ from collections import deque
 from adapters.slack.render import measure
 from bot.types import Bucket, Call, Chat, Clock, Limits, PostId
 
-__all__ = ["SIZE", "Pace", "Window", "limits"]
+__all__ = ["LOOKS", "SIZE", "Pace", "Window", "limits"]
 
 SIZE = 9_000  # bytes of one message: a stream holds between 10,600 and 11,300 of UTF-8
 FRAME = 0.7  # seconds between two versions of a growing message
@@ -19,6 +19,7 @@ STATUS_EVERY = 90.0  # seconds; a status lasts two minutes (assistant.threads.se
 UPDATES = 48  # a minute
 FINISHED = 32  # of them kept for the ends of messages: as many may begin to grow in a minute as can be finished
 STREAMS = 19  # that run, or were stopped in the last minute: so neither starts nor stops reach 20 in a minute
+LOOKS = 30  # a minute at threads that were read before (conversations.replies: 50), so that new ones find room
 RESERVED = 600.0  # seconds that an answer may take to begin
 MINUTE = 60.0
 

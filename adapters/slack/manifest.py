@@ -30,6 +30,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "groups:read": ("member_joined_channel", "group_left", "conversations.info"),
     "im:history": ("message.im", "conversations.replies", "conversations.history"),
     "mpim:history": ("message.mpim", "conversations.replies", "conversations.history"),
+    "usergroups:read": ("usergroups.list",),
     "users:read": ("users.info",),
 }
 EVENTS = (

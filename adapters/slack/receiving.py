@@ -12,13 +12,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from adapters.slack.courtesies import is_small_talk
 from adapters.slack.files import Files
-from adapters.slack.inbound import Me, UnknownShape, for_others, read
+from adapters.slack.inbound import for_others, is_of_an_app, read
 from adapters.slack.interactions import Interactions
+from adapters.slack.marks import Me, UnknownShape, ids
+from adapters.slack.names import Names
 from adapters.slack.people import People
 from adapters.slack.sessions import Sessions
-from bot.errors import AdapterError, StoreError
-from bot.types import Ack, Clock, Deleted, Inbound, IncomingMessage, Intake, Reader, Role, TurnState
+from bot.errors import StoreError
+from bot.types import Ack, Clock, Deleted, Edited, Inbound, IncomingMessage, Intake, Reader, Role, TurnState
 
 __all__ = ["Receiver", "Unread"]
 
@@ -68,6 +71,7 @@ class Receiver:
     reader: Reader
     clock: Clock
     people: People
+    names: Names
     files: Files
     sessions: Sessions
     unread: Unread
@@ -105,34 +109,41 @@ class Receiver:
         if event.get("type") == "app_home_opened":
             self.interactions.home_opened(event)
             return
-        inbound = read(event, self.me, lambda id: self.people.known(id).name)
+        inbound = read(event, self.me, self.names.name_of)
+        if isinstance(inbound, IncomingMessage) and not await self._is_for_us(inbound, event):
+            return
+        if isinstance(inbound, IncomingMessage | Edited):
+            await self.names.learn(sorted(ids(event, self.me)))
+            inbound = read(event, self.me, self.names.name_of)
         if isinstance(inbound, IncomingMessage):
             inbound = await self._completed(inbound, event)
+        elif inbound is None and is_of_an_app(event, self.me):
+            log.info("an app's mention in %s is not answered: people are", event.get("channel"))
         if inbound is None:
             return
         ack = await self._in_order(inbound)
         if isinstance(inbound, Deleted) and ack.turn is not None:
             self.sessions.end(inbound.chat, told=False)  # its answer may end without a word
 
-    async def _completed(self, message: IncomingMessage, event: Mapping[str, Any]) -> IncomingMessage | None:
-        """With who it is from and what its files are; None if it is not meant for us. In a thread where we have
-        answered, what is said is meant for us, unless somebody else is named first."""
+    async def _is_for_us(self, message: IncomingMessage, event: Mapping[str, Any]) -> bool:
+        """In a thread that we take part in, what is said is meant for us, unless somebody else is named first, or
+        nothing is asked."""
         if message.addressed or message.chat.thread != message.post:
             self.people.wrote(message.chat, message.author.id)
         if not message.addressed:
             if message.chat.thread == message.post or for_others(event, self.me):
-                return None
+                return False
             if not await self._are_there(message):
-                return None
+                return False
         late = event.get("edited") and self.clock.now() - message.at > LATE
-        if late and await self.reader.last_turn(message.chat) is not None:
-            return None  # a mention is told again with each change of its message, and was answered long ago
+        # a mention is told again with each change of its message, and was answered long ago
+        return not (late and await self.reader.last_turn(message.chat) is not None)
+
+    async def _completed(self, message: IncomingMessage, event: Mapping[str, Any]) -> IncomingMessage:
+        """With who it is from and what its files are."""
         files = list(message.attachments)
         for number, found in enumerate(files):
-            try:
-                files[number] = await self.files.looked_up(found)
-            except AdapterError as error:
-                log.info("what a file is can't be asked: %s", error.detail or error)
+            files[number] = await self.files.looked_up(found)
         if event.get("type") == "app_mention" and not files:
             await self.clock.sleep(TWICE)
         self.people.comes_from(message.author.id, str(event.get("user_team") or ""))
@@ -141,10 +152,13 @@ class Receiver:
         return replace(message, author=author, attachments=tuple(files), addressed=True)
 
     async def _are_there(self, message: IncomingMessage) -> bool:
-        """Do we take part in a thread? Others than who called us hear nothing of it while the question still waits."""
+        """Do we take part in a thread, and does this ask for an answer? Others than who called us hear nothing of it
+        while the question still waits. Thanks and signs are for us if we have asked something."""
         last = await self.reader.last_turn(message.chat)
         if last is None:
             return False
+        if not message.attachments and not message.quoted and is_small_talk(message.text):
+            return last.text.rstrip().endswith(("?", "？"))
         if last.state is not TurnState.WAITING or last.asker.id == message.author.id:
             return True
         return any(said.role is Role.ASSISTANT for said in await self.reader.history(message.chat, limit=_BACK))

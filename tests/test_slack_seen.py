@@ -1,0 +1,332 @@
+"""All that people see in a message is read: attachments, blocks, tables, forwards, previews, files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from adapters.slack.courtesies import is_for_others, is_small_talk
+from adapters.slack.inbound import message_of, read
+from adapters.slack.marks import Me, ids
+from adapters.slack.seen import seen
+from bot.types import Chat, IncomingMessage, Kind, Person, Role
+
+ME = Me("T1", "UBOT", "BBOT", "magpie")
+TS = "1700000000.000100"
+NAMES = {"U1": "Ann", "U2": "Ben", "C7": "random", "S1": "oncall"}
+Json = dict[str, Any]
+
+
+def name_of(id: str) -> str:
+    return NAMES.get(id, "")
+
+
+def text(**message: Any) -> str:
+    return seen({"text": "", **message}, ME, name_of).text
+
+
+def mrkdwn(said: str) -> Json:
+    return {"type": "mrkdwn", "text": said}
+
+
+def plain(said: str) -> Json:
+    return {"type": "plain_text", "text": said, "emoji": True}
+
+
+def rich(*elements: Json, kind: str = "rich_text_section", **more: Any) -> Json:
+    return {"type": "rich_text", "elements": [{"type": kind, "elements": list(elements), **more}]}
+
+
+def word(said: str, **more: Any) -> Json:
+    return {"type": "text", "text": said, **more}
+
+
+def cell(said: str) -> Json:
+    return rich(word(said))
+
+
+TABLE: Json = {
+    "type": "table",
+    "rows": [
+        [cell("Item"), cell("Amount")],
+        [cell("Item A"), cell("1,200")],
+        [{"type": "raw_text", "text": "Item B | C"}, {"type": "raw_number", "value": 777}],
+    ],
+}
+ROWS = "| Item | Amount |\n| Item A | 1,200 |\n| Item B \\| C | 777 |"
+FORWARD: Json = {
+    "is_share": True,
+    "is_msg_unfurl": True,
+    "author_name": "Carol",
+    "author_id": "U3",
+    "channel_name": "ops",
+    "ts": TS,
+    "from_url": "https://example.slack.com/archives/C1/p1700000000000100",
+    "footer": "Posted in #ops",
+    "fallback": "[November 14th, 2023 10:13 PM] carol: The VPN is down",
+    "text": "The VPN is down since 9:00 &amp; <@U2> knows :fire:",
+}
+PICTURE = {"id": "F1", "name": "screen.png", "mimetype": "image/png", "url_private": "https://files.slack.com/1"}
+
+
+# ── attachments ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_alert_in_an_attachment() -> None:
+    """hermes-agent#33469: alerts have an empty text, or a stub."""
+    alert = {
+        "pretext": "Production",
+        "author_name": "Grafana",
+        "title": "[FIRING:1] KubeJobFailed",
+        "title_link": "https://grafana.example",
+        "text": "Job *batch-1234* failed <!here>",
+        "fields": [{"title": "severity", "value": "critical", "short": True}, {"value": "no title"}, {"title": ""}],
+        "fallback": "not shown",
+        "footer": "cluster-01",
+        "actions": [{"type": "button", "text": "Silence"}],
+    }
+    lines = ["Production", "Grafana", "[FIRING:1] KubeJobFailed", "Job *batch-1234* failed @here"]
+    lines += ["severity: critical", "no title", "cluster-01"]
+    assert text(bot_id="B1", attachments=[alert]) == "\n".join(lines)
+    assert text(bot_id="B1", text="Alert", attachments=[{"text": "disk 97 %"}]) == "Alert\ndisk 97 %"
+    assert text(bot_id="B1", attachments=[{"fallback": "only this"}]) == "only this"
+    assert text(bot_id="B1", attachments=[{"fallback": "[no preview available]"}]) == ""
+
+
+def test_blocks_of_an_app_are_what_people_see_of_it() -> None:
+    blocks = [
+        {"type": "header", "text": plain("Build 77")},
+        {"type": "section", "text": mrkdwn("failed on <https://ci.example|main>"), "accessory": {"type": "button"}},
+        {"type": "section", "fields": [mrkdwn("*Took*"), mrkdwn("3 min")]},
+        {"type": "divider"},
+        {"type": "image", "image_url": "https://x", "alt_text": "a curve", "title": plain("Coverage")},
+        {"type": "image", "image_url": "https://x", "alt_text": "a cat"},
+        {"type": "context", "elements": [mrkdwn("by <@U1>"), {"type": "image", "alt_text": "face"}]},
+        {"type": "markdown", "text": "**bold** &amp; more"},
+        {"type": "actions", "elements": [{"type": "button", "text": plain("Rerun")}]},
+        {"type": "input", "label": plain("Why?")},
+    ]
+    lines = ["Build 77", "failed on main (https://ci.example)", "*Took*", "3 min", "[Coverage]", "[a cat]"]
+    assert text(bot_id="B1", text="a summary", blocks=blocks) == "\n".join(
+        [*lines, "by @Ann [face]", "**bold** & more"]
+    )
+    assert text(bot_id="B1", text="only that", blocks=[{"type": "divider"}]) == "only that"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "video", "title": plain("The demo"), "video_url": "https://x"},
+        {"type": "something_new", "elements": [{"type": "thing", "content": {"text": mrkdwn("The demo")}}]},
+        {"type": "card", "title": mrkdwn("The demo"), "actions": [{"type": "button", "text": plain("No")}]},
+        {"type": "data_table", "rows": [[{"type": "new_cell", "text": "The demo"}]]},
+        {"type": "alert", "text": {"type": "rich_text", "elements": [rich(word("The demo"))["elements"][0]]}},
+    ],
+)
+def test_a_block_that_nobody_knows_is_read_too(block: Json) -> None:
+    found = text(bot_id="B1", blocks=[block])
+    assert found.strip("| ") == "The demo"
+
+
+def test_rich_text_without_a_text() -> None:
+    """An element of each kind (docs.slack.dev: rich text)."""
+    elements = [
+        rich(
+            word("Hi "),
+            {"type": "user", "user_id": "U2"},
+            word(" in "),
+            {"type": "channel", "channel_id": "C7"},
+            word(" and "),
+            {"type": "usergroup", "usergroup_id": "S1"},
+            {"type": "emoji", "name": "wave", "unicode": "1f44b-1f3fd", "skin_tone": 4},
+            {"type": "emoji", "name": "our-own"},
+            {"type": "broadcast", "range": "here"},
+            {"type": "link", "url": "https://x.example", "text": "this"},
+            word(" a_b", style={"code": True}),
+            {"type": "date", "timestamp": 1, "fallback": "today"},
+        )["elements"][0],
+        {"type": "rich_text_list", "style": "ordered", "offset": 1, "elements": [rich(word("two"))["elements"][0]]},
+        {"type": "rich_text_list", "style": "bullet", "indent": 1, "elements": [rich(word("deep"))["elements"][0]]},
+        {"type": "rich_text_quote", "elements": [word("said\nso")]},
+        {"type": "rich_text_preformatted", "elements": [word("x = 1")]},
+    ]
+    assert text(blocks=[{"type": "rich_text", "elements": elements}]) == (
+        "Hi @Ben in #random and @oncall👋🏽:our-own:@herethis (https://x.example)` a_b`today\n"
+        "2. two\n  - deep\n> said\n> so\n```\nx = 1\n```"
+    )
+
+
+def test_what_somebody_typed_is_read_once() -> None:
+    typed = rich(word("hello "), {"type": "emoji", "name": "x"})
+    assert text(text="hello :x:", blocks=[typed]) == "hello ❌"
+    assert text(text="a:x:b", blocks=[rich(word("a"), {"type": "emoji", "name": "x"}, word("b"))]) == "a❌b"
+    assert text(text="a:x:b", blocks=[rich(word("a:x:b"))]) == "a:x:b"
+
+
+def test_a_pasted_table() -> None:
+    """openclaw#112229: it comes as an attachment with "[no preview available]"; or as a block of its own."""
+    pasted = {"id": 1, "blocks": [TABLE], "fallback": "[no preview available]"}
+    assert text(text="Which?", attachments=[pasted]) == f"Which?\n{ROWS}"
+    assert text(text="Which?", blocks=[rich(word("Which?")), TABLE]) == f"Which?\n{ROWS}"
+    message = message_of({"user": "U1", "ts": TS, "text": "", "attachments": [pasted]}, CHAT, ME, name_of)
+    assert message is not None
+    assert message.text == ROWS
+
+
+CHAT = Chat("slack", "T1", "C1", TS)
+
+
+# ── forwards and previews ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def said(**more: Any) -> IncomingMessage:
+    message = read({"type": "message", "channel": "D1", "user": "U1", "text": "", "ts": TS, **more}, ME, name_of)
+    assert isinstance(message, IncomingMessage)
+    return message
+
+
+WORDS = "The VPN is down since 9:00 & @Ben knows 🔥"
+
+
+def test_a_forward_with_and_without_words_and_in_the_past() -> None:
+    asked = said(text="what now?", attachments=[FORWARD])
+    assert (asked.text, asked.quoted, asked.quoted_by) == ("what now?", WORDS, Person("U3", "Carol"))
+    alone = said(attachments=[FORWARD])
+    assert (alone.text, alone.quoted, alone.forwarded_from) == (WORDS, "", Person("U3", "Carol"))
+    past = message_of({"user": "U1", "ts": TS, "text": "look", "attachments": [FORWARD]}, CHAT, ME, name_of)
+    assert past is not None
+    assert (past.text, past.quoted, past.quoted_by) == ("look", WORDS, Person("U3", "Carol"))
+
+
+def test_a_forward_of_a_picture() -> None:
+    alone = said(attachments=[{**FORWARD, "text": "", "files": [PICTURE]}])
+    assert [(file.kind, file.name) for file in alone.attachments] == [(Kind.IMAGE, "screen.png")]
+    assert alone.text == alone.quoted == ""
+    asked = said(text="what is on it?", attachments=[{**FORWARD, "files": [PICTURE]}])
+    assert (asked.quoted, len(asked.attachments)) == (WORDS, 1)
+    past = message_of({"user": "U1", "ts": TS, "attachments": [{**FORWARD, "files": [PICTURE]}]}, CHAT, ME, name_of)
+    assert past is not None
+    assert len(past.attachments) == 1
+
+
+def test_several_forwards_each_with_its_author() -> None:
+    other = {**FORWARD, "author_name": "Dan", "author_id": "U4", "text": "it is back"}
+    both = said(attachments=[FORWARD, other])
+    assert (both.text, both.quoted, both.quoted_by) == ("", f"Carol: {WORDS}\nDan: it is back", None)
+
+
+def test_a_forward_of_what_has_no_text() -> None:
+    """An alert, a table, a message that is only blocks, a forward."""
+    inner = {"title": "[FIRING] disk", "text": "97 %"}
+    forwards: list[tuple[Json, str]] = [
+        ({"attachments": [inner]}, "[FIRING] disk\n97 %"),
+        ({"message_blocks": [{"team": "T1", "message": {"blocks": [rich(word("as blocks"))]}}]}, "as blocks"),
+        ({"blocks": [TABLE]}, ROWS),
+        ({}, "[November 14th, 2023 10:13 PM] carol: The VPN is down"),
+        ({"attachments": [{**FORWARD, "text": "twice"}]}, "Carol\ntwice"),
+    ]
+    for more, words in forwards:
+        assert said(attachments=[{**FORWARD, "text": "", **more}]).text == words
+
+
+def test_a_preview_that_comes_along_is_quoted() -> None:
+    preview = {"from_url": "https://x.example", "service_name": "X", "title": "A page", "text": "About cats"}
+    asked = said(text="what is it about? <https://x.example>", attachments=[preview])
+    assert asked.text == "what is it about? https://x.example"
+    assert asked.quoted == "A page\nAbout cats"
+
+
+# ── who speaks, and to whom ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_apps_have_names() -> None:
+    for more, name in (
+        ({"username": "AlertBot"}, "AlertBot"),
+        ({"bot_profile": {"name": "CI"}}, "CI"),
+        ({"user": "U2", "username": "other"}, "Ben"),
+    ):
+        message = message_of(
+            {"bot_id": "B1", "ts": TS, "text": "x", "subtype": "bot_message", **more}, CHAT, ME, name_of
+        )
+        assert message is not None
+        assert message.author.name == name
+
+
+def test_our_own_answer_is_read_without_its_small_print() -> None:
+    blocks = [{"type": "markdown", "text": "The whole answer"}, {"type": "context", "elements": [plain("¥0.01")]}]
+    message = message_of({"user": "UBOT", "ts": TS, "text": "The wh…", "blocks": blocks}, CHAT, ME, name_of)
+    assert message is not None
+    assert (message.role, message.text) == (Role.ASSISTANT, "The whole answer")
+
+
+@pytest.mark.parametrize(
+    ("source", "is_theirs"),
+    [
+        ("<@U2> can you?", True),
+        ("  <@U2|ben> can you?", True),
+        ("<!subteam^S1> can you take this?", True),
+        ("<!subteam^S1|@oncall> can you take this?", True),
+        ("<!here> lunch?", True),
+        ("<!channel|@channel> lunch?", True),
+        ("<!everyone> lunch?", True),
+        ("hey <@U2> shall we?", True),
+        (":wave: Hi, <@U2>!", True),
+        ("谢谢 <@U2>", True),
+        ("<@UBOT> ask <@U2>", False),
+        ("Hey <@UBOT>, and <@U2>", False),
+        ("what did <@U2> mean?", False),
+        ("<#C7> what is it for?", False),
+        ("<https://x.example> what is it?", False),
+        ("<!date^1^{date}|today> what is on?", False),
+        ("go on", False),
+    ],
+)
+def test_who_is_spoken_to(source: str, is_theirs: bool) -> None:
+    assert is_for_others(source, ME) is is_theirs
+
+
+@pytest.mark.parametrize(
+    ("words", "is_small"),
+    [
+        ("thanks!", True),
+        ("Thank you so much :tada:", True),
+        (":+1: :our-own:", True),
+        ("👍🏼", True),
+        ("https://example.com/x?y=1".replace("?y=1", ""), True),
+        ("谢谢！", True),
+        ("merci beaucoup", True),
+        ("...", True),
+        ("?", False),
+        ("thanks, and in French?", False),
+        ("yes", False),
+        ("ok", False),
+        ("go on", False),
+        ("summarise https://example.com", False),
+    ],
+)
+def test_what_asks_for_nothing(words: str, is_small: bool) -> None:
+    assert is_small_talk(words) is is_small
+
+
+def test_who_is_named_anywhere() -> None:
+    message = {
+        "text": "<@U1> <@UBOT> <#C1|> <!subteam^S9|@x> <https://x|y>",
+        "attachments": [{"text": "<@W7>", "blocks": [rich({"type": "user", "user_id": "U5"})]}],
+    }
+    assert ids(message, ME) == {"U1", "C1", "S9", "W7", "U5"}
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ({"mimetype": "audio/mp4", "subtype": "slack_audio"}, Kind.VOICE),
+        ({"mimetype": "video/mp4", "subtype": "slack_video"}, Kind.VIDEO_NOTE),
+        ({"mimetype": "audio/mpeg"}, Kind.AUDIO),
+        ({"mimetype": "application/octet-stream", "filetype": "png"}, Kind.FILE),
+        ({"mimetype": "text/plain", "mode": "snippet"}, Kind.FILE),
+    ],
+)
+def test_the_kind_of_a_file(file: Json, kind: Kind) -> None:
+    (found,) = said(files=[{"id": "F1", "name": "x", "url_private": "https://files.slack.com/x", **file}]).attachments
+    assert (found.kind, found.ref) == (kind, "F1 https://files.slack.com/x")
