@@ -6,6 +6,7 @@ who locks in this order never waits in a circle.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 

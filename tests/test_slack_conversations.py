@@ -193,13 +193,13 @@ async def test_the_alert_that_a_thread_is_about(town: Town) -> None:
     root = town.channel.write("", app, attachments=[ALERT])
     town.channel.mention("what does this alert mean?", town.ann, thread=root)
     (asked,) = await town.requests(1)
-    for words in (
+    for part in (
         "AlertBot: [FIRING:1] KubeJobFailed",
         "batch-1234",
         "severity: critical",
         "Ann: what does this alert",
     ):
-        assert words in asked
+        assert part in asked
 
 
 async def test_a_forward_by_itself_is_answered_and_a_picture_in_it_is_seen(town: Town) -> None:
