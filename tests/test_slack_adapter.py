@@ -90,6 +90,10 @@ class Shelf:
     async def question(self, turn: int) -> list[Message]:
         return self.asked
 
+    async def history(self, chat: Chat, *, before: int | None = None, limit: int = 50) -> list[Message]:
+        called = Message(0, chat, 1, Role.USER, Person("U1"), "hello", 0, post=chat.thread)
+        return [called] if chat in self.spoken else []
+
     async def settings(self, chat: Chat) -> list[SettingRow]:
         return self.rows
 
@@ -589,14 +593,15 @@ async def test_the_command_alone_opens_a_form_whose_changes_become_commands(hous
         assert await house.does(house.ann.submit(view, values)) is None
         assert view.closed
         await house.slack.until(lambda: house.slack.home(ann))
-        house.listener.ack = Ack(toast="Too hot.", error=True)
         view = await opened(house, house.ann.command(text))
+        house.listener.ack = Ack(toast="Too hot.", error=True)
         answer = await house.does(house.ann.submit(view, values))
         assert not view.closed
-    actions = [event.action for event in house.listener.events if isinstance(event, Press)]
-    assert actions[:2] == ["/system Be brief.", "/set temperature 0.9"]
+    presses = [event for event in house.listener.events if isinstance(event, Press)]
+    changes = [event for event in presses if event.action != "/settings form"]
+    assert [event.action for event in changes[:2]] == ["/system Be brief.", "/set temperature 0.9"]
     assert answer == {"response_action": "errors", "errors": {"system": "Too hot.", "temperature": "Too hot."}}
-    assert len({event.key for event in house.listener.events}) == 4
+    assert len({event.key for event in changes}) == 4
 
 
 async def opened(house: House, deed: Delivery, who: User | None = None) -> OpenView:
@@ -620,6 +625,82 @@ async def test_home_shows_the_settings_of_the_direct_messages(house: House) -> N
     assert len(house.slack.called("views.publish")) == 1
 
 
+@pytest.mark.parametrize("text", ["", "settings"])
+async def test_who_may_not_change_them_sees_no_form_of_settings(house: House, text: str) -> None:
+    """A stranger sees why; who is let in sees what holds, and why."""
+    channel = house.slack.channel(house.ann.person)
+    house.shelf.rows = [SettingRow("*", "system", "SECRET", "U1", 1)]
+    house.listener.answers = {"/settings form": Ack(toast="Only admins.", error=True)}
+    async with house.connected():
+        house.listener.answers["/settings"] = Ack(toast="You have not been let in here.", error=True)
+        answer = await house.does(channel.command(text))
+        assert (answer["response_type"], answer["text"]) == ("ephemeral", "Only admins.")
+        house.listener.answers["/settings"] = Ack(toast="Model: qwen-plus")
+        answer = await house.does(channel.command(text))
+        assert answer["text"] == "Model: qwen-plus\n\nOnly admins."
+    assert house.slack.called("views.open") == []
+
+
+async def test_home_says_nothing_to_who_may_not_see_it(house: House) -> None:
+    ann = house.ann.person
+    house.shelf.rows = [SettingRow("*", "system", "SECRET", "U1", 1)]
+    async with house.connected():
+        await house.does(house.ann.open_home())
+        await house.slack.until(lambda: house.slack.home(ann))
+        assert "SECRET" in json.dumps(house.slack.home(ann))
+        house.listener.answers = {"/settings form": Ack(toast="You have not been let in here.", error=True)}
+        await house.does(house.ann.press_in(house.slack.world.interactivity.homes[ann.id], HOME))
+        await house.slack.until(lambda: "SECRET" not in json.dumps(house.slack.home(ann)))
+    assert "not been let in" in json.dumps(house.slack.home(ann))
+    assert house.slack.called("views.open") == []
+
+
+@pytest.mark.parametrize("whose", ["a channel", "somebody else", "another workspace", "no view"])
+async def test_the_button_on_home_stands_for_one_s_own_conversation(house: House, whose: str) -> None:
+    """Whatever its value says, and the view."""
+    ann, theirs = house.ann.person, house.slack.private(house.ben)
+    room = {"a channel": house.slack.channel(ann).id, "somebody else": theirs.id}.get(whose, house.ann.id)
+    value = f"slack/{'T9' if whose == 'another workspace' else house.slack.team}/{room}"
+    async with house.connected():
+        await house.says("hello", theirs)
+        await house.does(house.ann.open_home())
+        await house.slack.until(lambda: house.slack.home(ann))
+        press = house.ann.press_in(house.slack.world.interactivity.homes[ann.id], HOME)
+        await opened(house, press)
+        before = len(house.slack.called("views.open"))
+        body = json.loads(json.dumps(press.payload))
+        body["actions"][0]["value"] = value
+        body["view"]["private_metadata"] = value
+        if whose == "no view":
+            del body["view"]
+        await house.does(house.slack.deliveries.push("interactive", body))
+        await house.clock.advance(1)
+    assert len(house.slack.called("views.open")) == before
+
+
+@pytest.mark.parametrize("what", ["attachment", "forward", "picture", "nothing"])
+async def test_the_shortcut_translates_whatever_has_words(house: House, what: str) -> None:
+    ann = house.ann.person
+    channel = house.slack.channel(ann, house.ben)
+    attachment: dict[str, Any] = {"title": "Disk", "text": "97 % full"}
+    if what == "forward":
+        attachment |= {"is_share": True, "author_name": "Carol"}
+    file = house.slack.file() if what == "picture" else house.slack.file(b"x", "x.bin", "application/octet-stream")
+    has_words = what in ("attachment", "forward")
+    more: dict[str, Any] = {"attachments": [attachment]} if has_words else {"files": [file]}
+    root = channel.write("", house.ben, unheard=True, **more)
+    async with house.connected():
+        view = await opened(house, channel.shortcut(root, "magpie:translate", ann))
+        answer = await house.does(channel.submit(view, {"language": "French"}))
+    asked = [event for event in house.listener.events if isinstance(event, IncomingMessage)]
+    if what == "nothing":
+        assert answer["errors"] == {"language": "There are no words in this message that I could translate."}
+        assert asked == []
+        return
+    assert ("Disk\n97 % full" in asked[0].text) is has_words
+    assert len(asked[0].attachments) == (not has_words)
+
+
 async def test_the_shortcut_asks_for_a_language_and_becomes_a_question_in_the_thread(house: House) -> None:
     ann = house.ann.person
     channel = house.slack.channel(ann, house.ben, bot=False)
@@ -634,6 +715,7 @@ async def test_the_shortcut_asks_for_a_language_and_becomes_a_question_in_the_th
     (question,) = (event for event in house.listener.events if isinstance(event, IncomingMessage))
     assert question.text == "Translate into French. Answer with the translation only.\n\n早上好 & more"
     assert (question.chat, question.author.id) == (house.thread(root), ann.id)
+    assert question.post is None, "nobody has called us into the thread"
 
 
 async def test_what_a_button_has_to_say(house: House) -> None:

@@ -4,7 +4,7 @@ be seen."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import cast
 
@@ -44,8 +44,12 @@ class Town(SlackPlace):
     def shown(self, room: Room | None = None, thread: Post | None = None) -> list[str]:
         return [self._read(shown) for shown in self.slack.shown(room or self.channel, thread)]
 
+    async def until(self, is_so: Callable[[], object]) -> None:
+        """On a machine that has much else to do."""
+        await self.slack.until(is_so, 30.0)
+
     async def requests(self, count: int) -> list[str]:
-        await self.slack.until(lambda: len(self.model.asked) >= count)
+        await self.until(lambda: len(self.model.asked) >= count)
         return self.asked
 
     async def answered(self, thread: Post, count: int = 1) -> list[str]:
@@ -55,12 +59,12 @@ class Town(SlackPlace):
             seen = self.shown(thread.room, thread)
             return len(seen) >= count and not any(text.endswith("…") for text in seen)
 
-        await self.slack.until(settled)
+        await self.until(settled)
         return self.shown(thread.room, thread)
 
     async def idle(self, seconds: float = 0.5) -> None:
         """Until all events are taken and nothing more comes of them."""
-        await self.slack.until(lambda: all(one.state == "acknowledged" for one in self.slack.deliveries.all))
+        await self.until(lambda: all(one.state == "acknowledged" for one in self.slack.deliveries.all))
         await asyncio.sleep(seconds)
 
 
@@ -77,7 +81,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
         FakeSlack(limits=Limits(on=False)) as slack,
         house(tmp_path, model, lambda around: Town(slack, tmp_path, around, model)) as town,
     ):
-        await slack.until(lambda: len(slack.sockets.open) == 2)
+        await slack.until(lambda: len(slack.sockets.open) == 2, 30.0)
         yield cast(Town, town)
 
 
@@ -88,7 +92,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
 async def test_deleting_a_waiting_question_leaves_the_running_answer_alone(town: Town, who: str) -> None:
     town.model.scripts = [SLOW, words("Never asked.")]
     root = town.channel.mention("slow one", town.ann)
-    await town.slack.until(lambda: town.shown(thread=root))
+    await town.until(lambda: town.shown(thread=root))
     waiting = town.channel.write("and what about B?", getattr(town, who), thread=root)
     await town.idle(0.2)
     town.channel.delete(waiting)
@@ -102,7 +106,7 @@ async def test_deleting_a_question_stops_its_answer_and_the_next_one_is_asked(to
     """Its answer is a reply, so all that is told is a tombstone."""
     town.model.scripts = [SLOW, words("The next one.")]
     root = town.channel.mention("slow one", town.ann)
-    await town.slack.until(lambda: town.shown(thread=root))
+    await town.until(lambda: town.shown(thread=root))
     town.channel.write("and what about B?", town.bob, thread=root)
     await town.idle(0.2)
     town.channel.delete(root)
@@ -280,6 +284,24 @@ async def test_a_workflow_s_mention_is_not_answered_and_said_so_in_the_log(
     await town.idle(0.3)
     assert town.model.asked == []
     assert "an app's mention" in caplog.text
+
+
+async def test_a_translation_does_not_make_a_thread_ours(town: Town) -> None:
+    root = town.channel.write("Guten Morgen", town.bob, unheard=True)
+    view_of = town.slack.modal
+    await town.channel.shortcut(root, "magpie:translate", town.ann).wait()
+    await town.until(lambda: view_of(town.ann))
+    view = view_of(town.ann)
+    assert view is not None
+    await town.channel.submit(view, {"language": "English"}).wait()
+    await town.answered(root)
+    town.channel.write("ok see you at 10", town.bob, thread=root)
+    await town.idle(0.3)
+    assert len(town.model.asked) == 1
+    town.channel.mention("and in French?", town.bob, thread=root)
+    await town.answered(root, 2)
+    town.channel.write("and in Dutch?", town.bob, thread=root)
+    await town.requests(3)
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -114,7 +114,9 @@ class SlackAdapter:
         """Events come in while this runs. SettingError if a token is rejected."""
         async with self._wire.kept():
             await self._introduce()
-            interactions = Interactions(self._me, intake, self._around, self._people, self._wire, self._settings)
+            interactions = Interactions(
+                self._me, intake, self._around, self._people, self._names, self._wire, self._settings
+            )
             receiver = Receiver(
                 me=self._me,
                 intake=intake,

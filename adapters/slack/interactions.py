@@ -4,7 +4,6 @@ what need not be in it is done behind it."""
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +15,13 @@ from adapters.slack.errors import FAILURES, hide
 from adapters.slack.inbound import chat_of, is_direct, press, said
 from adapters.slack.marks import Me, UnknownShape
 from adapters.slack.menus import ACTION, buttons
+from adapters.slack.names import Names
 from adapters.slack.people import People
-from adapters.slack.seen import seen
 from adapters.slack.settings import SlackSettings
+from adapters.slack.shortcut import Shortcut, place_of
 from adapters.slack.wire import Wire
 from bot.errors import AdapterError, StoreError
-from bot.types import Ack, Chat, IncomingMessage, Intake, Json, Person, Press, Surroundings, Text
+from bot.types import Ack, Chat, Intake, Json, Person, Press, Surroundings
 
 __all__ = ["COMMAND", "SHORTCUT", "Interactions"]
 
@@ -42,9 +42,14 @@ class Interactions:
     intake: Intake
     around: Surroundings
     people: People
+    names: Names
     wire: Wire
     settings: SlackSettings
     _behind: set[asyncio.Task[None]] = field(default_factory=set)
+    _translating: Shortcut = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._translating = Shortcut(self.me, self.intake, self.around.clock, self.names, self.wire)
 
     async def take(self, body: Raw) -> Any:
         """What to say in the acknowledgement. StoreError, UnknownShape."""
@@ -62,6 +67,7 @@ class Interactions:
     def home_opened(self, event: Raw) -> None:
         user, channel = event.get("user"), event.get("channel")
         if event.get("tab") == "home" and isinstance(user, str) and isinstance(channel, str):
+            self.people.talks(user, channel)
             self._later(self._show_home(user, chat_of(self.me, channel)))
 
     async def close(self) -> None:
@@ -76,12 +82,25 @@ class Interactions:
             if not isinstance(action, Mapping) or not str(action.get("action_id")).startswith(ACTION):
                 continue
             if action.get("action_id") == surfaces.HOME:
-                self._later(self._open_settings(body, Chat.parse(str(action.get("value"))), _user(body)))
+                await self._change_home(body, str(action.get("value")))
                 continue
             event = press(body, action, self.me, self.around.clock.now())
             if event is not None and event.action:
                 ack = await self.intake.accept(await self._named(event))
                 self._later(self._respond(body, event, ack))
+
+    async def _change_home(self, body: Raw, value: str) -> None:
+        """The button on Home stands for the conversation with whoever sees it, and for no other."""
+        user, view = _user(body), body.get("view")
+        if not isinstance(view, Mapping) or view.get("type") != "home" or view.get("private_metadata") != value:
+            raise UnknownShape("value: not of this view")
+        room = Chat.parse(value)
+        if room != chat_of(self.me, room.id) or not is_direct(room.id) or not self.people.talks_in(user, room.id):
+            raise UnknownShape("value: not a conversation of theirs")
+        if await self._why_not(room, user) is None:
+            self._later(self._open_settings(body, room, user))
+        else:
+            self._later(self._show_home(user, room))
 
     async def _named(self, event: Press) -> Press:
         person = await self.people.person(event.author.id)
@@ -111,20 +130,21 @@ class Interactions:
         if not channel or not trigger:
             raise UnknownShape("channel_id: not a word")
         room, user = chat_of(self.me, channel), str(body.get("user_id") or "")
+        key = f"{room.platform}:{self.me.team}:command:{trigger}"
         if text[1:].lower() in _MODAL_WORDS:
+            return await self._form(body, room, user, key)
+        ack = await self.intake.accept(await self._command_of(room, user, key, text))
+        return _ephemeral(ack) if ack.toast else None
+
+    async def _form(self, body: Raw, room: Chat, user: str, key: str) -> Any:
+        """The form, for who may change what is in it; others see what holds, and why they can't."""
+        why = await self._why_not(room, user)
+        if why is None:
             self._later(self._open_settings(body, room, user))
             return None
-        ack = await self.intake.accept(
-            Press(
-                key=f"{room.platform}:{self.me.team}:command:{trigger}",
-                chat=room,
-                author=await self.people.person(user),
-                action=text,
-                at=self.around.clock.now(),
-                group=not is_direct(channel),
-            )
-        )
-        return _ephemeral(ack) if ack.toast else None
+        told = await self.intake.accept(await self._command_of(room, user, key, "/settings"))
+        words = why.toast if told.error or not told.toast else f"{told.toast}\n\n{why.toast}"
+        return _ephemeral(Ack(toast=words, error=True))
 
     # ── modals ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -135,11 +155,7 @@ class Interactions:
         await self._open(body, surfaces.settings_modal(room.key, now, models, say))
 
     def _shortcut(self, body: Raw) -> None:
-        message, channel = body.get("message"), body.get("channel")
-        if not isinstance(message, Mapping) or not isinstance(channel, Mapping):
-            raise UnknownShape("message: not an object")
-        ts = str(message.get("ts") or "")
-        where = {"channel": str(channel.get("id") or ""), "ts": ts, "thread": str(message.get("thread_ts") or ts)}
+        where = place_of(body)
 
         async def show() -> None:
             person = await self.people.person(_user(body))
@@ -159,7 +175,8 @@ class Interactions:
         if view.get("callback_id") == surfaces.SETTINGS:
             return await self._save(body, view, state, person)
         if view.get("callback_id") == surfaces.TRANSLATE:
-            return await self._translate(view, state, person)
+            why = await self._translating.submitted(view, state, person)
+            return {"response_action": "errors", "errors": {"language": self._say(person)(why)}} if why else None
         return None
 
     async def _save(self, body: Raw, view: Raw, state: Raw, person: Person) -> Any:
@@ -180,39 +197,25 @@ class Interactions:
             self._later(self._show_home(person.id, room))
         return None
 
-    async def _translate(self, view: Raw, state: Raw, person: Person) -> Any:
-        """A question in the message's thread, as if it had been asked there."""
-        where = json.loads(str(view.get("private_metadata")))
-        channel, ts, thread = (str(where[name]) for name in ("channel", "ts", "thread"))
-        say, language = self._say(person), surfaces.language_of(state)
-        text = await self._text_of(channel, ts, thread)
-        if not text or not language:
-            trouble = Text("I can't read this message. Invite me to the channel first.")
-            return {"response_action": "errors", "errors": {"language": say(trouble)}}
-        chat = chat_of(self.me, channel, thread)
-        key = f"{chat.platform}:{self.me.team}:{channel}:{ts}:translate:{view.get('id')}"
-        question = f"Translate into {language}. Answer with the translation only.\n\n{text}"
-        now = self.around.clock.now()
-        await self.intake.accept(
-            IncomingMessage(key, chat, person, question, now, post=ts, group=not is_direct(channel))
-        )
-        return None
-
-    async def _text_of(self, channel: str, ts: str, thread: str) -> str:
-        try:
-            answer = await self.wire.do(
-                "conversations.replies", channel=channel, ts=thread, oldest=ts, latest=ts, inclusive=True, limit=1
-            )
-        except AdapterError as error:
-            log.info("a message can't be read: %s", error.detail or error)
-            return ""
-        found = [each for each in answer.get("messages") or () if isinstance(each, Mapping) and each.get("ts") == ts]
-        return seen(found[0], self.me, lambda id: self.people.known(id).name).text if found else ""
-
     async def _show_home(self, user: str, room: Chat) -> None:
-        now = surfaces.current(self.around.defaults, await self.around.reader.settings(room))
-        view = surfaces.home(room.key, now, self._say(await self.people.person(user)))
+        """The settings are for who may change them; others are told why not."""
+        say, why = self._say(await self.people.person(user)), await self._why_not(room, user)
+        if why is None:
+            now = surfaces.current(self.around.defaults, await self.around.reader.settings(room))
+            view = surfaces.home(room.key, now, say)
+        else:
+            view = surfaces.closed_home(why.toast, say)
         await self.wire.do("views.publish", user_id=user, view=view)
+
+    async def _why_not(self, room: Chat, user: str) -> Ack | None:
+        """May somebody have the form of a room's settings? The core's no, if not. StoreError."""
+        key = f"{room.platform}:{self.me.team}:form:{user}:{self.around.clock.now()}"
+        ack = await self.intake.accept(await self._command_of(room, user, key, "/settings form"))
+        return ack if ack.error else None
+
+    async def _command_of(self, room: Chat, user: str, key: str, action: str) -> Press:
+        now, group = self.around.clock.now(), not is_direct(room.id)
+        return Press(key, room, await self.people.person(user), action, now, group=group)
 
     # ── words, and what is done later ───────────────────────────────────────────────────────────────────────────────
 

@@ -34,6 +34,7 @@ class People:
         self._clock = clock
         self._calls = Window(clock, _CALLS)
         self._known: OrderedDict[str, tuple[float, Person]] = OrderedDict()  # id -> (kept until, who)
+        self._direct: OrderedDict[str, str] = OrderedDict()  # id -> their conversation with us
         self._teams: OrderedDict[str, str] = OrderedDict()  # id -> their workspace
         self._spoken: OrderedDict[str, str] = OrderedDict()  # chat key -> language
         self._asking: dict[str, asyncio.Task[Person]] = {}
@@ -55,6 +56,18 @@ class People:
             self._teams.move_to_end(id)
             if len(self._teams) > _MOST:
                 self._teams.popitem(last=False)
+
+    def talks(self, id: str, channel: str) -> None:
+        """Somebody's own conversation with us is this one."""
+        self._direct[id] = channel
+        self._direct.move_to_end(id)
+        if len(self._direct) > _MOST:
+            self._direct.popitem(last=False)
+
+    def talks_in(self, id: str, channel: str) -> bool:
+        """May this be theirs? After a restart nobody knows better."""
+        others = (other for other, theirs in self._direct.items() if theirs == channel)
+        return self._direct.get(id, channel) == channel and next(others, id) == id
 
     def heard(self, chat: Chat, person: Person) -> None:
         self._spoken[chat.key] = person.language

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 TOGETHER = 0.1  # seconds in which two connections may bring a thread's messages in the wrong order
 TWICE = 0.4  # seconds that a mention waits for the same post as a message, which surely tells its files
 LATE = 6 * 86_400_000  # ms from a message to a change of it, when the core may have forgotten that it took it in
-_BACK = 30  # messages among which an answer of ours is looked for
+_BACK = 50  # messages among which who called us, and our answer, are looked for
 MOST_UNREAD = 5_000_000  # bytes
 
 Answer = tuple[bool, Any]  # is it stored, and what to say to it
@@ -148,20 +148,26 @@ class Receiver:
             await self.clock.sleep(TWICE)
         self.people.comes_from(message.author.id, str(event.get("user_team") or ""))
         author = await self.people.person(message.author.id)
+        if not message.group:
+            self.people.talks(author.id, message.chat.id)
         self.people.heard(message.chat, author)
         return replace(message, author=author, attachments=tuple(files), addressed=True)
 
     async def _are_there(self, message: IncomingMessage) -> bool:
         """Do we take part in a thread, and does this ask for an answer? Others than who called us hear nothing of it
-        while the question still waits. Thanks and signs are for us if we have asked something."""
+        while the question still waits; and who had something translated has not called us. Thanks and signs are for us
+        if we have asked something."""
         last = await self.reader.last_turn(message.chat)
         if last is None:
             return False
         if not message.attachments and not message.quoted and is_small_talk(message.text):
             return last.text.rstrip().endswith(("?", "？"))
+        said = await self.reader.history(message.chat, limit=_BACK)
+        if not any(one.role is Role.USER and one.post for one in said):
+            return False
         if last.state is not TurnState.WAITING or last.asker.id == message.author.id:
             return True
-        return any(said.role is Role.ASSISTANT for said in await self.reader.history(message.chat, limit=_BACK))
+        return any(one.role is Role.ASSISTANT for one in said)
 
     async def _in_order(self, event: Inbound) -> Ack:
         """The oldest first of what came in one thread in the same moment. What begins a thread waits for nothing."""

@@ -17,6 +17,7 @@ __all__ = [
     "SETTINGS",
     "TRANSLATE",
     "Current",
+    "closed_home",
     "commands_of",
     "current",
     "home",
@@ -161,6 +162,17 @@ def home(room: str, now: Current, say: Say) -> View:
                 "type": "context",
                 "elements": [_plain(say(Text("Write to me under Messages, or mention me in a channel.")), _SECTION)],
             },
+        ],
+    }
+
+
+def closed_home(why: str, say: Say) -> View:
+    """For who may not see the settings."""
+    return {
+        "type": "home",
+        "blocks": [
+            {"type": "header", "text": _plain(say(Text("Settings of our conversation")), 150)},
+            {"type": "section", "text": _plain(why or say(Text("not set")), _SECTION)},
         ],
     }
 

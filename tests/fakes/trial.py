@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bot.markdown import parse
-from bot.types import Ack, Adapter, Inbound, IncomingMessage, Piece
+from bot.types import Ack, Adapter, Inbound, IncomingMessage, Piece, Press
 from tests.fakes.clock import SimClock
 
 __all__ = ["Listener", "Trial", "logged", "piece"]
@@ -27,12 +27,13 @@ class Listener:
     events: list[Inbound] = field(default_factory=list)
     trouble: list[Exception] = field(default_factory=list)
     ack: Ack = field(default_factory=Ack)
+    answers: dict[str, Ack] = field(default_factory=dict)  # to presses, by what they ask for
 
     async def accept(self, event: Inbound) -> Ack:
         if self.trouble:
             raise self.trouble.pop(0)
         self.events.append(event)
-        return self.ack
+        return self.answers.get(event.action, self.ack) if isinstance(event, Press) else self.ack
 
     @property
     def texts(self) -> list[str]:
