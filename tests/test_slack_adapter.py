@@ -475,6 +475,19 @@ async def test_a_stream_is_for_the_workspace_of_whoever_asked(house: House) -> N
     assert call.params["recipient_team_id"] == "T0ELSEWHERE"
 
 
+async def test_others_hear_nothing_of_a_thread_while_its_question_waits(house: House) -> None:
+    """A long question waits for its rest. Who asked it may go on."""
+    channel = house.slack.channel(house.ann.person, house.ben)
+    root = channel.mention("x" * 4_800, house.ann.person, unheard=True)
+    chat = house.thread(root)
+    house.shelf.turns[1] = replace(house.shelf.turns[1], chat=chat, state=TurnState.WAITING)
+    house.shelf.spoken.add(chat)
+    async with house.connected():
+        await house.says("hm", channel, house.ben, thread=root)
+        await house.says("and more", channel, house.ann.person, thread=root)
+    assert house.heard == ["and more"]
+
+
 async def test_a_file_of_another_workspace_is_looked_up(house: House) -> None:
     cat = house.slack.file(name="cat.png", mime="image/png", external=True)
     async with house.connected():
@@ -1198,7 +1211,7 @@ async def looked(house: House, **settings: Any) -> list[tuple[bool, str]]:
 
 
 async def test_the_doctor_names_missing_scopes_and_how_to_add_them(house: House) -> None:
-    from adapters.slack.manifest import SCOPES
+    from adapters.slack.manifest import OPTIONAL, SCOPES
 
     house.slack.world.scopes = set(SCOPES)
     assert all(well for well, _ in await looked(house))
@@ -1207,6 +1220,10 @@ async def test_the_doctor_names_missing_scopes_and_how_to_add_them(house: House)
     assert len(wrong) == 2
     assert "files:read" in wrong[0]
     assert "OAuth & Permissions" in wrong[0]
+    house.slack.world.scopes = set(SCOPES) - OPTIONAL
+    advice = [text for well, text in await looked(house) if "lacks" in text]
+    assert all(well for well, _ in await looked(house))
+    assert len(advice) == len(OPTIONAL)
 
 
 async def test_the_doctor_says_what_is_wrong(house: House) -> None:

@@ -10,21 +10,47 @@ from typing import cast
 
 import pytest
 
-from bot.clock import SystemClock
 from bot.types import Surroundings, TextPart
 from tests.contract.places import SlackPlace, house
 from tests.fakes.model import FakeModel, Script, words
 from tests.fakes.slack import FakeSlack, Limits, Post, Room
 
-SLOW = words("A B C D E F G H I J K L M N O P, that is all.", 0.06)
+SLOW = Script(["A B C D E F G H I J K L M N O P, ", "that is all."], 0.01)
+
+
+class Tap:
+    """The model's time. It stands still after so many pauses, until it is opened."""
+
+    def __init__(self) -> None:
+        self._left, self._opened = 1_000_000, asyncio.Event()
+
+    def stop_after(self, pauses: int) -> None:
+        self._left = pauses
+        self._opened.clear()
+
+    def open(self) -> None:
+        self._left = 1_000_000
+        self._opened.set()
+
+    async def sleep(self, seconds: float) -> None:
+        if not self._left:
+            await self._opened.wait()
+        self._left -= 1
+        await asyncio.sleep(seconds)
+
+    def now(self) -> int:
+        raise NotImplementedError
+
+    def monotonic(self) -> float:
+        raise NotImplementedError
 
 
 class Town(SlackPlace):
     """People, and a channel with Ann and Bob."""
 
-    def __init__(self, slack: FakeSlack, folder: Path, around: Surroundings, model: FakeModel) -> None:
+    def __init__(self, slack: FakeSlack, folder: Path, around: Surroundings, model: FakeModel, tap: Tap) -> None:
         super().__init__(slack, folder, around)
-        self.slack, self.model, self.reader = slack, model, around.reader
+        self.slack, self.model, self.tap = slack, model, tap
         self.dm = self._room
         self.ann, self.bob = self.dm.person, slack.person("Bob")
         self.channel = slack.channel(self.ann, self.bob)
@@ -76,10 +102,11 @@ def _text(content: object) -> str:
 
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    model = FakeModel(SystemClock(), [words("Well.", 0.01)])
+    tap = Tap()
+    model = FakeModel(tap, [words("Well.", 0.01)])
     async with (
         FakeSlack(limits=Limits(on=False)) as slack,
-        house(tmp_path, model, lambda around: Town(slack, tmp_path, around, model)) as town,
+        house(tmp_path, model, lambda around: Town(slack, tmp_path, around, model, tap)) as town,
     ):
         await slack.until(lambda: len(slack.sockets.open) == 2, 30.0)
         yield cast(Town, town)
@@ -91,28 +118,32 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
 @pytest.mark.parametrize("who", ["bob", "ann"])
 async def test_deleting_a_waiting_question_leaves_the_running_answer_alone(town: Town, who: str) -> None:
     town.model.scripts = [SLOW, words("Never asked.")]
+    town.tap.stop_after(1)
     root = town.channel.mention("slow one", town.ann)
     await town.until(lambda: town.shown(thread=root))
     waiting = town.channel.write("and what about B?", getattr(town, who), thread=root)
-    await town.idle(0.2)
+    await town.idle(0.1)
     town.channel.delete(waiting)
-    (answer,) = await town.answered(root)
-    await town.idle()
-    assert answer == "A B C D E F G H I J K L M N O P, that is all."
+    await town.idle(0.1)
+    town.tap.open()
+    assert await town.answered(root) == ["A B C D E F G H I J K L M N O P, that is all."]
+    await town.idle(0.2)
     assert len(town.model.asked) == 1
 
 
 async def test_deleting_a_question_stops_its_answer_and_the_next_one_is_asked(town: Town) -> None:
     """Its answer is a reply, so all that is told is a tombstone."""
     town.model.scripts = [SLOW, words("The next one.")]
+    town.tap.stop_after(1)
     root = town.channel.mention("slow one", town.ann)
     await town.until(lambda: town.shown(thread=root))
     town.channel.write("and what about B?", town.bob, thread=root)
-    await town.idle(0.2)
+    await town.idle(0.1)
     town.channel.delete(root)
     assert root.tombstone
+    await town.until(lambda: town.shown(thread=root)[0].endswith("Stopped."))
+    town.tap.open()
     first, second = await town.answered(root, 2)
-    assert first.endswith("Stopped.")
     assert "all" not in first
     assert town.slack.shown(town.channel)[0].buttons == (), "nobody could ask it again"
     assert second == "The next one."
@@ -123,28 +154,20 @@ async def test_deleting_a_question_stops_its_answer_and_the_next_one_is_asked(to
 @pytest.mark.parametrize("is_reply", [False, True])
 async def test_a_question_deleted_before_the_first_word_gets_none(town: Town, how: str, is_reply: bool) -> None:
     """Nothing at the channel's root, above all."""
-    town.model.scripts = [Script(["An answer, and it is long enough."], 0.5)]
+    town.model.scripts = [Script(["An answer, and it is long enough."], 0.01)]
+    town.tap.stop_after(0)
     root = town.channel.write("Look at this", town.bob, unheard=True)
     asked = town.channel.mention("question", town.ann, thread=root if is_reply else None)
     await town.requests(1)
     (town.channel.delete if how == "told" else town.channel.lose)(asked)
-    await town.idle(1.0)
+    await town.idle(0.2)
+    town.tap.open()
+    await town.until(lambda: town.model.closed)
+    await town.idle(0.5)
     assert town.shown() == []
     assert town.slack.history(town.channel) == [], "not even for a moment"
     if is_reply:
         assert town.slack.session(town.channel, root) == "active", "its Stop control is gone too"
-
-
-async def test_a_deletion_is_no_edit(town: Town) -> None:
-    """A long question waits for its rest; somebody replies below it, and it is deleted: a tombstone has a text."""
-    long = town.channel.mention("x" * 4_800, town.ann)
-    await asyncio.sleep(0.2)
-    town.channel.write("hm", town.bob, thread=long)
-    await town.idle(0.1)
-    town.channel.delete(long)
-    await town.idle(1.2)
-    assert long.tombstone
-    assert town.model.asked == []
 
 
 async def test_what_was_answered_and_edited_goes_on_with_its_new_words(town: Town) -> None:
@@ -261,6 +284,18 @@ async def test_thanks_are_an_answer_where_something_was_asked(town: Town) -> Non
     await town.answered(root)
     town.channel.write(":+1:", town.ann, thread=root)
     assert "👍" in (await town.requests(2))[1]
+
+
+async def test_in_direct_messages_people_write_on_below_an_answer(town: Town) -> None:
+    await town.answered(town.dm.write("my name is Ann"))
+    await town.answered(town.dm.write("what is my name?"))
+    assert town.asked[1].splitlines() == ["my name is Ann", "Well.", "what is my name?"]
+    await town.answered(town.dm.write("/new"))
+    await town.answered(town.dm.write("and now?"))
+    assert town.asked[2] == "and now?"
+    theirs = town.slack.private(town.bob)
+    await town.answered(theirs.write("and me?"))
+    assert town.asked[3] == "and me?"
 
 
 async def test_names_and_emoji_reach_the_model_as_people_see_them(town: Town) -> None:

@@ -16,8 +16,8 @@ from slack_bolt.response import BoltResponse
 
 from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, translate
 from adapters.slack.files import Files
-from adapters.slack.history import can_post, find, older
-from adapters.slack.inbound import PLATFORM
+from adapters.slack.history import can_post, find, just_before, older
+from adapters.slack.inbound import PLATFORM, is_direct
 from adapters.slack.interactions import Interactions
 from adapters.slack.limits import LOOKS, Pace, Window, limits
 from adapters.slack.marks import Me
@@ -190,6 +190,8 @@ class SlackAdapter:
         match query:
             case FindPost(chat, key):
                 return await find(self._wire, self._around.reader, self._people, await self._known(), chat, key)
+            case OlderMessages(chat, before) if is_direct(chat.id) and chat.thread == before:
+                return await just_before(self._around.reader, chat, self._around.clock.now())
             case OlderMessages():
                 return await older(self._wire, self._names, self._people, await self._known(), self._looks, query)
             case Admins():

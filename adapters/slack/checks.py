@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, missing_scope, translate
-from adapters.slack.manifest import SCOPES
+from adapters.slack.manifest import OPTIONAL, SCOPES
 from adapters.slack.settings import EVENTS_PATH, SlackSettings
 from adapters.slack.wire import Wire
 from bot.types import Finding, Mark, Text
@@ -40,7 +40,7 @@ def _scopes(granted: frozenset[str]) -> list[Finding]:
         return []
     missing = [
         Finding(
-            Mark.WRONG,
+            Mark.ADVICE if scope in OPTIONAL else Mark.WRONG,
             Text(
                 "The app lacks the scope {scope}. Add it under OAuth & Permissions, Bot Token Scopes (or paste what "
                 "`magpie manifest` prints), then install the app again.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from adapters.slack.errors import reason
@@ -16,11 +17,14 @@ from adapters.slack.wire import Wire
 from bot.errors import Gone, RetryLater
 from bot.types import Chat, Message, OlderMessages, PostId, Reader
 
-__all__ = ["can_post", "find", "older"]
+__all__ = ["can_post", "find", "just_before", "older"]
 
 _PAGE = 200
 _PAGES = 5
 _MOST = 100  # messages of an older thread
+_CHATS = 100  # conversations among which a person's last one is looked for
+_LAST = 6  # messages of it
+_WHILE = 600_000  # ms
 _WAIT = 60.0  # seconds
 _EARLIER = 60.0  # seconds that our clock may be ahead of the platform's
 
@@ -77,6 +81,18 @@ async def older(
         if read is not None:
             found.append(read)
     return tuple(found)
+
+
+async def just_before(reader: Reader, chat: Chat, now: int) -> tuple[Message, ...]:
+    """What was said last in a direct conversation, where a question begins a thread: people write on below an answer
+    rather than in its thread. Nothing if that is a while ago."""
+    summaries = await reader.chats(chat.platform, chat.account, limit=_CHATS)
+    others = (one for one in summaries if one.chat.room == chat.room and one.chat != chat)
+    last = next(others, None)
+    if last is None or now - last.at > _WHILE:
+        return ()
+    said = await reader.context(last.chat, limit=_LAST)
+    return tuple(replace(message, id=0, chat=chat, turn=None, post=None) for message in reversed(said))
 
 
 async def can_post(wire: Wire, chat: Chat) -> bool | None:

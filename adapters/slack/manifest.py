@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.slack.settings import SlackSettings, load_settings
 
-__all__ = ["APP_SCOPES", "EVENTS", "SCOPES", "manifest", "written", "yaml"]
+__all__ = ["APP_SCOPES", "EVENTS", "OPTIONAL", "SCOPES", "manifest", "written", "yaml"]
 
 # what needs it, by scope (docs.slack.dev: Scopes)
 SCOPES: dict[str, tuple[str, ...]] = {
@@ -33,6 +33,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "usergroups:read": ("usergroups.list",),
     "users:read": ("users.info",),
 }
+OPTIONAL = frozenset({"usergroups:read"})  # without them something is shown by its id
 EVENTS = (
     "agent_session_stopped",
     "app_home_opened",
