@@ -167,7 +167,7 @@ async def test_a_question_deleted_before_the_first_word_gets_none(town: Town, ho
     assert town.shown() == []
     assert town.slack.history(town.channel) == [], "not even for a moment"
     if is_reply:
-        assert town.slack.session(town.channel, root) == "active", "its Stop control is gone too"
+        await town.until(lambda: town.slack.session(town.channel, root) == "active")  # no Stop control is left
 
 
 async def test_what_was_answered_and_edited_goes_on_with_its_new_words(town: Town) -> None:
