@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import aclosing
 from dataclasses import replace
 from decimal import Decimal
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import BadKey, Blocked, GatewayError, NoMoney
+from bot.errors import BadKey, Blocked, GatewayError, NoMoney, UnknownModel, Unreachable
 from bot.money.breaker import Guarded
 from bot.types import BalanceReading, Delta, ModelRequest, Money, PromptMessage
 from tests.fakes.account import Platform, Prepaid, living
@@ -126,6 +127,120 @@ async def test_a_model_that_the_key_may_not_use_leaves_the_others_alone() -> Non
     await guard.refused()
     assert await guard.ask(OTHER) == "Yes."
     assert len(guard.model.asked) == 2
+
+
+DENIED = Script(error=BadKey(status=403, detail="no"))
+YES = words("Yes.", 0)
+
+
+async def test_what_one_person_is_refused_is_refused_to_nobody_else() -> None:
+    """A 403 in words that nobody knows: a question of our own shows that the key is all right."""
+    guard = Guard(YES, DENIED, YES, YES, DENIED, YES)
+    await guard.ask()
+    await guard.clock.advance(60)
+    error = await guard.refused()
+    assert type(error) is GatewayError
+    assert "answers others" in str(error)
+    assert [request.messages[0].content for request in guard.model.asked] == ["Hello", "Hello", "Say ok."]
+    assert await guard.ask() == "Yes."
+    assert "answers others" in str(await guard.refused()), "what was found out just now still holds"
+    assert len(guard.model.asked) == 5
+    assert guard.heard == []
+
+
+async def test_what_it_took_to_find_out_is_told_as_usage() -> None:
+    guard = Guard(YES, DENIED, YES)
+    await guard.ask()
+    found: list[Delta] = []
+    with contextlib.suppress(GatewayError):
+        async for delta in guard.guarded.stream(HELLO):
+            found.append(delta)
+    assert [delta.usage.estimated for delta in found if delta.usage] == [True]
+
+
+@pytest.mark.parametrize("error", [NoMoney(status=402), BadKey(status=401), NoMoney(status=400)])
+async def test_what_is_refused_twice_is_true_of_everybody(error: GatewayError) -> None:
+    guard = Guard(YES, Script(error=error))
+    await guard.ask()
+    await guard.clock.advance(60)
+    assert type(await guard.refused()) is type(error)
+    assert type(await guard.refused(OTHER)) is type(error)
+    assert len(guard.model.asked) == 3
+    assert [type(each) for each in guard.heard] == [type(error)]
+
+
+async def test_a_question_that_is_too_dear_is_one_persons() -> None:
+    """OpenRouter's 402: "You requested up to 4096 tokens, but can only afford 100"."""
+    guard = Guard(YES, Script(error=NoMoney(status=402)), YES)
+    await guard.ask()
+    await guard.clock.advance(60)
+    assert "for this question" in str(await guard.refused())
+    assert await guard.ask() == "Yes."
+    assert guard.heard == []
+
+
+async def test_where_there_is_no_telling_nobody_else_is_turned_away() -> None:
+    guard = Guard(YES, Script(error=BadKey(status=401)), Script(error=Unreachable()), YES)
+    await guard.ask()
+    await guard.clock.advance(60)
+    assert isinstance(await guard.refused(), BadKey)
+    assert await guard.ask() == "Yes."
+    assert guard.heard == []
+
+
+async def test_when_a_key_dies_under_many_questions_one_of_ours_finds_out() -> None:
+    guard = Guard(YES, replace(DENIED, chunks=[""], pause=1, error=BadKey(status=401)))
+    await guard.ask()
+    await guard.clock.advance(60)
+    errors = await guard.clock.run(asyncio.gather(*(guard.refused() for _ in range(50))))
+    assert all(isinstance(error, BadKey) for error in errors)
+    assert [request.messages[0].content for request in guard.model.asked].count("Say ok.") == 1
+    assert len(guard.model.asked) == 52
+    assert len(guard.heard) == 1
+
+
+async def test_an_answer_to_somebody_who_asked_later_is_proof_enough() -> None:
+    guard = Guard(YES, replace(DENIED, chunks=[""], pause=5), YES)
+    await guard.ask()
+    await guard.clock.advance(60)
+    late = asyncio.create_task(guard.refused())
+    await guard.clock.advance(1)
+    assert await guard.ask() == "Yes."
+    assert "answers others" in str(await guard.clock.run(late))
+    assert len(guard.model.asked) == 3
+
+
+async def test_a_model_that_is_not_ours_to_use_is_no_matter_of_the_key() -> None:
+    """403 to any question to one model, while another answers: that model is not available, and nobody is alarmed."""
+    guard = Guard(YES, DENIED, DENIED, YES, YES)
+    await guard.ask(OTHER)
+    await guard.clock.advance(60)
+    assert isinstance(await guard.refused(), UnknownModel)
+    assert isinstance(await guard.refused(), UnknownModel)
+    assert len(guard.model.asked) == 4
+    assert await guard.ask(OTHER) == "Yes."
+    assert guard.heard == []
+
+
+async def test_every_model_refused_is_the_key() -> None:
+    guard = Guard(YES, DENIED)
+    await guard.ask(OTHER)
+    await guard.clock.advance(60)
+    assert isinstance(await guard.refused(), BadKey)
+    assert isinstance(await guard.refused(OTHER), BadKey)
+    assert len(guard.model.asked) == 4
+    assert len(guard.heard) == 1
+
+
+async def test_a_stop_while_it_is_looked_into_leaves_nothing_behind() -> None:
+    guard = Guard(YES, DENIED, replace(YES, pause=50), YES)
+    await guard.ask()
+    await guard.clock.advance(60)
+    asking = asyncio.create_task(guard.refused())
+    await guard.clock.advance(1)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert await guard.ask() == "Yes."
 
 
 async def test_any_other_error_is_the_questions_own() -> None:
