@@ -271,7 +271,7 @@ async def run(*, announce: Announce, **overrides: Any) -> None:
         listening = listen(settings.http_host, settings.http_port)
         stack.callback(listening.close)
         store = await stack.enter_async_context(opened_store(settings, clock, announce))
-        client = Client(gateway, catalogue, clock, learned=await _memory(store, gateway.name))
+        client = Client(gateway, catalogue, clock, learned=await _memory(store, gateway.name, clock))
         stack.push_async_callback(client.aclose)
         app = build(settings, platforms, store, Models(gateway, client, catalogue), clock)
         host, port = listening.getsockname()[:2]
@@ -388,8 +388,8 @@ def _tell(announce: Announce, words: Text, **data: object) -> None:
     announce(say(words, terminal_language(), **data))
 
 
-async def _memory(store: Store, gateway: str) -> Learned:
+async def _memory(store: Store, gateway: str, clock: Clock) -> Learned:
     async def save(name: str, value: Json) -> None:
         await store.learn(gateway, name, value)
 
-    return Learned(await store.learned(gateway), save)
+    return Learned(await store.learned(gateway), save, clock.now)

@@ -406,6 +406,18 @@ class PromptMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Supposition:
+    """What would explain a refusal, as a fact about a model: "m1/system" is False, "m1/prompt" is 900. That a request
+    which is made under it gets an answer shows that it is so. `size`: tokens of the prompt that was refused; `guessed`:
+    nothing that the gateway said leads to it."""
+
+    name: str
+    value: Json
+    size: int = 0
+    guessed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """A request to the chat API in the seeds' terms. `parameters` holds any of: enable_search, max_tokens, temperature,
     top_p, seed, presence_penalty, stop."""
@@ -414,6 +426,7 @@ class ModelRequest:
     messages: tuple[PromptMessage, ...]
     parameters: Mapping[str, Json] = field(default_factory=dict)
     translation: Translation | None = None
+    supposed: tuple[Supposition, ...] = ()
 
 
 class Finish(StrEnum):
@@ -528,6 +541,8 @@ class ModelInfo:
     stream_only: bool = False
     cumulative: bool = False  # each chunk repeats the whole text so far
     listed: bool = False  # in the catalogue, or in the gateway's own list
+    system: bool | None = None  # takes messages of the role system
+    prompt: int | None = None  # tokens, by our own estimate, beyond which a prompt was refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bot.types import Part, PromptMessage, TextPart
 
-__all__ = ["as_parts", "merged"]
+__all__ = ["as_parts", "merged", "without_system"]
 
 
 def merged(messages: Iterable[PromptMessage]) -> list[PromptMessage]:
@@ -18,6 +18,18 @@ def merged(messages: Iterable[PromptMessage]) -> list[PromptMessage]:
         else:
             taken.append(message)
     return taken
+
+
+def without_system(messages: Sequence[PromptMessage]) -> tuple[PromptMessage, ...]:
+    """For models that take no system role: its text stands at the head of the first question."""
+    systems = [TextPart(part.text) for each in messages if each.role == "system" for part in _texts(each)]
+    first, *rest = [each for each in messages if each.role != "system"]
+    head = PromptMessage("user", "\n\n".join(part.text for part in systems))
+    return tuple(merged([head, first, *rest])) if systems else (first, *rest)
+
+
+def _texts(message: PromptMessage) -> list[TextPart]:
+    return [part for part in as_parts(message) if isinstance(part, TextPart)]
 
 
 def as_parts(message: PromptMessage) -> tuple[Part, ...]:

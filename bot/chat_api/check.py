@@ -12,7 +12,7 @@ from dataclasses import replace
 from PIL import Image, UnidentifiedImageError
 
 from bot.chat_api import languages
-from bot.chat_api.alternation import as_parts, merged
+from bot.chat_api.alternation import as_parts, merged, without_system
 from bot.chat_api.catalogue import able
 from bot.chat_api.detection import detect
 from bot.chat_api.parameters import PARAMETERS
@@ -54,7 +54,7 @@ def check(request: ModelRequest, info: ModelInfo, profile: Profile) -> ModelRequ
             models=", ".join(able("translation")),
         )
     else:
-        ready = replace(request, messages=_history(request.messages))
+        ready = replace(request, messages=_history(request.messages, info))
     ready = replace(ready, parameters=_parameters(ready, info, profile))
     for part in _parts(ready.messages):
         _media(part, info, profile)
@@ -83,8 +83,9 @@ def cannot(ability: str, model: str) -> RequestRefused:
 # ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _history(messages: Sequence[PromptMessage]) -> tuple[PromptMessage, ...]:
-    """The system prompt first, then user and assistant in turns, from a question to a question."""
+def _history(messages: Sequence[PromptMessage], info: ModelInfo) -> tuple[PromptMessage, ...]:
+    """The system prompt first, then user and assistant in turns, from a question to a question. Where the model has no
+    role for it, the system prompt is the beginning of the first question."""
     systems = [text for message in messages if message.role == "system" if (text := _text(message).strip())]
     tidy = [_tidy(message) for message in messages if message.role in ("user", "assistant")]
     taken = merged(message for message in tidy if message.content)
@@ -95,7 +96,8 @@ def _history(messages: Sequence[PromptMessage]) -> tuple[PromptMessage, ...]:
     if not taken or not _says_something(messages):
         raise RequestRefused("There is nothing to answer: the question is empty.")
     system = (PromptMessage("system", "\n\n".join(systems)),) if systems else ()
-    return (*system, *(_sampled(message) for message in taken))
+    ready = (*system, *(_sampled(message) for message in taken))
+    return without_system(ready) if info.system is False else ready
 
 
 def _says_something(messages: Sequence[PromptMessage]) -> bool:
@@ -155,7 +157,12 @@ def _translating(request: ModelRequest, profile: Profile) -> ModelRequest:
     if source == target:
         raise RequestRefused("The text and its translation would both be in {language}.", language=target)
     parameters = {name: value for name, value in request.parameters.items() if not name.startswith("enable_")}
-    return ModelRequest(request.model, (PromptMessage("user", text),), parameters, Translation(target, source))
+    return replace(
+        request,
+        messages=(PromptMessage("user", text),),
+        parameters=parameters,
+        translation=Translation(target, source),
+    )
 
 
 def _source(wanted: Translation, text: str, target: str, profile: Profile) -> str | None:

@@ -19,7 +19,7 @@ from bot.chat_api.learned import Learned
 from bot.chat_api.probes import PROBES, amount
 from bot.chat_api.profiles import Gateway
 from bot.chat_api.reader import NoAnswer, Reader, collect
-from bot.chat_api.remedy import learn, remedied, spoken
+from bot.chat_api.remedy import learn, meant, remedied, spoken
 from bot.chat_api.sse import TOTAL
 from bot.chat_api.transport import Transport
 from bot.chat_api.wire import encode, is_native, loads
@@ -109,20 +109,22 @@ class Client:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """See `ChatModel.stream`. An error may also come after some text: then that text is a part."""
-        ready = spoken(check(request, self.info(request.model), self._gateway.profile), self._learned)
+        ready, guessed = self._ready(request), any(each.guessed for each in request.supposed)
         until = self._clock.monotonic() + self._timeouts.total
         remedies: set[str] = set()
         tries = 1
         while True:
-            began = False
-            usage = self._asks_usage(ready) and "vague" not in remedies
+            began, input = False, None
+            usage = self._asks_usage(ready) and "vague" not in remedies and not guessed
             try:
                 async with aclosing(self._once(ready, usage, until)) as deltas:
                     async for delta in deltas:
                         began = began or bool(delta.text or delta.reasoning or delta.finish)
+                        input = delta.usage.input if delta.usage else input
                         yield delta
                 if "vague" in remedies:
                     await self._learned.note("stream_options", False)
+                await self._learned.answered(ready, input)
                 return
             except GatewayError as error:
                 if began:
@@ -130,11 +132,16 @@ class Client:
                 other = await self._remedied(error, ready, usage, remedies)
                 if other is None:
                     tries += 1
-                    await self._wait(error, tries, until)
+                    await self._wait(meant(error, ready, self._extra), _TRIES + 1 if guessed else tries, until)
                 else:
-                    ready = other
+                    ready = self._ready(other)
 
     # ── trying again ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _ready(self, request: ModelRequest) -> ModelRequest:
+        """As it may be sent. Raises RequestRefused."""
+        info = self._learned.applied(self._catalogue.info(request.model), request)
+        return spoken(check(request, info, self._gateway.profile), self._learned)
 
     def _asks_usage(self, request: ModelRequest) -> bool:
         """What wasn't asked for may come all the same; where it didn't, ask the next time."""
@@ -150,7 +157,7 @@ class Client:
         if isinstance(error, BadParameter) and error.name not in remedies:
             remedies.add(error.name)
             return await remedied(error, request, self._gateway.profile, self._learned)
-        if usage and "vague" not in remedies and type(error) is GatewayError and error.status in (400, 422):
+        if usage and "vague" not in remedies and error.vague and error.status in (400, 422):
             remedies.add("vague")  # perhaps it can't have stream_options, and doesn't say so
             return request
         return None
@@ -191,8 +198,9 @@ class Client:
 
     def _request(self, request: ModelRequest, usage: bool) -> httpx.Request:
         stream = not is_native(request)
-        extra = {**self._gateway.profile.extra_body, **self._gateway.extra_body}
-        body = encode(request, stream=stream, include_usage=usage, extra=extra)
+        body = encode(request, stream=stream, include_usage=usage, extra=self._extra)
+        if "max_tokens" in body and self._learned.get(f"{request.model}/max_completion_tokens", request) is True:
+            body["max_completion_tokens"] = body.pop("max_tokens")
         return self._http.build_request(
             "POST",
             f"{self._gateway.url}/chat/completions",
@@ -202,6 +210,10 @@ class Client:
                 "Accept": "text/event-stream" if stream else "application/json",
             },
         )
+
+    @property
+    def _extra(self) -> Mapping[str, Json]:
+        return {**self._gateway.profile.extra_body, **self._gateway.extra_body}
 
     def _call(self, request: httpx.Request, *, first: float, until: float) -> Call:
         return Call(self._http, request, self._clock, self._load, first=first, idle=self._timeouts.idle, until=until)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bot.chat_api.amounts import LEAST
 from bot.chat_api.check import cannot
 from bot.chat_api.learned import Learned
 from bot.chat_api.profiles import Profile
 from bot.errors import BadParameter, GatewayError, TooLong
-from bot.types import FramesPart, Json, ModelRequest, VideoPart
+from bot.types import FramesPart, ImagePart, Json, ModelRequest, Supposition, VideoPart
 
-__all__ = ["learn", "remedied", "spoken"]
+__all__ = ["learn", "meant", "remedied", "spoken"]
+
+_LENGTHS = ("max_tokens", "max_completion_tokens")
 
 
 async def remedied(
@@ -23,11 +26,15 @@ async def remedied(
             await learned.note("stream_options", False)
             return request
         case "enable_search" if "enable_search" in request.parameters:
-            await learned.note(f"{request.model}/search", False)
+            await learned.told(f"{request.model}/search", False)
             return replace(request, parameters=_without(request.parameters, "enable_search"))
         case "enable_thinking" if "enable_thinking" in request.parameters:
-            await learned.note(f"{request.model}/thinking", False)
+            await learned.told(f"{request.model}/thinking", False)
             return replace(request, parameters=_without(request.parameters, "enable_thinking"))
+        case "system" | "messages" if any(message.role == "system" for message in request.messages):
+            return _supposing(request, "system", False)
+        case "max_completion_tokens" if "max_tokens" in request.parameters:
+            return _renamed_length(request, learned)
         case "max_tokens" if "max_tokens" in request.parameters:
             return await _clamped(error.limit, request, learned)
         case "translation_options" if request.translation is not None:
@@ -39,11 +46,34 @@ async def remedied(
 async def learn(error: GatewayError, request: ModelRequest, learned: Learned) -> None:
     """Keep what a refusal tells for the next time. Raises RequestRefused where the model lacks an ability."""
     if isinstance(error, TooLong) and error.limit is not None:
-        await learned.note(f"{request.model}/context", error.limit)
+        await learned.told(f"{request.model}/context", error.limit)
     if isinstance(error, BadParameter) and error.name in ("image", "video"):
-        ability = _ability(error.name, request)
-        await learned.note(f"{request.model}/{ability}", False)
-        raise cannot(ability, request.model) from error
+        ability = _ability(request)
+        if ability is not None:
+            await learned.told(f"{request.model}/{ability}", False)
+            raise cannot(ability, request.model) from error
+
+
+def meant(error: GatewayError, request: ModelRequest, extra: Mapping[str, Json]) -> GatewayError:
+    """The error in words that are true of this request: what nobody has set is nothing that anybody could change.
+    `extra`: fields that the operator adds to each request."""
+    if not isinstance(error, BadParameter) or error.name in request.parameters:
+        return error
+    if error.name == "translation_options" and request.translation is not None:
+        return error
+    if error.name == "max_completion_tokens" and "max_tokens" in request.parameters:
+        return BadParameter("max_tokens", limit=error.limit, status=error.status, detail=error.detail)
+    if error.name in extra:
+        return GatewayError(
+            "The model's service does not take {name}, which the settings of this bot add to each request. "
+            "The admin has to take it out.",
+            status=error.status,
+            detail=error.detail,
+            name=error.name,
+        )
+    if error.name in _LENGTHS:  # the answer it would give by itself has no room beside the prompt
+        return TooLong(status=error.status, detail=error.detail)
+    return GatewayError(status=error.status, detail=error.detail, vague=True)
 
 
 def spoken(request: ModelRequest, learned: Learned) -> ModelRequest:
@@ -61,11 +91,23 @@ def _name(language: str | None, learned: Learned) -> str | None:
 
 
 async def _clamped(limit: int | None, request: ModelRequest, learned: Learned) -> ModelRequest | None:
+    """Never left out in silence: somebody wants answers to be that short."""
     asked = request.parameters["max_tokens"]
     if limit is None or limit < 1 or not isinstance(asked, int) or asked <= limit:
-        return replace(request, parameters=_without(request.parameters, "max_tokens"))
-    await learned.note(f"{request.model}/max_output", limit)
+        return _renamed_length(request, learned)
+    if limit >= LEAST:
+        await learned.told(f"{request.model}/max_output", limit)
     return replace(request, parameters={**request.parameters, "max_tokens": limit})
+
+
+def _renamed_length(request: ModelRequest, learned: Learned) -> ModelRequest:
+    """The same bound under the name that it hasn't had."""
+    known = learned.get(f"{request.model}/max_completion_tokens", request) is True
+    return _supposing(request, "max_completion_tokens", not known)
+
+
+def _supposing(request: ModelRequest, fact: str, value: Json) -> ModelRequest:
+    return replace(request, supposed=(Supposition(f"{request.model}/{fact}", value), *request.supposed))
 
 
 async def _renamed(request: ModelRequest, profile: Profile, learned: Learned) -> ModelRequest | None:
@@ -77,13 +119,16 @@ async def _renamed(request: ModelRequest, profile: Profile, learned: Learned) ->
     return spoken(request, learned) if others else None
 
 
-def _ability(name: str, request: ModelRequest) -> str:
+def _ability(request: ModelRequest) -> str | None:
+    """None: there is nothing to see in the request, so it can't be about that."""
     kinds = {
         type(part) for message in request.messages if not isinstance(message.content, str) for part in message.content
     }
     if VideoPart in kinds:
         return "video"
-    return "frames" if FramesPart in kinds else name
+    if FramesPart in kinds:
+        return "frames"
+    return "image" if ImagePart in kinds else None
 
 
 def _without(parameters: Mapping[str, Json], name: str) -> dict[str, Json]:

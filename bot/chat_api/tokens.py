@@ -11,6 +11,8 @@ from bisect import bisect_right
 from collections import Counter
 from functools import lru_cache
 
+from bot.types import FramesPart, ImagePart, ModelRequest, PromptMessage, TextPart
+
 __all__ = [
     "PER_ANSWER",
     "PER_MESSAGE",
@@ -19,6 +21,7 @@ __all__ = [
     "estimate",
     "frames_tokens",
     "image_tokens",
+    "tokens_of",
 ]
 
 PER_MESSAGE = 5  # what wraps each message
@@ -111,6 +114,26 @@ def _patches(width: int, height: int, *, least: int, most: int) -> int:
         grow = math.sqrt(least * side * side / (width * height))
         rows, columns = math.ceil(height * grow / side), math.ceil(width * grow / side)
     return rows * columns
+
+
+def tokens_of(request: ModelRequest) -> int:
+    """Tokens of a whole prompt, pictures and frames included."""
+    return sum(map(_message_tokens, request.messages))
+
+
+def _message_tokens(message: PromptMessage) -> int:
+    if isinstance(message.content, str):
+        return PER_MESSAGE + estimate(message.content)
+    tokens = PER_MESSAGE
+    for part in message.content:
+        match part:
+            case TextPart(text):
+                tokens += estimate(text)
+            case ImagePart():
+                tokens += part.tokens
+            case FramesPart(urls):
+                tokens += frames_tokens(1280, 720, len(urls))
+    return tokens
 
 
 class Calibration:
