@@ -16,18 +16,17 @@ from bot.errors import (
     AdapterError,
     Gone,
     MagpieError,
-    RequestRefused,
     RetryLater,
     StoreError,
     StoreRejects,
-    TooLong,
 )
 from bot.exchange import Exchange, conclude, expired, passing, prompt_tokens, unkept, unmeasured
+from bot.fallbacks import Fallbacks
 from bot.gate import Gate
 from bot.locales import say
 from bot.metrics import Metrics
 from bot.pieces import Phrases
-from bot.planning import Plan, Planner
+from bot.planning import Attempt, Plan, Planner
 from bot.prompt import resumed
 from bot.standing import insist
 from bot.types import (
@@ -164,40 +163,41 @@ class Dispatcher:
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _generate(self, run: _Run) -> None:
-        """Fill the exchange. A request that taught a limit, or what the model can't, is planned anew, once."""
-        limit: int | None = None
-        for last in (False, True):
+        """Fill the exchange. What was refused is planned otherwise as long as there is hope: see `fallbacks`."""
+        fallbacks, exchange = Fallbacks(self._model.info), run.exchange
+        attempt: Attempt | None = Attempt()
+        error = MagpieError()
+        while attempt is not None:
+            plan: Plan | None = None
             try:
-                plan = await self._planner.plan(run.turn, run.settings, run.adapter, run.language, limit)
-                run.exchange.notes, run.exchange.resumable = plan.notes, plan.resumable
-                if plan.echo:
-                    run.exchange.text, run.exchange.finish = plan.echo, Finish.WHOLE
-                for separator, request in plan.requests:
-                    if run.stop.is_set():
-                        run.exchange.stopped = True
-                        return
-                    await self._obtain(run, plan, separator, request)
-                    if run.exchange.finish is not Finish.WHOLE:
-                        break
-                return
+                plan = await self._planner.plan(run.turn, run.settings, run.adapter, run.language, attempt)
+                if fallbacks.fresh(plan):
+                    await self._carry_out(run, plan)
+                    return
             except StoreError:
                 raise
-            except MagpieError as error:
-                if last or not run.exchange.barren or not self._taught(error, run.settings):
-                    log.warning("turn %d: %s: %s", run.turn.id, type(error).__name__, error.detail or error)
-                    run.exchange.error = error
-                    return
-                limit = error.limit if isinstance(error, TooLong) else None
+            except MagpieError as caught:
+                log.warning("turn %d: %s: %s", run.turn.id, type(caught).__name__, caught.detail or caught)
+                error = fallbacks.reason(caught)
             except Exception:
                 log.exception("turn %d: failed in a way nobody thought of", run.turn.id)
-                run.exchange.error = MagpieError()
-                return
+                error, plan = MagpieError(), None
+            attempt = fallbacks.after(error, plan) if plan is not None and exchange.barren else None
+        exchange.error = error
 
-    def _taught(self, error: MagpieError, settings: ChatSettings) -> bool:
-        """Is there now something to plan differently?"""
-        if isinstance(error, TooLong):
-            return error.limit is not None
-        return isinstance(error, RequestRefused) and self._model.info(settings.model).image is False
+    async def _carry_out(self, run: _Run, plan: Plan) -> None:
+        exchange = run.exchange
+        exchange.notes, exchange.resumable = plan.notes, plan.resumable
+        exchange.text, exchange.reasoning = exchange.base, ""
+        if plan.echo:
+            exchange.text, exchange.finish = plan.echo, Finish.WHOLE
+        for separator, request in plan.requests:
+            if run.stop.is_set():
+                exchange.stopped = True
+                return
+            await self._obtain(run, plan, separator, request)
+            if exchange.finish is not Finish.WHOLE:
+                break
 
     async def _obtain(self, run: _Run, plan: Plan, separator: str, request: ModelRequest) -> None:
         """Ask; and once more where the answer broke off, or was empty. What stands in the chat stays there until the

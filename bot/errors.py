@@ -187,6 +187,10 @@ class GatewayError(MagpieError):
     say nothing that is known, so it may be about anything in the request."""
 
     text = "The model's service had a problem. Please try again."
+    vague_text = (
+        "The model's service does not take this question, and I don't understand why. "
+        "Please put it another way, or choose another model with /model."
+    )
 
     def __init__(
         self,
@@ -198,6 +202,8 @@ class GatewayError(MagpieError):
         vague: bool = False,
         **data: object,
     ) -> None:
+        if vague and type(self) is GatewayError:
+            text = text or self.vague_text
         super().__init__(text, detail=detail, **data)
         self.status = status
         self.vague = vague

@@ -11,7 +11,7 @@ from bot.chat_api.tokens import Calibration, estimate
 from bot.errors import AdapterError, MediaError, RequestRefused, StoreError
 from bot.locales import say
 from bot.media import MediaStore
-from bot.prompt import CEILING, Scene, about_video, build, spoken, translations, unfinished, video_link
+from bot.prompt import CEILING, Scene, about_video, build, cost, spoken, translations, unfinished, video_link
 from bot.settings import effective
 from bot.translating import direction
 from bot.types import (
@@ -26,11 +26,12 @@ from bot.types import (
     OlderMessages,
     Role,
     Store,
+    Supposition,
     Text,
     Turn,
 )
 
-__all__ = ["Options", "Plan", "Planner"]
+__all__ = ["Attempt", "Options", "Plan", "Planner"]
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +60,28 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """How to plan a turn that was refused: with a prompt of at most so many tokens, without showing the chat's model
+    any pictures (`blind`); under what suppositions."""
+
+    most: int | None = None
+    blind: bool = False
+    supposed: tuple[Supposition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """`requests` in order, each with the separator that goes before its answer; `notes` to say with the answer."""
+    """`requests` in order, each with the separator that goes before its answer; `notes` to say with the answer.
+    `size`: tokens of the prompt, `history` of what in it need not be there; `pictures`: it could do without them."""
 
     requests: tuple[tuple[str, ModelRequest], ...]
     notes: tuple[Text, ...] = ()
     echo: str = ""  # the answer, where nothing has to be asked
     calibrating: bool = False  # the prompt's size can be compared with the reported one
     resumable: bool = False  # a part of the answer can be gone on with
+    size: int = 0
+    history: int = 0
+    pictures: bool = False
 
 
 class Planner:
@@ -90,10 +105,14 @@ class Planner:
         return effective(self._options.defaults, await self._store.settings(turn.chat))
 
     async def plan(
-        self, turn: Turn, settings: ChatSettings, adapter: Adapter, language: str, limit: int | None = None
+        self,
+        turn: Turn,
+        settings: ChatSettings,
+        adapter: Adapter,
+        language: str,
+        attempt: Attempt = Attempt(),
     ) -> Plan:
-        """Raises RequestRefused or MediaError where the question can't be asked. `limit`: input tokens the gateway
-        named."""
+        """Raises RequestRefused or MediaError where the question can't be asked."""
         question = await self._store.question(turn.id)
         if not question:
             raise RequestRefused("This question was deleted.")
@@ -114,7 +133,7 @@ class Planner:
             return self._video(settings, scene, question, url)
         if turn.base:
             question = [*question, *unfinished(turn, language)]
-        return await self._conversation(turn, settings, adapter, scene, question, limit)
+        return await self._conversation(turn, settings, adapter, scene, question, attempt)
 
     async def _conversation(
         self,
@@ -123,21 +142,33 @@ class Planner:
         adapter: Adapter,
         scene: Scene,
         question: Sequence[Message],
-        limit: int | None,
+        attempt: Attempt,
     ) -> Plan:
         await self._look_back(turn, adapter, question)
         context = await self._context(turn, self._factor(settings.model))
         seen = any(map(_pictures, [*question, *context[:_FRESH]]))
-        name, notes = self._able(settings.model, "image") if seen else (settings.model, ())
+        name, notes = self._able(settings.model, "image", attempt.blind) if seen else (settings.model, ())
         info, factor = self._model.info(name), self._factor(name)
-        images = {} if info.image is False else await self._images(turn, adapter, question, context)
+        blind = info.image is False or (attempt.blind and name == settings.model)
+        images = {} if blind else await self._images(turn, adapter, question, context)
 
         def count(text: str) -> int:
             return int(estimate(text) * factor) + 1
 
-        request = build(settings, info, scene, question, context, images, count, limit=limit)
-        only_text = not images and not request.parameters.get("enable_search")
-        return Plan((("", request),), notes, calibrating=only_text, resumable=True)
+        request = build(settings, info, scene, question, context, images, count, limit=attempt.most)
+        request = replace(request, supposed=attempt.supposed)
+        sizes = [cost(message, count) for message in request.messages]
+        needed = sizes[-1] + (sizes[0] if request.messages[0].role == "system" else 0)
+        elsewhere = self._options.vision_model != name
+        return Plan(
+            (("", request),),
+            notes,
+            calibrating=not images and not request.parameters.get("enable_search"),
+            resumable=True,
+            size=sum(sizes),
+            history=max(0, sum(sizes) - needed),
+            pictures=bool(images) and (elsewhere or not any(map(_pictures, question))),
+        )
 
     def _factor(self, model: str) -> float:
         return self._calibration.factor(self._model.gateway, model)
@@ -159,11 +190,11 @@ class Planner:
         name = settings.model if self._model.info(settings.model).translation else self._options.translation_model
         return Plan(translations(settings, self._model.info(name), text, pair, estimate), notes)
 
-    def _able(self, name: str, ability: Literal["image", "video"]) -> tuple[str, tuple[Text, ...]]:
+    def _able(self, name: str, ability: Literal["image", "video"], blind: bool = False) -> tuple[str, tuple[Text, ...]]:
         """The model for this question: another one if the chat's can't see, and a note that says so."""
         info, options = self._model.info(name), self._options
         able, other = (info.image, options.vision_model) if ability == "image" else (info.video, options.video_model)
-        if able is not False or other == name:
+        if (able is not False and not blind) or other == name:
             return name, ()
         return other, (replace(_INSTEAD[ability], data={"model": other, "chosen": name}),)
 

@@ -37,6 +37,7 @@ __all__ = [
     "about_video",
     "budget",
     "build",
+    "cost",
     "fitting",
     "resumed",
     "spoken",
@@ -83,15 +84,13 @@ class Scene:
 
 
 def budget(info: ModelInfo, parameters: Mapping[str, Json], limit: int | None = None) -> int:
-    """Tokens a prompt may have: the model's context, less the answer and a tenth for the estimate's error. `limit` is a
-    bound on the input that the gateway itself has told."""
+    """Tokens a prompt may have: the model's context, less the answer and a tenth for the estimate's error; and no more
+    than `limit`, or than what was refused before."""
     context = info.context or _UNKNOWN_CONTEXT
     asked = parameters.get("max_tokens")
     answer = asked if isinstance(asked, int) else min(info.max_output or _USUAL_ANSWER, _USUAL_ANSWER)
     room = int((context - min(answer, context // 2)) * 0.9)
-    if limit is not None:
-        room = min(room, int(limit * 0.9))
-    return max(1, min(room, CEILING))
+    return max(1, min(room, CEILING, *(each for each in (limit, info.prompt) if each is not None)))
 
 
 def fitting(parameters: Mapping[str, Json], info: ModelInfo) -> dict[str, Json]:
@@ -125,13 +124,13 @@ def build(
     said = _Said(scene, _wordless([*question, *context]), _heads([*reversed(context), *question]))
     asking = [_entry(message, said, images) for message in question]
     system = _system(settings, scene, [*question])
-    room = budget(info, parameters, limit) - estimate(system) - sum(_cost(entry, estimate) for entry in asking)
+    room = budget(info, parameters, limit) - estimate(system) - sum(cost(entry, estimate) for entry in asking)
     past: list[PromptMessage] = []
     for message in context:
         entry = _entry(message, said, images)
-        if _cost(entry, estimate) > room and message.attachments:
+        if cost(entry, estimate) > room and message.attachments:
             entry = _entry(message, said, {})  # the picture doesn't fit: a word for it may
-        room -= _cost(entry, estimate)
+        room -= cost(entry, estimate)
         if room < 0:
             break
         past.append(entry)
@@ -272,7 +271,8 @@ def _entry(message: Message, told: _Said, images: Mapping[str, ImagePart]) -> Pr
     return PromptMessage("user", (TextPart(text), *seen))
 
 
-def _cost(entry: PromptMessage, estimate: Callable[[str], int]) -> int:
+def cost(entry: PromptMessage, estimate: Callable[[str], int]) -> int:
+    """Tokens of one message of a prompt."""
     if isinstance(entry.content, str):
         return estimate(entry.content) + PER_MESSAGE
     words = sum(estimate(part.text) for part in entry.content if isinstance(part, TextPart))

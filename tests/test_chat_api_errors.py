@@ -296,7 +296,7 @@ def test_no_chat_api_there() -> None:
 def test_what_nobody_knows_stays_general() -> None:
     error = classify(400, {}, openai("Something odd"))
     assert type(error) is GatewayError
-    assert (error.status, str(error)) == (400, GatewayError.text)
+    assert (error.status, str(error)) == (400, GatewayError.vague_text)
 
 
 def test_a_picture_that_could_not_be_loaded_is_not_blocked_content() -> None:

@@ -145,7 +145,7 @@ def test_a_question_that_is_too_long_is_sent_whole_without_history() -> None:
 def test_a_limit_that_the_gateway_named_counts() -> None:
     info = CATALOGUE.info("qwen-plus")
     assert budget(info, {}) == CEILING
-    assert budget(info, {}, limit=1000) == 900
+    assert budget(info, {}, limit=1000) == 1000
 
 
 def test_pictures_are_parts_and_a_missing_one_is_a_word() -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from bot.types import Account, Adapter, AsgiApp, Chat, Person, Piece, Store, Sur
 from storage import open_store
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Mortal
+from tests.fakes.gateways import Counted
 from tests.fakes.platform import FakePlatform
 
 BOSS = Person("boss", "Boss")
@@ -142,15 +144,22 @@ def _maker(adapter: Any) -> Callable[[Surroundings], Adapter]:
 
 @contextlib.asynccontextmanager
 async def living(
-    clock: SimClock, directory: Path, account: Prepaid, *platforms: Platform, **settings: Any
+    clock: SimClock, directory: Path, account: Prepaid | str, *platforms: Platform, **settings: Any
 ) -> AsyncIterator[Life]:
-    """A process on the database in `directory`; when left, it ends as by SIGTERM, unless it is dead."""
+    """A process on the database in `directory`; when left, it ends as by SIGTERM, unless it is dead. `account`: or the
+    URL of a gateway on the loopback interface."""
     read = Settings(data_dir=directory, access="open", admins="one:boss,two:boss", **settings)
     store = await open_store(f"sqlite:///{directory / 'magpie.db'}", owner="test", clock=clock)
-    clock.busy = [store.busy]
+    transport = Counted()
+    clock.busy = [store.busy, transport.busy]
     mortals = [Mortal(store), *(Mortal(platform) for platform in platforms)]
     gateway = Gateway("wcode", "http://it/api/gpt/v1", "sk-right", PROFILES["wcode"])
-    client = Client(gateway, Catalogue(), clock, learned=Learned(), transport=httpx.ASGITransport(account))
+    if isinstance(account, str):
+        gateway = Gateway("peculiar", account, "sk-right")
+        facts = Learned(await store.learned("peculiar"), partial(store.learn, "peculiar"), clock.now)
+        client = Client(gateway, Catalogue(), clock, learned=facts, transport=transport)
+    else:
+        client = Client(gateway, Catalogue(), clock, learned=Learned(), transport=httpx.ASGITransport(account))
     kept: Store = mortals[0]
     adapters = {each.name: mortal for each, mortal in zip(platforms, mortals[1:], strict=True)}
     makers = {name: _maker(adapter) for name, adapter in adapters.items()}
