@@ -115,6 +115,7 @@ class App:
                 await task  # nothing vital ends by itself: raise why it did
         finally:
             await cancelled(*arriving, ticking, stopping, *behind)
+            await self.media.close()  # nobody waits for a file: its question is begun anew at the next start
             await self.turns.drain(self.settings.drain_seconds)
             server.stop()
             await asyncio.gather(serving, working, return_exceptions=True)

@@ -23,15 +23,14 @@ from bot.exchange import Exchange, conclude
 from bot.gateway import make_gateway, sandboxed
 from bot.locales import say, terminal_language
 from bot.logs import set_up
+from bot.media import load_files
 from bot.money import price
-from bot.pictures import load_image
 from bot.prompt import Scene, build
 from bot.types import (
     Answer,
     Attachment,
     Chat,
     ChatSettings,
-    ImagePart,
     Json,
     Kind,
     LedgerEntry,
@@ -65,10 +64,10 @@ async def ask(
     if not question and not images:
         raise SettingError("QUESTION", 'there is none. Example: magpie ask --sandbox "What can you do?"')
     async with _asking(sandbox) as (settings, client, _):
-        pictures = {str(path): await _picture(path) for path in images}
-        name = model or (settings.vision_model if pictures else settings.chat_model)
+        seen = tuple(Attachment(Kind.IMAGE, str(path), name=path.name) for path in images)
+        attached = dict(zip(seen, await load_files(images), strict=True))
+        name = model or (settings.vision_model if images else settings.chat_model)
         person = Person("you", language=language)
-        seen = tuple(Attachment(Kind.IMAGE, ref) for ref in pictures)
         message = Message(
             1, Chat("terminal", "local", "ask"), 1, Role.USER, person, question, SystemClock().now(), seen
         )
@@ -76,7 +75,7 @@ async def ask(
             SystemClock().now(), settings.timezone, about_picture=say(Text("What is in this picture?"), language)
         )
         chosen = ChatSettings(name, system, dict(_parameter(words, client.info(name)) for words in parameters))
-        request = build(chosen, client.info(name), scene, [message], [], pictures, estimate)
+        request = build(chosen, client.info(name), scene, [message], [], attached, estimate)
         return await _print(client, request, language, as_json=as_json)
 
 
@@ -209,7 +208,3 @@ def _output() -> Iterator[Callable[[str, str], None]]:
 
     with Page(Console()) as page:
         yield lambda text, _: page.show(text)
-
-
-async def _picture(path: Path) -> ImagePart:
-    return (await load_image(path, name=path.name)).part

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.chat_api.tokens import Calibration
 from bot.delivery import Delivery
@@ -52,6 +52,7 @@ from bot.types import (
 __all__ = ["Dispatcher"]
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 BREATH = 1.0  # seconds before an answer that broke off is asked for again
 _TEDIOUS = 300.0  # seconds; an answer that took this long to break off is not
@@ -170,7 +171,9 @@ class Dispatcher:
         while attempt is not None:
             plan: Plan | None = None
             try:
-                plan = await self._planner.plan(run.turn, run.settings, run.adapter, run.language, attempt)
+                planning = self._planner.plan(run.turn, run.settings, run.adapter, run.language, attempt)
+                if (plan := await self._unless_stopped(run, planning)) is None:
+                    return
                 if fallbacks.fresh(plan):
                     await self._carry_out(run, plan)
                     return
@@ -252,16 +255,17 @@ class Dispatcher:
                 self._model.gateway, request.model, reported=usage.input, estimated=prompt_tokens(request)
             )
 
-    async def _unless_stopped(self, run: _Run, consuming: Coroutine[Any, Any, None]) -> None:
-        """Read the stream until its end, or until somebody says stop: then the connection closes at once."""
-        reading = asyncio.create_task(consuming)
+    async def _unless_stopped(self, run: _Run, work: Coroutine[Any, Any, T]) -> T | None:
+        """Work (plan, read the stream) to its end, or until somebody says stop: then the process or connection that it
+        needs ends at once."""
+        reading = asyncio.create_task(work)
         stopping = asyncio.create_task(run.stop.wait())
         try:
             await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
-                reading.result()
-            else:
-                run.exchange.stopped = True
+                return reading.result()
+            run.exchange.stopped = True
+            return None
         finally:
             stopping.cancel()
             reading.cancel()

@@ -21,6 +21,7 @@ MagpieError
 │   └── Upstream            any other trouble on their side (5xx)
 ├── RequestRefused          a request that can't work, refused before it is sent
 ├── MediaError              a picture or file that can't be used; says the reason and the limit
+│   └── NotFetched          one that can't be had now, and maybe later
 └── StoreError              the database
     ├── Superseded          another attempt has taken this turn over: stop quietly
     ├── StoreLocked         another process uses this data directory
@@ -46,6 +47,7 @@ __all__ = [
     "MagpieError",
     "MediaError",
     "NoMoney",
+    "NotFetched",
     "RateLimited",
     "Refused",
     "RequestRefused",
@@ -282,7 +284,13 @@ class RequestRefused(MagpieError):
 
 
 class MediaError(MagpieError):
+    """`name` among the data is what the file is called; who doesn't know that leaves it to `bot.media`."""
+
     text = "This file can't be used."
+
+
+class NotFetched(MediaError):
+    text = "{name} can't be fetched right now. Please try again."
 
 
 class StoreError(MagpieError):

@@ -13,7 +13,9 @@ from bot.errors import (
     Blocked,
     GatewayError,
     MagpieError,
+    MediaError,
     NoMoney,
+    NotFetched,
     TooLong,
     UnknownModel,
 )
@@ -153,7 +155,7 @@ def conclude(exchange: Exchange, turn: int, language: str, reasoning: str = "") 
         outcome,
         exchange.reasoning,
         tuple(notes),
-        None if outcome is Outcome.WHOLE else _again(turn, language, go_on=go_on),
+        None if outcome is Outcome.WHOLE or _pointless(exchange) else _again(turn, language, go_on=go_on),
         exclude=outcome is Outcome.REFUSED or isinstance(exchange.error, Blocked) or not exchange.text.strip(),
     )
 
@@ -162,6 +164,11 @@ def unbegun(turn: int, language: str) -> Answer:
     """What is shown of a question that was stopped while it waited."""
     note = Note(NoteKind.STOPPED, say(Text("Stopped before it began."), language))
     return Answer("", Outcome.STOPPED, notes=(note,), menu=_again(turn, language), exclude=True)
+
+
+def _pointless(exchange: Exchange) -> bool:
+    """Could the same question only meet the same end? A file that can't be read won't be better."""
+    return isinstance(exchange.error, MediaError) and not isinstance(exchange.error, NotFetched)
 
 
 def expired(turn: int, language: str) -> Answer:

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bot.attached import Material, called, hinted, joined, unseen
 from bot.chat_api.tokens import Calibration, estimate
-from bot.errors import AdapterError, MediaError, RequestRefused, StoreError
+from bot.errors import AdapterError, MediaError, NotFetched, RequestRefused, StoreError
 from bot.locales import say
 from bot.media import MediaStore
-from bot.prompt import CEILING, Scene, about_video, build, cost, spoken, translations, unfinished, video_link
+from bot.prompt import (
+    CEILING,
+    Scene,
+    about_video,
+    build,
+    cost,
+    shortened,
+    spoken,
+    translations,
+    unfinished,
+    video_link,
+)
 from bot.settings import effective
 from bot.translating import direction
 from bot.types import (
     Adapter,
+    Attachment,
     ChatModel,
     ChatSettings,
     Clock,
-    ImagePart,
     Kind,
     Message,
     ModelRequest,
@@ -37,7 +51,9 @@ log = logging.getLogger(__name__)
 
 _PAGE = 40  # messages of context read at once
 _FRESH = 4  # newest messages among which a picture still counts as being talked about
-_MOST_PICTURES = 8  # in one request
+_MOST_ATTACHED = 8  # in one request, if the question itself has no more
+_MOST_NOTES = 3  # one by one
+_RECALLED = (Kind.IMAGE, Kind.FILE, Kind.STICKER)  # what is worth looking at again
 _HEARD = 12  # messages that tell which language is spoken in a chat that translates
 _ONLY_WORDS = Text("Only words are translated here, not what is in pictures or files.")
 
@@ -116,7 +132,6 @@ class Planner:
         question = await self._store.question(turn.id)
         if not question:
             raise RequestRefused("This question was deleted.")
-        _only_pictures(question)
         if turn.base and (settings.translation is not None or video_link(question) is not None):
             raise RequestRefused("This answer can't be continued, only asked for again.")
         if settings.translation is not None:
@@ -146,28 +161,35 @@ class Planner:
     ) -> Plan:
         await self._look_back(turn, adapter, question)
         context = await self._context(turn, self._factor(settings.model))
-        seen = any(map(_pictures, [*question, *context[:_FRESH]]))
+        attached, refused = await self._attached(turn, adapter, question)
+        await self._recalled(turn, adapter, context, attached)
+        asked = _attachments(question)
+        seen = any(attached[each].pictures for each in asked + _attachments(context[:_FRESH]) if each in attached)
         name, notes = self._able(settings.model, "image", attempt.blind) if seen else (settings.model, ())
         info, factor = self._model.info(name), self._factor(name)
-        blind = info.image is False or (attempt.blind and name == settings.model)
-        images = {} if blind else await self._images(turn, adapter, question, context)
+        if info.image is False or (attempt.blind and name == settings.model):
+            refused |= _blinded(attached, question, name)
+        attached |= _unread(question, attached, refused)
 
         def count(text: str) -> int:
             return int(estimate(text) * factor) + 1
 
-        request = build(settings, info, scene, question, context, images, count, limit=attempt.most)
+        attached = shortened(settings, info, scene, question, attached, count, limit=attempt.most)
+        request = build(settings, info, scene, question, context, attached, count, limit=attempt.most)
         request = replace(request, supposed=attempt.supposed)
         sizes = [cost(message, count) for message in request.messages]
         needed = sizes[-1] + (sizes[0] if request.messages[0].role == "system" else 0)
-        elsewhere = self._options.vision_model != name
+        needed -= sum(count(attached[each].text) for each in asked if each in attached)  # they can be cut
+        looking = any(each.pictures for each in attached.values())
+        pictured = any(attached[each].pictures for each in asked if each in attached)
         return Plan(
             (("", request),),
-            notes,
-            calibrating=not images and not request.parameters.get("enable_search"),
+            notes + _about(question, attached, refused),
+            calibrating=not looking and not request.parameters.get("enable_search"),
             resumable=True,
             size=sum(sizes),
             history=max(0, sum(sizes) - needed),
-            pictures=bool(images) and (elsewhere or not any(map(_pictures, question))),
+            pictures=looking and (self._options.vision_model != name or not pictured),
         )
 
     def _factor(self, model: str) -> float:
@@ -175,6 +197,8 @@ class Planner:
 
     def _video(self, settings: ChatSettings, scene: Scene, question: Sequence[Message], url: str) -> Plan:
         name, notes = self._able(settings.model, "video")
+        words = Text("{name} was not looked at: the video alone was.")
+        notes += tuple(replace(words, data={"name": called(each)}) for each in _attachments(question))
         return Plan((("", about_video(settings, self._model.info(name), scene, question, url)),), notes)
 
     async def _translation(self, turn: Turn, settings: ChatSettings, question: Sequence[Message]) -> Plan:
@@ -227,32 +251,106 @@ class Planner:
             return
         await self._store.adopt(turn.chat, messages, until=first.at, turn=turn.id)
 
-    async def _images(
-        self, turn: Turn, adapter: Adapter, question: Sequence[Message], context: Sequence[Message]
-    ) -> Mapping[str, ImagePart]:
-        """The question's pictures must be there; older ones come along as far as they can be had."""
-        images: dict[str, ImagePart] = {}
-        for message in question:
-            for attachment in message.attachments:
-                images[attachment.ref] = await self._media.image(adapter, turn.chat, attachment)
-        for message in context:
-            for attachment in filter(lambda attachment: attachment.kind is Kind.IMAGE, message.attachments):
-                if len(images) >= _MOST_PICTURES:
-                    return images
-                try:
-                    images[attachment.ref] = await self._media.image(adapter, turn.chat, attachment)
-                except (MediaError, AdapterError, StoreError):
-                    continue  # it was refused when it was new, or is gone: the word for it stays
-        return images
+    async def _attached(
+        self, turn: Turn, adapter: Adapter, question: Sequence[Message]
+    ) -> tuple[dict[Attachment, Material], dict[Attachment, MediaError]]:
+        """What the question's attachments are, and why not. One that can't be read does not refuse the rest."""
+        wanted = list(dict.fromkeys(_attachments(question)))
+        found = await asyncio.gather(
+            *(self._media.read(adapter, turn.chat, each, _owner(turn)) for each in wanted), return_exceptions=True
+        )
+        attached: dict[Attachment, Material] = {}
+        refused: dict[Attachment, MediaError] = {}
+        for each, result in zip(wanted, found, strict=True):
+            if isinstance(result, Material):
+                attached[each] = result
+            elif isinstance(result, MediaError):
+                refused[each] = result
+                log.info("turn %d: an attachment can't be read: %s", turn.id, result.detail or result)
+            else:
+                raise result
+        return attached, refused
+
+    async def _recalled(
+        self, turn: Turn, adapter: Adapter, context: Sequence[Message], attached: dict[Attachment, Material]
+    ) -> None:
+        """What was attached earlier, as far as it can still be had, the newest first."""
+        tries = _MOST_ATTACHED - len(attached)
+        for number, message in enumerate(context):
+            for each in message.attachments:
+                if each in attached or each.kind not in _RECALLED:
+                    continue
+                if each.kind is Kind.IMAGE and number >= _FRESH and not any(one.pictures for one in attached.values()):
+                    continue  # nobody looks at pictures any more
+                if tries <= 0:
+                    return
+                tries -= 1
+                with suppress(MediaError, StoreError):  # it was refused when it was new, or is gone: a word stays
+                    attached[each] = await self._media.read(adapter, turn.chat, each, _owner(turn))
 
 
-def _pictures(message: Message) -> bool:
-    return any(attachment.kind is Kind.IMAGE for attachment in message.attachments)
+def _owner(turn: Turn) -> str:
+    return f"{turn.chat.platform}/{turn.chat.account}/{turn.asker.id}"
 
 
-def _only_pictures(question: Sequence[Message]) -> None:
-    for message in question:
-        if any(attachment.kind is not Kind.IMAGE for attachment in message.attachments):
-            raise RequestRefused(
-                "I can read text and pictures, but no audio, videos or other files yet; a video only by its link."
-            )
+def _attachments(messages: Sequence[Message]) -> list[Attachment]:
+    return [attachment for message in messages for attachment in message.attachments]
+
+
+def _blinded(
+    attached: dict[Attachment, Material], question: Sequence[Message], model: str
+) -> dict[Attachment, MediaError]:
+    """Take out the pictures, for a model that can't see. Returns what the question loses so."""
+    lost = [each for each, found in attached.items() if found.pictures]
+    for each in lost:
+        del attached[each]
+    asked = _attachments(question)
+    return {
+        each: MediaError(
+            "{name} was not looked at: {model} can't see pictures. Choose another with /model.",
+            name=called(each),
+            model=model,
+        )
+        for each in lost
+        if each in asked
+    }
+
+
+def _unread(
+    question: Sequence[Message],
+    attached: Mapping[Attachment, Material],
+    refused: Mapping[Attachment, MediaError],
+) -> dict[Attachment, Material]:
+    """What the model is told of what it can't have. MediaError if there is nothing else: it would make something
+    up."""
+    if not refused:
+        return {}
+    if not any(each in attached for each in _attachments(question)) and not any(each.quoted for each in question):
+        passing = any(isinstance(error, NotFetched) for error in refused.values())
+        raise _refusal([Text(error.text, error.data) for error in refused.values()], passing=passing)
+    return {each: unseen(each) for each in refused}
+
+
+def _refusal(sentences: Sequence[Text], *, passing: bool = False) -> MediaError:
+    words = joined(hinted(sentences))
+    error = NotFetched(words.id) if passing else MediaError(words.id)
+    error.data = words.data
+    return error
+
+
+def _about(
+    question: Sequence[Message],
+    attached: Mapping[Attachment, Material],
+    refused: Mapping[Attachment, MediaError],
+) -> tuple[Text, ...]:
+    """What people are told of the question's attachments: what wasn't read, and what only in part."""
+    notes: list[Text] = []
+    for each in dict.fromkeys(_attachments(question)):
+        if error := refused.get(each):
+            notes.append(Text(error.text, error.data))
+        elif found := attached.get(each):
+            if found.cut:
+                notes.append(Text("{name} is too long: only its beginning was read.", {"name": called(each)}))
+            if found.note is not None:
+                notes.append(found.note)
+    return (joined(notes),) if len(notes) > _MOST_NOTES else tuple(notes)

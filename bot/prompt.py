@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from bot.attached import Material, fitted_text, quoted_text, stub
 from bot.chat_api.alternation import merged
 from bot.chat_api.parameters import PARAMETERS
 from bot.chat_api.tokens import PER_MESSAGE
 from bot.errors import RequestRefused
 from bot.locales import say
 from bot.types import (
+    Attachment,
     ChatSettings,
     ImagePart,
     Json,
-    Kind,
     Message,
     ModelInfo,
     ModelRequest,
@@ -40,6 +41,7 @@ __all__ = [
     "cost",
     "fitting",
     "resumed",
+    "shortened",
     "spoken",
     "translations",
     "unfinished",
@@ -57,23 +59,13 @@ _LAST_WORD = re.compile(
 )
 _TAIL = 12_000  # characters of a part that its continuation is asked with
 _NAME = 64  # characters of a name
-_PICTURE = "[picture]"
-_ATTACHED = {
-    Kind.IMAGE: _PICTURE,
-    Kind.VIDEO: "[video]",
-    Kind.AUDIO: "[audio]",
-    Kind.FILE: "[file]",
-    Kind.VOICE: "[voice message]",
-    Kind.VIDEO_NOTE: "[video message]",
-    Kind.ANIMATION: "[animation]",
-    Kind.STICKER: "[sticker]",
-}
+_LEAST_OF_A_TEXT = 200  # tokens that an attached text gets even where nothing fits
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What the model should know of the place: `now` in UTC ms, a time zone's name, the chat's title, the words for a
-    picture that came without any."""
+    picture or file that came without any."""
 
     now: int
     timezone: str = "UTC"
@@ -110,26 +102,25 @@ def build(
     scene: Scene,
     question: Sequence[Message],
     context: Iterable[Message],
-    images: Mapping[str, ImagePart],
+    attached: Mapping[Attachment, Material],
     estimate: Callable[[str], int],
     *,
     limit: int | None = None,
 ) -> ModelRequest:
     """One request: the system prompt, what of `context` (newest first) fits, and the question, whole, at the end.
 
-    `images` holds what was loaded, by attachment ref; a picture that isn't in it becomes a word. `estimate` counts
-    tokens.
+    `attached` holds what was loaded; what isn't in it becomes a word. `estimate` counts tokens.
     """
     parameters, context = fitting(settings.parameters, info), list(context)
     said = _Said(scene, _wordless([*question, *context]), _heads([*reversed(context), *question]))
-    asking = [_entry(message, said, images) for message in question]
+    asking = [_entry(message, said, attached) for message in question]
     system = _system(settings, scene, [*question])
     room = budget(info, parameters, limit) - estimate(system) - sum(cost(entry, estimate) for entry in asking)
     past: list[PromptMessage] = []
     for message in context:
-        entry = _entry(message, said, images)
+        entry = _entry(message, said, attached)
         if cost(entry, estimate) > room and message.attachments:
-            entry = _entry(message, said, {})  # the picture doesn't fit: a word for it may
+            entry = _entry(message, said, {})  # what is attached doesn't fit: a word for it may
         room -= cost(entry, estimate)
         if room < 0:
             break
@@ -217,13 +208,14 @@ class _Said:
     wordless: Container[int]
     heads: Container[int]
 
-    def text(self, message: Message, unseen: str, *, seen: bool) -> str:
+    def text(self, message: Message, about: str, ask: str) -> str:
+        """`about`: words for what is attached; `ask`: the question that a wordless message means by it."""
         head = self._head(message) if message.id in self.heads else ""
         quoted = self._quoted(message)
-        if seen and message.id in self.wordless:
-            parts: tuple[str, ...] = (self.scene.about_picture, head)
+        if ask and message.id in self.wordless:
+            parts: tuple[str, ...] = (ask, about, head)
         else:
-            parts = (quoted, unseen, head, message.text)
+            parts = (quoted, about, head, message.text)
         said = "\n".join(part for part in parts if part)
         if not (said and self.scene.group and message.author.name):
             return said
@@ -260,15 +252,44 @@ def _go_together(one: Message, other: Message) -> bool:
     return (one.turn, one.author.id, one.forwarded_from) == (other.turn, other.author.id, other.forwarded_from)
 
 
-def _entry(message: Message, told: _Said, images: Mapping[str, ImagePart]) -> PromptMessage:
+def _entry(message: Message, told: _Said, attached: Mapping[Attachment, Material]) -> PromptMessage:
     if message.role is Role.ASSISTANT:
         return PromptMessage("assistant", message.text)
-    seen = [images[a.ref] for a in message.attachments if a.ref in images]
-    unseen = " ".join(_ATTACHED[a.kind] for a in message.attachments if a.ref not in images)
-    text = told.text(message, unseen, seen=bool(seen))
-    if not seen:
+    found = [(each, attached[each]) for each in message.attachments if each in attached]
+    unseen = " ".join(stub(each) for each in message.attachments if each not in attached)
+    about = "\n".join(part for part in (unseen, *(material.words for _, material in found)) if part)
+    pictures = [part for _, material in found for part in material.pictures]
+    texts = [quoted_text(each, material.text) for each, material in found if material.text]
+    ask = told.scene.about_picture if pictures else ""
+    if texts and not pictures:
+        ask = say(Text("What is in this file?"), told.scene.language)
+    text = "\n\n".join(part for part in (told.text(message, about, ask), *texts) if part)
+    if not pictures:
         return PromptMessage("user", text)
-    return PromptMessage("user", (TextPart(text), *seen))
+    return PromptMessage("user", (TextPart(text), *pictures))
+
+
+def shortened(
+    settings: ChatSettings,
+    info: ModelInfo,
+    scene: Scene,
+    question: Sequence[Message],
+    attached: Mapping[Attachment, Material],
+    estimate: Callable[[str], int],
+    *,
+    limit: int | None = None,
+) -> dict[Attachment, Material]:
+    """The same with the question's texts as far as they fit, in order. What is cut says so in its last line."""
+    own = [each for message in question for each in message.attachments if each in attached and attached[each].text]
+    without = {each: replace(found, text="") if each in own else found for each, found in attached.items()}
+    asking = [_entry(message, _Said(scene, (), ()), without) for message in question]
+    room = budget(info, fitting(settings.parameters, info), limit) - estimate(_system(settings, scene, question))
+    room -= sum(cost(entry, estimate) for entry in asking)
+    fitted = dict(attached)
+    for each in dict.fromkeys(own):
+        fitted[each] = fitted_text(attached[each], max(room, _LEAST_OF_A_TEXT), estimate)
+        room -= estimate(fitted[each].text)
+    return fitted
 
 
 def cost(entry: PromptMessage, estimate: Callable[[str], int]) -> int:

@@ -41,6 +41,10 @@ class Text:
     id: str
     data: Mapping[str, object] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """The English ones."""
+        return self.id.format(**self.data) if self.data else self.id
+
 
 # ── where and who ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -116,13 +120,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """`ref` is a word that only its own adapter can open (`Adapter.fetch`); `size` is in bytes."""
+    """`ref` is a word that only its own adapter can open (`Adapter.fetch`); `size` is in bytes. `album`: it was sent
+    with others, which are not here (one of several pictures is replied to)."""
 
     kind: Kind
     ref: str
     mime: str = ""
     size: int | None = None
     name: str = ""
+    album: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.chat_api.tokens import image_tokens
-from bot.errors import Gone, MediaError, StoreError, StoreFull
+from bot.decoding.pool import Decoder
+from bot.errors import Gone, MediaError, NotFetched, Refused, RetryLater, StoreError, StoreFull, Unknown
+from bot.locales import say
 from bot.media import MediaStore
 from bot.types import Account, Attachment, Chat, Kind
 from tests.fakes.clock import SimClock
@@ -44,153 +47,325 @@ class Files:
         await asyncio.to_thread(to.write_bytes, found)
 
 
-def store(tmp_path: Path, clock: SimClock | None = None) -> MediaStore:
-    return MediaStore(tmp_path / "data" / "media", clock or SimClock())
+class Hiccup(Files):
+    """Downloads fail so many times, and then go well."""
+
+    def __init__(self, error: Exception, data: bytes, times: int) -> None:
+        super().__init__(one=data)
+        self.error, self.times = error, times
+
+    async def fetch(self, ref: str, to: Path, limit: int) -> None:
+        if self.times:
+            self.times -= 1
+            raise self.error
+        await super().fetch(ref, to, limit)
 
 
-def kept(tmp_path: Path) -> list[Path]:
-    return sorted((tmp_path / "data" / "media").iterdir())
+class Stores:
+    """Media stores of one directory, that share a decoder, as one process after the other would."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.clock = SimClock()
+        self.decoder = Decoder()
+
+    def __call__(self, clock: SimClock | None = None) -> MediaStore:
+        return MediaStore(self.directory, clock or self.clock, self.decoder)
+
+    def kept(self, pattern: str = "*") -> list[Path]:
+        return sorted(self.directory.glob(pattern))
 
 
-async def test_fetched_once_even_across_restarts(tmp_path: Path) -> None:
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Stores]:
+    stores = Stores(tmp_path / "data" / "media")
+    yield stores
+    await stores.decoder.close()
+
+
+async def test_fetched_once_even_across_restarts(store: Stores) -> None:
     adapter: Any = Files(one=encoded(drawing(), "PNG"))
-    first = await store(tmp_path).image(adapter, CHAT, ONE)
-    assert first.tokens == image_tokens(120, 80)
-    assert first.url.startswith("data:image/png;base64,")
-    assert await store(tmp_path).image(adapter, CHAT, ONE) == first
+    first = await store().read(adapter, CHAT, ONE)
+    (picture,) = first.pictures
+    assert picture.tokens == image_tokens(120, 80)
+    assert picture.url.startswith("data:image/png;base64,")
+    assert await store().read(adapter, CHAT, ONE) == first
     assert adapter.fetched == ["one"]
-    assert len(kept(tmp_path)) == 1  # the fetched file is gone
+    assert [path.suffix for path in store.kept()] == [".0", ".json"]  # the fetched file is gone
 
 
-async def test_another_account_has_its_own(tmp_path: Path) -> None:
+async def test_another_account_has_its_own(store: Stores) -> None:
     adapter: Any = Files(one=encoded(drawing(), "PNG"))
-    media = store(tmp_path)
-    await media.image(adapter, CHAT, ONE)
-    await media.image(adapter, Chat("p", "b", "1"), ONE)
+    media = store()
+    await media.read(adapter, CHAT, ONE)
+    await media.read(adapter, Chat("p", "b", "1"), ONE)
     assert adapter.fetched == ["one", "one"]
 
 
-async def test_what_is_kept_but_damaged_is_fetched_anew(tmp_path: Path) -> None:
+async def test_what_is_kept_but_damaged_is_fetched_anew(store: Stores) -> None:
     adapter: Any = Files(one=encoded(drawing(), "PNG"))
-    first = await store(tmp_path).image(adapter, CHAT, ONE)
-    kept(tmp_path)[0].write_bytes(b"")
-    assert await store(tmp_path).image(adapter, CHAT, ONE) == first
+    first = await store().read(adapter, CHAT, ONE)
+    store.kept()[0].write_bytes(b"")
+    assert await store().read(adapter, CHAT, ONE) == first
     assert len(adapter.fetched) == 2
 
 
-async def test_who_asks_meanwhile_shares_the_work(tmp_path: Path) -> None:
+async def test_who_asks_meanwhile_shares_the_work(store: Stores) -> None:
     adapter: Any = Files(one=encoded(drawing(), "PNG"), two=encoded(drawing(), "JPEG"))
     adapter.open.clear()
-    media = store(tmp_path)
-    asks = [asyncio.create_task(media.image(adapter, CHAT, ONE)) for _ in range(5)]
-    asks.append(asyncio.create_task(media.image(adapter, CHAT, Attachment(Kind.IMAGE, "two"))))
+    media = store()
+    asks = [asyncio.create_task(media.read(adapter, CHAT, ONE)) for _ in range(5)]
+    asks.append(asyncio.create_task(media.read(adapter, CHAT, Attachment(Kind.IMAGE, "two"))))
     assert {await adapter.began.get(), await adapter.began.get()} == {"one", "two"}
     asks[0].cancel()  # the others still want it
     await asyncio.sleep(0)
     adapter.open.set()
     results = await asyncio.gather(*asks[1:])
     assert sorted(adapter.fetched) == ["one", "two"]
-    assert len(set(results)) == 2
+    assert len({result.pictures for result in results}) == 2
 
 
-async def test_when_nobody_wants_it_any_more_the_work_ends(tmp_path: Path) -> None:
+async def test_when_nobody_wants_it_any_more_the_work_ends(store: Stores) -> None:
     adapter: Any = Files(one=encoded(drawing(), "PNG"))
     adapter.open.clear()
-    media, others = store(tmp_path), asyncio.all_tasks()
-    ask = asyncio.create_task(media.image(adapter, CHAT, ONE))
+    media, others = store(), asyncio.all_tasks()
+    ask = asyncio.create_task(media.read(adapter, CHAT, ONE))
     await adapter.began.get()
     ask.cancel()
-    again = asyncio.create_task(media.image(adapter, CHAT, ONE))
+    again = asyncio.create_task(media.read(adapter, CHAT, ONE))
     with pytest.raises(asyncio.CancelledError):
         await ask
     await adapter.began.get()
     assert len(asyncio.all_tasks() - others) == 2  # who asked again, and its work; the first work has ended
     adapter.open.set()
-    assert (await again).tokens
+    assert (await again).pictures
     assert asyncio.all_tasks() == others
-    assert len(kept(tmp_path)) == 1
+    assert len(store.kept("*.json")) == 1
 
 
-async def test_a_bad_picture_is_not_fetched_at_every_turn(tmp_path: Path) -> None:
+async def test_a_bad_picture_is_not_fetched_at_every_turn(store: Stores) -> None:
     adapter: Any = Files(one=b"<html>", two=Gone("file"))
-    media = store(tmp_path)
+    media = store()
     for _ in range(2):
         with pytest.raises(MediaError, match=r"x\.png is not a picture: it looks like a web page"):
-            await media.image(adapter, CHAT, Attachment(Kind.IMAGE, "one", name="x.png"))
+            await media.read(adapter, CHAT, Attachment(Kind.IMAGE, "one", name="x.png"))
     assert adapter.fetched == ["one"]
     for _ in range(2):
-        with pytest.raises(Gone):
-            await media.image(adapter, CHAT, Attachment(Kind.IMAGE, "two"))
+        with pytest.raises(MediaError, match="This picture can't be fetched: it isn't there any more"):
+            await media.read(adapter, CHAT, Attachment(Kind.IMAGE, "two"))
     assert adapter.fetched == ["one", "two", "two"]  # it may come back
-    assert kept(tmp_path) == []
+    assert [path.suffix for path in store.kept()] == [".json"]
 
 
 @pytest.mark.parametrize(
     ("attachment", "words"),
     [
-        (Attachment(Kind.VIDEO, "one", "video/mp4", name="a.mp4"), "a.mp4 is not a picture."),
-        (Attachment(Kind.AUDIO, "one"), "is not a picture."),
-        (Attachment(Kind.FILE, "one", "application/zip", name="a.zip"), "a.zip is not a picture."),
-        (Attachment(Kind.IMAGE, "one", size=30_000_000), "has 30 MB; at most 20 MB"),
-        (Attachment(Kind.IMAGE, "one", size=0), "is empty"),
+        (Attachment(Kind.VIDEO, "one", "video/mp4", name="a.mp4"), "The video a.mp4 can't be watched yet."),
+        (Attachment(Kind.VIDEO, "one", "video/mp4"), "This video can't be watched yet."),
+        (Attachment(Kind.VIDEO_NOTE, "one"), "This video message can't be watched yet."),
+        (Attachment(Kind.AUDIO, "one", name="song.mp3"), "The recording song.mp3 can't be listened to yet."),
+        (Attachment(Kind.VOICE, "one", name="voice.png"), "This voice message can't be listened to yet."),
+        (Attachment(Kind.IMAGE, "one", size=30_000_000), "This picture has 30 MB; at most 20 MB can be taken."),
+        (Attachment(Kind.FILE, "one", size=30_000_000, name="a.pdf"), "The PDF a.pdf has 30 MB; at most 20 MB"),
     ],
 )
-async def test_some_are_refused_before_they_are_fetched(tmp_path: Path, attachment: Attachment, words: str) -> None:
+async def test_some_are_refused_before_they_are_fetched(store: Stores, attachment: Attachment, words: str) -> None:
     adapter: Any = Files(one=encoded(drawing(), "PNG"))
-    with pytest.raises(MediaError, match=words):
-        await store(tmp_path).image(adapter, CHAT, attachment)
+    with pytest.raises(MediaError) as refused:
+        await store().read(adapter, CHAT, attachment)
+    assert str(refused.value).startswith(words)
     assert adapter.fetched == []
 
 
 @pytest.mark.parametrize(
-    "attachment", [Attachment(Kind.FILE, "one", "image/png"), Attachment(Kind.FILE, "one", name="a.PNG")]
+    "attachment",
+    [
+        Attachment(Kind.FILE, "one", "image/png"),
+        Attachment(Kind.FILE, "one", name="a.PNG"),
+        Attachment(Kind.FILE, "one", "application/octet-stream", name="IMG_1"),
+        Attachment(Kind.FILE, "one", "application/pdf", name="a.pdf"),
+        Attachment(Kind.VIDEO, "one", "video/mp2t", name="a.ts"),
+        Attachment(Kind.AUDIO, "one", "audio/x-unknown", name="a"),
+        Attachment(Kind.STICKER, "one", "image/webp"),
+        Attachment(Kind.ANIMATION, "one", "video/mp4"),
+        Attachment(Kind.IMAGE, "one", size=0),
+    ],
 )
-async def test_a_picture_sent_as_a_file(tmp_path: Path, attachment: Attachment) -> None:
+async def test_a_picture_is_one_by_its_bytes_whatever_it_is_called(store: Stores, attachment: Attachment) -> None:
     adapter: Any = Files(one=encoded(drawing(), "PNG"))
-    assert (await store(tmp_path).image(adapter, CHAT, attachment)).tokens
+    assert (await store().read(adapter, CHAT, attachment)).pictures
 
 
-async def test_no_space_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("attachment", "data", "words"),
+    [
+        (
+            Attachment(Kind.IMAGE, "one", "image/jpeg", name="x.jpg"),
+            b"%PDF-1.7\n",
+            "The PDF x.jpg is in the format PDF",
+        ),
+        (Attachment(Kind.FILE, "one", name="c.pdf"), b"%PDF-1.7\n", "The PDF c.pdf can't be read yet."),
+        (
+            Attachment(Kind.FILE, "one", name="data"),
+            b"PK\3\4" + b"\0" * 26 + b"word/document.xml",
+            "The file data can't be",
+        ),
+        (Attachment(Kind.FILE, "one", name="s.bin"), b"OggS" + b"\0" * 60, "The file s.bin can't be listened to yet."),
+        (Attachment(Kind.FILE, "one"), b"\0\0\0\x18ftypisom" + b"\0" * 60, "This file can't be watched yet."),
+        (Attachment(Kind.ANIMATION, "one"), b"\0\0\0\x18ftypisom" + b"\0" * 60, "This animation can't be watched yet."),
+        (Attachment(Kind.STICKER, "one"), b"\x1f\x8b" + b"\0" * 60, "This sticker can't be read yet."),
+        (
+            Attachment(Kind.FILE, "one", name="a\u202egpj.exe"),
+            b"MZ" + bytes(range(256)),
+            "The file agpj.exe can't be read",
+        ),
+        (Attachment(Kind.FILE, "one", name="a.txt"), b"", "The file a.txt is empty (0 bytes)."),
+    ],
+)
+async def test_what_can_not_be_read_is_called_by_its_name(
+    store: Stores, attachment: Attachment, data: bytes, words: str
+) -> None:
+    adapter: Any = Files(one=data)
+    with pytest.raises(MediaError) as refused:
+        await store().read(adapter, CHAT, attachment)
+    assert str(refused.value).startswith(words)
+    assert say(refused.value, "zh") != str(refused.value)
+
+
+@pytest.mark.parametrize("error", [Unknown(detail="HTTP 500 for a file"), RetryLater(2.0)])
+async def test_a_download_is_tried_once_more(store: Stores, error: Exception) -> None:
+    adapter: Any = Hiccup(error, encoded(drawing(), "PNG"), times=1)
+    assert (await store.clock.run(store().read(adapter, CHAT, ONE))).pictures
+    assert store.clock.seconds >= 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "later"),
+    [
+        (Unknown(), "This picture could not be fetched from the chat platform right now. Please try again.", True),
+        (RetryLater(60.0), "This picture could not be fetched from the chat platform right now.", True),
+        (Gone("no file"), "This picture can't be fetched: it isn't there any more, or I may not read it.", False),
+        (Refused("not_allowed"), "This picture can't be fetched: the chat platform does not give it out.", False),
+        (MediaError("The file is larger than {limit} MB.", limit=20), "The file is larger than 20 MB.", False),
+        (MediaError("{name} lies elsewhere."), "This picture lies elsewhere.", False),
+    ],
+)
+async def test_a_failed_download_is_told_in_words_about_the_file(
+    store: Stores, error: Exception, words: str, *, later: bool
+) -> None:
+    adapter: Any = Hiccup(error, b"", times=2)
+    with pytest.raises(MediaError) as refused:
+        await store.clock.run(store().read(adapter, CHAT, ONE))
+    assert str(refused.value).startswith(words)
+    assert isinstance(refused.value, NotFetched) is later
+    assert store.kept() == []  # another time it may go well
+
+
+async def test_no_space_is_said(store: Stores) -> None:
     adapter: Any = Files(one=OSError(errno.ENOSPC, "No space left on device"))
-    with pytest.raises(StoreFull, match="No space is left for pictures"):
-        await store(tmp_path).image(adapter, CHAT, ONE)
+    with pytest.raises(StoreFull, match="No space is left for files"):
+        await store().read(adapter, CHAT, ONE)
     adapter.files["one"] = encoded(drawing(), "PNG")
-    assert (await store(tmp_path).image(adapter, CHAT, ONE)).tokens
-    assert len(kept(tmp_path)) == 1
+    assert (await store().read(adapter, CHAT, ONE)).pictures
+    assert len(store.kept("*.json")) == 1
 
 
-async def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
+async def test_a_directory_that_cannot_be(tmp_path: Path, store: Stores) -> None:
     (tmp_path / "data").write_text("a file")
     adapter: Any = Files(one=encoded(drawing(), "PNG"))
-    with pytest.raises(StoreError, match="Pictures can't be stored"):
-        await store(tmp_path).image(adapter, CHAT, ONE)
+    with pytest.raises(StoreError, match="Files can't be stored"):
+        await store().read(adapter, CHAT, ONE)
 
 
-async def test_prune_deletes_what_was_longest_unused(tmp_path: Path) -> None:
-    clock = SimClock()
+async def test_prune_deletes_what_was_longest_unused(store: Stores) -> None:
     adapter: Any = Files(**{name: encoded(photo(60, 60), "PNG") for name in ("one", "two", "three")})
-    media = store(tmp_path, clock)
+    media = store()
     for name in ("one", "two", "three", "one"):  # the first is used again
-        await media.image(adapter, CHAT, Attachment(Kind.IMAGE, name))
-        clock.seconds += 60
-    size = kept(tmp_path)[0].stat().st_size
-    assert await media.prune(3 * size) == 0
-    assert await media.prune(2 * size) == 1
+        await media.read(adapter, CHAT, Attachment(Kind.IMAGE, name))
+        store.clock.seconds += 60
+    size = sum(path.stat().st_size for path in store.kept()) // 3
+    assert await media.prune(3 * size + 3) == 0
+    assert await media.prune(2 * size + 3) == 1
+    assert len(store.kept()) == 4  # a record and its picture, twice
     adapter.fetched.clear()
     for name in ("one", "three"):
-        await media.image(adapter, CHAT, Attachment(Kind.IMAGE, name))
+        await media.read(adapter, CHAT, Attachment(Kind.IMAGE, name))
     assert adapter.fetched == []
-    await media.image(adapter, CHAT, Attachment(Kind.IMAGE, "two"))
+    await media.read(adapter, CHAT, Attachment(Kind.IMAGE, "two"))
     assert adapter.fetched == ["two"]
 
 
-async def test_prune_takes_away_what_a_killed_process_left(tmp_path: Path) -> None:
-    clock, media = SimClock(), store(tmp_path)
+async def test_prune_takes_away_what_a_killed_process_left(store: Stores) -> None:
+    media = store()
     assert await media.prune(0) == 0  # nothing there yet
-    directory = tmp_path / "data" / "media"
-    directory.mkdir(parents=True)
-    for name, age in (("old.part", 7200), ("new.part", 60)):
-        (directory / name).write_bytes(b"x")
-        os.utime(directory / name, ns=((clock.now() - age * 1000) * 1_000_000,) * 2)
+    store.directory.mkdir(parents=True)
+    for name, age in (("old.part", 7200), ("old.part.0", 7200), ("of-an-older-version", 7200), ("new.part", 60)):
+        (store.directory / name).write_bytes(b"x")
+        os.utime(store.directory / name, ns=((store.clock.now() - age * 1000) * 1_000_000,) * 2)
     await media.prune(1_000_000)
-    assert [path.name for path in kept(tmp_path)] == ["new.part"]
+    assert [path.name for path in store.kept()] == ["new.part"]
+
+
+# ── a file that ends whoever reads it ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_killed_its_reader_is_refused_and_not_taken_up_again(store: Stores) -> None:
+    store.decoder = Decoder(program=("-c", "import sys, os; sys.stdin.readline(); os.kill(os.getpid(), 11)"))
+    adapter: Any = Files(one=encoded(drawing(), "PNG"))
+    for _ in range(3):
+        with pytest.raises(MediaError, match="the program that reads files fails at it"):
+            await store().read(adapter, CHAT, ONE)
+    assert adapter.fetched == ["one"]
+
+
+async def test_what_ended_the_whole_service_twice_is_not_decoded_a_third_time(store: Stores) -> None:
+    """As where a machine has no memory left, and its kernel takes the service with it."""
+    adapter: Any = Files(one=encoded(drawing(), "PNG"))
+    await store().read(adapter, CHAT, ONE)
+    (record,) = store.kept("*.json")
+    marker = record.with_suffix(".tries")
+    record.unlink()
+    marker.write_bytes(b".")
+    assert (await store().read(adapter, CHAT, ONE)).pictures  # once may be chance
+    assert not marker.exists()
+    record.unlink()
+    marker.write_bytes(b"..")
+    for _ in range(2):
+        with pytest.raises(MediaError, match="the program that reads files fails at it"):
+            await store().read(adapter, CHAT, ONE)
+    assert adapter.fetched == ["one"] * 3
+
+
+async def test_a_decoder_that_can_not_start_is_nobodys_fault(store: Stores) -> None:
+    store.decoder = Decoder(program=("-m", "bot.nothing_of_this_name"))
+    adapter: Any = Files(one=encoded(drawing(), "PNG"))
+    with pytest.raises(NotFetched, match="This picture can't be read right now"):
+        await store().read(adapter, CHAT, ONE)
+    store.decoder = Decoder()
+    assert (await store().read(adapter, CHAT, ONE)).pictures
+
+
+async def test_another_version_reads_anew(store: Stores) -> None:
+    adapter: Any = Files(one=b"%PDF-1.7\n")
+    for _ in range(2):
+        with pytest.raises(MediaError):
+            await store().read(adapter, CHAT, ONE)
+    (record,) = store.kept("*.json")
+    record.write_text(record.read_text().replace("text-1", "text-0"))
+    with pytest.raises(MediaError):
+        await store().read(adapter, CHAT, ONE)
+    assert adapter.fetched == ["one", "one"]
+
+
+async def test_when_it_closes_whoever_waits_is_cancelled(store: Stores) -> None:
+    adapter: Any = Files(one=encoded(drawing(), "PNG"))
+    adapter.open.clear()
+    media = store()
+    ask = asyncio.create_task(media.read(adapter, CHAT, ONE))
+    await adapter.began.get()
+    await media.close()
+    with pytest.raises(asyncio.CancelledError):
+        await ask
+    with pytest.raises(asyncio.CancelledError):
+        await media.read(adapter, CHAT, ONE)
+    assert store.kept() == []

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.attached import Material
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.tokens import estimate
 from bot.prompt import CEILING, Scene, budget, build, fitting, spoken, translations
@@ -115,7 +116,7 @@ def test_forwarded_words_are_told_from_ones_own_and_once() -> None:
 
 
 def test_a_forwarded_picture_asks_what_is_in_it_in_nobodys_name() -> None:
-    images = {"cat.png": ImagePart("data:x")}
+    images = {PICTURE: Material((ImagePart("data:x"),))}
     asked = message(1, "", attachments=(PICTURE,), forwarded_from=BEN)
     request = ask([asked], images=images)
     words = TextPart("What is in this picture?\nForwarded from Ben:")
@@ -149,19 +150,19 @@ def test_a_limit_that_the_gateway_named_counts() -> None:
 
 
 def test_pictures_are_parts_and_a_missing_one_is_a_word() -> None:
-    seen = ask([message(1, "what?", attachments=(PICTURE,))], images={"cat.png": ImagePart("data:x", 100)})
+    seen = ask([message(1, "what?", attachments=(PICTURE,))], images={PICTURE: Material((ImagePart("data:x", 100),))})
     assert seen.messages[-1].content == (TextPart("what?"), ImagePart("data:x", 100))
     unseen = ask([message(1, "what?", attachments=(PICTURE,))])
     assert unseen.messages[-1].content == "[picture]\nwhat?"
 
 
 def test_a_picture_without_words_gets_the_question_everybody_means() -> None:
-    request = ask([message(1, "", attachments=(PICTURE,))], images={"cat.png": ImagePart("data:x")})
+    request = ask([message(1, "", attachments=(PICTURE,))], images={PICTURE: Material((ImagePart("data:x"),))})
     assert request.messages[-1].content == (TextPart("What is in this picture?"), ImagePart("data:x"))
 
 
 def test_of_an_album_it_is_asked_once_and_only_if_it_has_no_caption() -> None:
-    pictures = {f"{number}.png": ImagePart(f"data:{number}") for number in range(4)}
+    pictures = {Attachment(Kind.IMAGE, f"{n}.png"): Material((ImagePart(f"data:{n}"),)) for n in range(4)}
     album = [
         replace(message(id, words, attachments=(Attachment(Kind.IMAGE, f"{id}.png"),)), turn=7)
         for id, words in ((1, ""), (2, "which one?"), (3, ""))
@@ -179,7 +180,7 @@ def test_of_an_album_it_is_asked_once_and_only_if_it_has_no_caption() -> None:
 def test_a_picture_that_does_not_fit_becomes_a_word() -> None:
     small = replace(CATALOGUE.info("qwen-vl-plus"), context=1500, max_output=500)
     past = [message(1, "look", attachments=(PICTURE,))]
-    images = {"cat.png": ImagePart("data:x", 1280)}
+    images = {PICTURE: Material((ImagePart("data:x", 1280),))}
     request = build(SETTINGS, small, SCENE, [message(2, "and now?")], past, images, estimate)
     assert [m.content for m in request.messages[1:]] == ["[picture]\nlook\n\nand now?"]
 

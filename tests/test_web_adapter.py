@@ -20,9 +20,9 @@ from adapters.web.checks import checks
 from adapters.web.files import MOST_BYTES
 from adapters.web.rooms import HEARTBEAT, KEPT_EVENTS, KEPT_ROOMS, Room, Rooms
 from adapters.web.settings import WebSettings, load_settings
+from bot.attached import MAX_BYTES
 from bot.errors import Gone, MediaError, RetryLater, SettingError, StoreError
 from bot.markdown.parser import parse
-from bot.pictures import MAX_BYTES
 from bot.types import (
     Ack,
     Admins,

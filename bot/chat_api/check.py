@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-
-from PIL import Image, UnidentifiedImageError
 
 from bot.chat_api import languages
 from bot.chat_api.alternation import as_parts, merged, without_system
@@ -18,6 +15,7 @@ from bot.chat_api.detection import detect
 from bot.chat_api.parameters import PARAMETERS
 from bot.chat_api.profiles import Profile, is_public
 from bot.chat_api.tokens import estimate
+from bot.decoding.markers import size_of
 from bot.errors import RequestRefused
 from bot.types import (
     FramesPart,
@@ -250,10 +248,12 @@ def _size(length: int) -> None:
 def _shape(data: str) -> None:
     """Sides in pixels, by the header alone."""
     try:
-        with Image.open(io.BytesIO(base64.b64decode(data[:262_144]))) as image:
-            width, height = image.size
-    except (UnidentifiedImageError, binascii.Error, OSError, ValueError, Image.DecompressionBombError):
+        size = size_of(base64.b64decode(data[:262_144]))
+    except (binascii.Error, ValueError):
+        return
+    if size is None:
         return  # not for us to tell: whoever loaded it has looked
+    width, height = size
     if min(width, height) <= _LEAST_SIDE or max(width, height) > _MOST_RATIO * min(width, height):
         raise RequestRefused(
             "This picture has {width}×{height} pixels; sides must be over {least}, and within a ratio of {ratio} to 1",

@@ -160,7 +160,8 @@ async def house(folder: Path, model: FakeModel, make: Callable[[Surroundings], P
     place = make(Surroundings(reader, Catalogue().all, clock, "fake", {"model": "qwen-plus"}, listing, say=say))
     options = Options(ChatSettings("qwen-plus"), "qwen-vl-plus", "qwen-vl-max", "qwen-mt-turbo")
     calibration, access = Calibration(), Access(store, everyone=True)
-    planner = Planner(store, model, MediaStore(folder / "media", clock), clock, options, calibration)
+    media = MediaStore(folder / "media", clock)
+    planner = Planner(store, model, media, clock, options, calibration)
     adapters = {place.adapter.account.platform: place.adapter}
     dispatcher = Dispatcher(store, model, adapters, planner, Gate(clock), clock, calibration)
     turns = Turns(store, dispatcher.run, clock)
@@ -172,6 +173,7 @@ async def house(folder: Path, model: FakeModel, make: Callable[[Surroundings], P
     try:
         yield place
     finally:
+        await media.close()
         await turns.drain(0)
         for task in tasks:
             task.cancel()

@@ -13,6 +13,7 @@ from bot.access import Access
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.tokens import Calibration
 from bot.commands import Commands, GatewayFacts
+from bot.decoding.pool import Decoder
 from bot.dispatcher import Dispatcher
 from bot.gate import Gate
 from bot.intake import CoreIntake
@@ -65,6 +66,7 @@ class Core:
         directory: Path,
         access: Callable[[Reader], Access],
         poll: float = 30.0,
+        decoder: Decoder | None = None,
     ) -> None:
         self.clock, self.platform, self.model = clock, platform, model
         self.lives = [Mortal(store), Mortal(platform)]
@@ -72,7 +74,8 @@ class Core:
         adapter: Adapter = self.lives[1]  # type: ignore[assignment]
         options = Options(ChatSettings("qwen-plus"), "qwen-vl-plus", "qwen-vl-max", "qwen-mt-turbo")
         calibration = Calibration()
-        planner = Planner(self.store, model, MediaStore(directory / "media", clock), clock, options, calibration)
+        self.media = MediaStore(directory / "media", clock, decoder)
+        self.planner = planner = Planner(self.store, model, self.media, clock, options, calibration)
         self.metrics = Metrics()
         dispatcher = Dispatcher(
             self.store, model, {"fake": adapter}, planner, Gate(clock), clock, calibration, metrics=self.metrics
@@ -109,6 +112,7 @@ class Core:
 
     async def stop(self, seconds: float = 20.0) -> None:
         """As by SIGTERM."""
+        await self.media.close()
         await self.clock.run(self.turns.drain(seconds))
         self._working.cancel()
         await asyncio.gather(self._working, return_exceptions=True)
@@ -125,12 +129,14 @@ async def running_core(
     platform: FakePlatform,
     model: FakeModel,
     access: Callable[[Reader], Access] = everyone,
+    decoder: Decoder | None = None,
 ) -> AsyncIterator[Core]:
     """A core on the database in `directory`: a second one, later, is the same service started again. Everybody is let
     in unless `access` says otherwise."""
     store = await open_store(f"sqlite:///{directory / 'magpie.db'}", owner="test", clock=clock)
     clock.busy = [store.busy]
-    core = Core(store, clock, platform, model, directory, access)
+    core = Core(store, clock, platform, model, directory, access, decoder=decoder)
+    clock.busy.append(lambda: core.media.busy)
     try:
         yield core
     finally:

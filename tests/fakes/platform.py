@@ -67,6 +67,9 @@ class FakePlatform:
     readable: bool = False
     troubles: dict[int, Trouble] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    file_troubles: list[AdapterError] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+    hanging: asyncio.Event | None = None  # downloads wait for it
     made: list[Made] = field(default_factory=list)
     statuses: int = 0
     posts: dict[PostId, tuple[Chat, Piece]] = field(default_factory=dict)
@@ -138,6 +141,14 @@ class FakePlatform:
         self.statuses += 1
 
     async def fetch(self, ref: str, to: Path, limit: int) -> None:
+        self.fetched.append(ref)
+        to.write_bytes(b"half")
+        if self.hanging is not None:
+            await self.hanging.wait()
+        if self.file_troubles:
+            raise self.file_troubles.pop(0)
+        if ref not in self.files:
+            raise Gone("no file")
         to.write_bytes(self.files[ref])
 
     async def ask(self, query: Query) -> Any:
@@ -157,10 +168,17 @@ class FakePlatform:
         return "\n".join(plain(piece.blocks) for piece in self.shown(chat))
 
     def says(
-        self, text: str, *, chat: Chat = CHAT, by: Person = ANN, key: str = "", files: Sequence[str] = (), **more: Any
+        self,
+        text: str,
+        *,
+        chat: Chat = CHAT,
+        by: Person = ANN,
+        key: str = "",
+        files: Sequence[str | Attachment] = (),
+        **more: Any,
     ) -> IncomingMessage:
         self._number += 1
-        attachments = tuple(Attachment(Kind.IMAGE, ref, "image/png") for ref in files)
+        attachments = tuple(Attachment(Kind.IMAGE, ref, "image/png") if isinstance(ref, str) else ref for ref in files)
         number = f"m{self._number}"
         return IncomingMessage(
             key or f"fake:{number}", chat, by, text, self.clock.now(), attachments, post=number, **more
