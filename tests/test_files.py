@@ -34,6 +34,7 @@ from tests.fakes.platform import ANN, BEN, CHAT, FakePlatform
 PDF = Attachment(Kind.FILE, "pdf", "application/pdf", 9, "contract.pdf")
 VOICE = Attachment(Kind.VOICE, "voice", "audio/ogg", 2000)
 NOTES = Attachment(Kind.FILE, "notes", "text/plain", 30, "notes.txt")
+SOON = 3.0  # seconds, on a busy machine; a quiet one takes 0.1
 CHINESE = replace(ANN, language="zh")
 
 
@@ -337,9 +338,9 @@ async def test_stop_ends_a_decoder_at_once(slow: Core, platform: FakePlatform, m
     began = time.monotonic()
     await slow.say(platform.says("/stop"))
     await slow.quiet()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < SOON
     assert (await last(slow)).outcome is Outcome.STOPPED
-    assert await until(lambda: worker._process.returncode is not None) < 0.5
+    assert await until(lambda: worker._process.returncode is not None) < SOON
     assert model.asked == []
     assert not slow.media.busy
 
@@ -351,7 +352,7 @@ async def test_stop_ends_a_download_at_once(core: Core, platform: FakePlatform, 
     began = time.monotonic()
     await core.say(platform.says("/stop"))
     await core.quiet()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < SOON
     assert (await last(core)).outcome is Outcome.STOPPED
 
 
@@ -362,7 +363,7 @@ async def test_a_shutdown_ends_a_decoder_at_once_and_the_question_is_begun_anew(
     await until(lambda: decoding(slow) == 1)
     began = time.monotonic()
     await slow.stop(20)
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < SOON
     assert clock.seconds < 1  # nor was the drain waited for
     platform.files["slow0"] = picture(30, 30)
     async with running_core(clock, tmp_path, platform, model) as again:
