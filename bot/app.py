@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from adapters import ADAPTERS, checks_of_platforms, locales, secrets, switched_on, variables
 from bot.access import Access
 from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.client import Client
+from bot.chat_api.client import Client, Timeouts
 from bot.chat_api.learned import Learned
 from bot.chat_api.profiles import Gateway
 from bot.chat_api.tokens import Calibration
@@ -272,7 +272,9 @@ async def run(*, announce: Announce, **overrides: Any) -> None:
         listening = listen(settings.http_host, settings.http_port)
         stack.callback(listening.close)
         store = await stack.enter_async_context(opened_store(settings, clock, announce))
-        client = Client(gateway, catalogue, clock, learned=await _memory(store, gateway.name, clock))
+        timeouts = Timeouts.of(settings.first_text_seconds, settings.idle_seconds)
+        learned = await _memory(store, gateway.name, clock)
+        client = Client(gateway, catalogue, clock, learned=learned, timeouts=timeouts)
         stack.push_async_callback(client.aclose)
         app = build(settings, platforms, store, Models(gateway, client, catalogue), clock)
         host, port = listening.getsockname()[:2]

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.client import Client
+from bot.chat_api.client import Client, Timeouts
 from bot.chat_api.learned import Learned
 from bot.chat_api.parameters import resolve
 from bot.chat_api.tokens import estimate
@@ -136,7 +136,8 @@ async def _asking(sandbox: bool) -> AsyncIterator[tuple[Settings, Client, Catalo
             settings = settings.model_copy(update=await stack.enter_async_context(sandboxed()))
         gateway = make_gateway(settings, toml)
         catalogue = Catalogue(toml.models, thinking=gateway.profile.thinking)
-        client = Client(gateway, catalogue, SystemClock(), learned=Learned())
+        timeouts = Timeouts.of(settings.first_text_seconds, settings.idle_seconds)
+        client = Client(gateway, catalogue, SystemClock(), learned=Learned(), timeouts=timeouts)
         stack.push_async_callback(client.aclose)
         yield settings, client, catalogue
 

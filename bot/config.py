@@ -35,6 +35,8 @@ EXAMPLES: Mapping[str, str] = {
     "HTTP_HOST": "127.0.0.1",
     "HTTP_PORT": "8080",
     "PUBLIC_URL": "https://magpie.example.org",
+    "FIRST_TEXT_SECONDS": "60",
+    "IDLE_SECONDS": "60",
     "DRAIN_SECONDS": "20",
     "STALE_AFTER": "15 min",
     "TIMEZONE": "Asia/Shanghai",
@@ -105,6 +107,8 @@ class Settings(BaseSettings):
     alert_chats: str = ""
     balance_alert_below: str = ""
     balance_probe_every: Seconds = 600.0
+    first_text_seconds: Annotated[Seconds, Field(ge=1, le=3600)] = 60.0
+    idle_seconds: Annotated[Seconds, Field(ge=1, le=3600)] = 60.0
     drain_seconds: Seconds = 20.0
     stale_after: Seconds = 900.0
     timezone: str = "UTC"

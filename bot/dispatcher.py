@@ -237,6 +237,7 @@ class Dispatcher:
         exchange.entries[number] = entry
         before = len(exchange.text)
         exchange.text += separator
+        exchange.start = len(exchange.text)
         exchange.finish = None
         try:
             await self._unless_stopped(run, self._consume(run, number, request))
@@ -275,7 +276,9 @@ class Dispatcher:
         async with aclosing(self._model.stream(request)) as stream:
             async for delta in stream:
                 run.exchange.take(number, delta, self._clock.now())
-                if delta.text:
+                if delta.retract and not run.exchange.kept:
+                    run.delivery.restart(run.exchange.text)
+                elif delta.text:
                     self._show(run)
                 if run.delivery.failed:
                     return

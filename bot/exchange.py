@@ -42,14 +42,33 @@ from bot.types import (
 
 __all__ = ["Exchange", "conclude", "expired", "passing", "prompt_tokens", "unbegun", "unkept", "unmeasured"]
 
+_ADDRESS = 500  # characters of a picture's address that is shown,
+_ADDRESSES = 10  # and how many of them
 _BRIEF = 400  # characters of a reasoning that is shown briefly
 _BROKE_OFF = Text("This is a part: the connection to the model's service broke off.")
 _WHY_PART: Mapping[Finish | None, Text] = {
     Finish.LENGTH: Text("This is a part: the answer reached its length limit."),
     Finish.FILTER: Text("This is a part: the model's service cut the answer off for its content."),
     Finish.CUT: _BROKE_OFF,
+    Finish.TOOL: Text("This is a part: the model wanted to use a tool, and there are none here."),
     None: _BROKE_OFF,
 }
+
+
+# nothing came that could be shown -> why, and what to do
+_WHY_EMPTY: Mapping[Finish | None, Text] = {
+    Finish.LENGTH: Text(
+        "The answer reached its length limit before its first word. Raise it with /set max_tokens, or lift it with "
+        "/unset max_tokens."
+    ),
+    Finish.TOOL: Text("The model only wanted to use a tool, and there are none here. Ask it to answer without."),
+}
+_EMPTY = Text("The model gave an empty answer. Please try again.")
+_THOUGHT_TOO_LONG = Text(
+    "The model used up the length limit on thinking, before its first word. Raise it with /set max_tokens, or let it "
+    "answer without thinking: /think off."
+)
+_ONLY_THOUGHT = Text("The model only thought, and gave no answer. What it thought is shown with this.")
 
 
 @dataclass(slots=True)
@@ -64,6 +83,8 @@ class Exchange:
     base: str = ""
     kept: str = ""
     reasoning: str = ""
+    start: int = 0  # where in `text` the part begins that the running call has brought
+    pictures: tuple[str, ...] = ()  # that came and can't be shown: addresses, "" where there is none
     resumable: bool = False  # a part of this answer can be gone on with
     finish: Finish | None = None
     stopped: bool = False
@@ -75,7 +96,12 @@ class Exchange:
     def take(self, number: int, delta: Delta, now: int) -> None:
         """Add a piece of the answer that ledger entry `number` pays for."""
         entry = self.entries[number]
+        if delta.retract:
+            thought = self.text[self.start :]
+            self.reasoning += thought if delta.reasoning else thought.rstrip("\r\n")
+            self.text = self.text[: self.start]
         self.text += delta.text
+        self.pictures += delta.pictures
         self.reasoning += delta.reasoning
         self.balance = delta.balance or self.balance
         self.finish = delta.finish or self.finish
@@ -108,18 +134,19 @@ class Exchange:
         """Is what was asked for not there, for a reason that may pass? `before`: the text before it was asked for."""
         if self.stopped:
             return False
-        broke_off = self.finish in (None, Finish.CUT)
-        return broke_off or (self.finish is Finish.WHOLE and not self.text[len(before) :].strip())
+        if self.finish in (None, Finish.CUT):
+            return True
+        return self.finish is Finish.WHOLE and not (self.text[len(before) :].strip() or self.reasoning or self.pictures)
 
     def set_back(self, before: str, reasoning: str) -> None:
         """The same will be asked again: keep what this try has brought."""
-        self.kept, self.text, self.reasoning = self.text, before, reasoning
+        self.kept, self.text, self.reasoning, self.pictures = self.text, before, reasoning, ()
 
     def settle(self) -> bool:
         """After another try: the longer of two parts counts, but a proper end before any. True if this try's text is
         to replace what was kept."""
         kept, self.kept = self.kept, ""
-        ended = self.finish in (Finish.WHOLE, Finish.LENGTH, Finish.FILTER) and self.error is None
+        ended = self.finish not in (None, Finish.CUT) and self.error is None
         if len(self.text) >= len(kept) or (ended and not self.barren):
             return bool(kept)
         self.text = kept
@@ -143,12 +170,15 @@ def conclude(exchange: Exchange, turn: int, language: str, reasoning: str = "") 
     """One of the ways a question may end. Nothing that isn't whole goes without a note that says so, and a way to
     retry. `reasoning`: how much of it is to be shown, see `ChatSettings`."""
     outcome, note = _verdict(exchange, language)
-    notes = _about_reasoning(exchange.reasoning, reasoning, language)
+    only_thought = exchange.barren and exchange.finish is Finish.WHOLE and exchange.error is None
+    notes = _about_reasoning(exchange.reasoning, "full" if only_thought else reasoning, language)
     notes += [Note(NoteKind.MODEL, say(text, language)) for text in exchange.notes]
+    notes += _about_pictures(exchange.pictures, language)
     if note is not None:
         notes.append(note)
     unfinished = outcome is Outcome.PART or (outcome is Outcome.STOPPED and bool(exchange.text.strip()))
-    go_on = unfinished and exchange.resumable and not isinstance(exchange.error, Blocked)
+    ended = exchange.finish is Finish.WHOLE and exchange.error is None and not exchange.barren  # but for its pictures
+    go_on = unfinished and not ended and exchange.resumable and not isinstance(exchange.error, Blocked)
     notes += _about_cost(list(exchange.entries.values()), language)
     return Answer(
         exchange.text,
@@ -201,14 +231,37 @@ def _verdict(exchange: Exchange, language: str) -> tuple[Outcome, Note | None]:
     if error is not None:
         return Outcome.REFUSED, Note(NoteKind.ERROR, say(error, language))
     if exchange.barren:
-        words = Text("The model gave an empty answer. Please try again.")
+        words = _why_empty(exchange)
         if exchange.text.strip():
             words = Text("This is a part. {reason}", {"reason": words})
             return Outcome.PART, Note(NoteKind.PART, say(words, language))
         return Outcome.REFUSED, Note(NoteKind.ERROR, say(words, language))
     if exchange.finish is not Finish.WHOLE:
         return Outcome.PART, Note(NoteKind.PART, say(_WHY_PART[exchange.finish], language))
+    if exchange.pictures:
+        words = Text("This is a part: there are pictures in the answer, and they can't be shown yet.")
+        return Outcome.PART, Note(NoteKind.PART, say(words, language))
     return Outcome.WHOLE, None
+
+
+def _why_empty(exchange: Exchange) -> Text:
+    thought = exchange.reasoning or any(entry.usage and entry.usage.reasoning for entry in exchange.entries.values())
+    if exchange.pictures:
+        return Text("The answer has no words, only pictures, and they can't be shown yet.")
+    if thought and exchange.finish is Finish.LENGTH:
+        return _THOUGHT_TOO_LONG
+    if exchange.reasoning and exchange.finish is Finish.WHOLE:
+        return _ONLY_THOUGHT
+    return _WHY_EMPTY.get(exchange.finish, _EMPTY)
+
+
+def _about_pictures(pictures: tuple[str, ...], language: str) -> list[Note]:
+    """How many there are, and where, as far as they have an address."""
+    if not pictures:
+        return []
+    lines = [say(Text("Pictures in this answer: {n}", {"n": len(pictures)}), language)]
+    lines += [address for address in pictures if 0 < len(address) <= _ADDRESS and address.isprintable()][:_ADDRESSES]
+    return [Note(NoteKind.MODEL, "\n".join(lines))]
 
 
 def _about_reasoning(thoughts: str, wanted: str, language: str) -> list[Note]:

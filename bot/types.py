@@ -442,6 +442,7 @@ class Finish(StrEnum):
     LENGTH = "length"  # max_tokens reached: a part
     FILTER = "filter"  # the policy cut it: a part
     CUT = "cut"  # the stream ended without an end: a part
+    TOOL = "tool"  # the model called a tool, and has none: a part
 
 
 @dataclass(frozen=True, slots=True)
@@ -500,7 +501,8 @@ class Outlay:
 class Delta:
     """One piece of a streamed answer. `text` is always an increment. The last Delta of a stream has `finish`.
 
-    `refusal` is true where `text` is the model's own refusal rather than an answer.
+    `refusal` is true where `text` is the model's own refusal rather than an answer. `retract`: all of this answer's
+    text before was reasoning, as has turned out.
     """
 
     text: str = ""
@@ -511,6 +513,8 @@ class Delta:
     model: str = ""  # that served
     id: str = ""  # of the answer
     refusal: bool = False
+    retract: bool = False
+    pictures: tuple[str, ...] = ()  # that came: each one's address, "" where it came along itself
 
 
 @dataclass(frozen=True, slots=True)

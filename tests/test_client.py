@@ -18,6 +18,7 @@ import pytest
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client, Learned, Timeouts
 from bot.chat_api.profiles import PROFILES, Gateway
+from bot.chat_api.reader import TEXT
 from bot.clock import SystemClock
 from bot.errors import (
     BadKey,
@@ -124,8 +125,7 @@ async def test_a_stream_from_request_to_deltas() -> None:
     assert 0 <= balance.at - before < 10_000
     about: dict[str, Any] = {"model": "qwen-plus", "id": "c1"}
     assert deltas[1:] == [
-        Delta(text="你", **about),
-        Delta(text="好", **about),
+        Delta(text="你好", **about),  # what one read brings is one
         Delta(finish=Finish.WHOLE, usage=Usage(20, 7), **about),
     ]
     assert (request.method, request.path) == ("POST", "/v1/chat/completions")
@@ -174,7 +174,7 @@ async def test_byte_by_byte_is_the_same() -> None:
         (b": ping\n\n\xef\xbb\xbf: ping\n\n" + sse(chunk("a")), Finish.WHOLE),
         (sse(chunk("a")).replace(b"\n\n", b"\n"), Finish.WHOLE),
         (sse(chunk("a")).replace(b"data: {", b"{"), Finish.WHOLE),
-        (b"data: ping\n\nid: 3\n\n" + sse(chunk("a"), {"id": "x"}, [], None, "x"), Finish.WHOLE),
+        (b"data: ping\n\nid: 3\n\n" + sse(chunk("a"), {"id": "x"}, [], None, "ping"), Finish.WHOLE),
         (sse(chunk("a"), done=False) + b'data: {"choices": [{"delta": {"cont\n\ndata: [DONE]\n\n', Finish.CUT),
     ],
 )
@@ -235,7 +235,7 @@ async def test_native_video() -> None:
     assert sent["parameters"] == {"seed": 1}
     assert "stream" not in sent
     assert deltas[-1].usage == Usage(5207, 110, video=5182)
-    assert deltas[-1].text.startswith("这段视频")
+    assert text(deltas).startswith("这段视频")
 
 
 async def test_dashscope_says_that_it_stopped_at_its_limit() -> None:
@@ -379,11 +379,13 @@ async def test_nobody_there() -> None:
 
 
 async def test_too_much_is_a_part() -> None:
-    line = sse(chunk("x" * 100_000), done=False)
-    async with serving(Reply([line] * 100)) as (client, _):
+    """What a gateway sends without an end: two million bytes of it are kept, and it is not asked again."""
+    line = sse(chunk("鹊" * 30_000), done=False)
+    async with serving(Reply([line] * 100)) as (client, gateway):
         deltas = await ask(client)
-    assert deltas[-1].finish is Finish.CUT
-    assert len(text(deltas)) < 8 << 20
+        assert len(gateway.requests) == 1
+    assert deltas[-1].finish is Finish.LENGTH
+    assert len(text(deltas).encode()) in range(TEXT - 2, TEXT + 1)
 
 
 # ── trying again ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -713,7 +715,7 @@ async def test_patience_with_a_slow_stream(clock: SimClock) -> None:
 async def test_the_first_event_has_its_limit(
     clock: SimClock, steps: list[tuple[float, bytes]], head: float, seconds: float
 ) -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable, match=r"did not begin to answer within 60 seconds.*FIRST_TEXT_SECONDS"):
         await clock.run(ask(slow(clock, *steps, head=head)))
     assert clock.seconds == seconds, "and it is not asked again"
 
@@ -726,17 +728,24 @@ async def test_search_and_reasoning_may_take_longer(clock: SimClock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "seconds"),
+    ("steps", "seconds", "words"),
     [
-        ([(1, A), (9999, END)], 61),  # silence
-        ([(1, A), *[(40, PING)] * 99], 101),  # alive, but says nothing
-        ([(50, A)] * 999, 600),  # on and on
+        ([(1, A), (9999, END)], 61, "nothing more for 60 seconds"),  # silence
+        ([(1, A), *[(40, PING)] * 99], 101, "nothing more for 100 seconds"),  # alive, but says nothing
+        ([(50, A)] * 999, 600, "too long altogether"),  # on and on
     ],
 )
 async def test_a_stream_that_dries_up_is_a_part(
-    clock: SimClock, steps: list[tuple[float, bytes]], seconds: float
+    clock: SimClock, steps: list[tuple[float, bytes]], seconds: float, words: str
 ) -> None:
-    deltas = await clock.run(ask(slow(clock, *steps)))
+    deltas: list[Delta] = []
+
+    async def read() -> None:
+        async for delta in slow(clock, *steps).stream(HELLO):
+            deltas.append(delta)
+
+    with pytest.raises(Unreachable, match=words):
+        await clock.run(read())
     assert set(text(deltas)) == {"a"}
     assert deltas[-1].finish is Finish.CUT
     assert clock.seconds == seconds
@@ -772,14 +781,15 @@ async def test_a_limit_closes_the_connection(clock: SimClock) -> None:
     body = Slow(clock, (1, A), (9999, A))
     transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=body))
     client = make("http://127.0.0.1:1/v1", clock, timeouts=LIMITS, transport=transport)
-    await clock.run(ask(client))
+    with pytest.raises(Unreachable):
+        await clock.run(ask(client))
     assert body.closed
 
 
 async def test_the_balance_belongs_to_the_start_of_the_request(clock: SimClock) -> None:
     async def answer(_: httpx.Request) -> httpx.Response:
         await clock.sleep(30)
-        return httpx.Response(200, content=ANSWER, headers={"X-Account-Balance": "1"})
+        return httpx.Response(200, stream=Slow(clock, (0, ANSWER)), headers={"X-Account-Balance": "1"})
 
     client = make("http://127.0.0.1:1/v1", clock, transport=httpx.MockTransport(answer))
     deltas = await clock.run(ask(client))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.chat_api import sse
 from bot.chat_api.sse import Decoder, Event
 
 EXAMPLES = json.loads((Path(__file__).parent / "data" / "api_examples.json").read_text(encoding="utf-8"))
@@ -40,7 +41,8 @@ def data(*pieces: bytes) -> list[str]:
         (b"data: a\n\ndata: b\n", ["a", "b"]),  # the end without a blank line
         (b"data: a\n\ndata: b", ["a", "b"]),  # the end in the middle of a line
         (b"id: 7\ndata: a\n\nid: 8\n\n: ping\n\n\n\n", ["a"]),  # an id or a ping is no event
-        (b"retry: 10\n\nevent: ping\n\nnonsense\n\n", []),
+        (b"retry: 10\n\nevent: ping\n\nid\n\n", []),
+        (b"data: a\nnonsense\ndata: b\n\n", ["a", "nonsense", "b"]),  # never skipped
         (b": keep-alive\n\n: OPENROUTER PROCESSING\n\n:\n\ndata: a\n\n", ["a"]),
         ("data: a\u2028b\u0085c\x0bd\x0ce\n\n".encode(), ["a\u2028b\u0085c\x0bd\x0ce"]),
         (b"data: \xe4\xbd\xff!\n\n", ["\ufffd\ufffd!"]),
@@ -119,7 +121,7 @@ def test_a_stream_beyond_its_size_ends_it() -> None:
 
 def test_sizes_by_default() -> None:
     decoder = Decoder()
-    assert decoder.feed(b"data: " + b"x" * (1 << 20) + b"\n\n") == []
+    assert decoder.feed(b"data: " + b"x" * sse.LINE + b"\n\n") == []
     assert decoder.full
     assert not Decoder().full
 
@@ -129,5 +131,5 @@ def test_a_megabyte_in_small_reads_is_fast() -> None:
     decoder = Decoder()
     for _ in range(30_000):
         decoder.feed(b"x" * 32)
-    assert decoder.feed(b"\n\n") == []
+    assert [len(event.data) for event in decoder.feed(b"\n\n")] == [30_000 * 32]
     assert not decoder.full

@@ -55,7 +55,7 @@ def split(parts: list[str], *, whole: bool = True) -> tuple[str, str]:
         ("<think>1 < 2 </thin </think>a", ("a", "1 < 2 </thin ")),
         ("<think>r</think>a <think>b</think>", ("a <think>b</think>", "r")),
         ("The tag <think> is text", ("The tag <think> is text", "")),
-        ("<thinking>a", ("<thinking>a", "")),
+        ("<thinkin>a", ("<thinkin>a", "")),
         ("<thin", ("<thin", "")),
         ("<", ("<", "")),
         ("a</think>b", ("a</think>b", "")),

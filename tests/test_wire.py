@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.chat_api.assemble import Assembler
+from bot.chat_api.chunks import Chunk, Damaged, Piece
+from bot.chat_api.chunks import decode as decode_chunk
 from bot.chat_api.errors import classify, is_error
+from bot.chat_api.finish import known
 from bot.chat_api.sse import Decoder
-from bot.chat_api.wire import decode, decode_chunk, encode, is_native, loads
+from bot.chat_api.wire import encode, is_native, loads
 from bot.errors import BadKey
 from bot.types import (
     Delta,
@@ -30,6 +35,15 @@ from bot.types import (
 
 DATA = json.loads((Path(__file__).parent / "data" / "api_examples.json").read_text(encoding="utf-8"))
 EXAMPLES: dict[str, Any] = {name: example["value"] for name, example in DATA.items()}
+
+
+def decode(body: dict[str, Any]) -> Delta:
+    """A whole answer, as one Delta."""
+    assembler = Assembler()
+    deltas = [*assembler.feed(body), *assembler.held(), assembler.end(done=True)]
+    text, reasoning = ("".join(getattr(each, name) for each in deltas) for name in ("text", "reasoning"))
+    return replace(deltas[-1], text=text, reasoning=reasoning)
+
 
 SYSTEM = PromptMessage("system", "You are a helpful assistant.")
 HELLO = (SYSTEM, PromptMessage("user", "你好"))
@@ -118,13 +132,13 @@ def test_answers(name: str) -> None:
     message = body.get("output", body)["choices"][0]["message"]
     text = message["content"] if isinstance(message["content"], str) else message["content"][0]["text"]
     id = body.get("id") or body["request_id"]
-    assert decode(body) == (Delta(text=text, finish=Finish.WHOLE, usage=usage, model=model, id=id),)
+    assert decode(body) == Delta(text=text, finish=Finish.WHOLE, usage=usage, model=model, id=id)
     assert len(text) > 10
 
 
 def test_chatfires_answer() -> None:
     body = EXAMPLES["C1.resp"]
-    (delta,) = decode(body)
+    delta = decode(body)
     content = body["choices"][0]["message"]["content"]
     assert f"<think>\n{delta.reasoning}\n</think>\n\n{delta.text}" == content
     assert delta.text.startswith("百度热搜以醒目")
@@ -139,14 +153,13 @@ def test_the_stream(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(stream)]
     events = [event for i, end in enumerate(edges[1:]) for event in decoder.feed(stream[edges[i] : end])]
     assert events.pop().data == "[DONE]"
-    deltas = [delta for event in events for delta in decode_chunk(json.loads(event.data))]
-    about: dict[str, Any] = {"model": "qwen2.5-14b-instruct", "id": "chatcmpl-de564ea0-e018-920c-8481-b95dda73bfec"}
-    assert deltas == [
-        Delta(**about),
-        *(Delta(text=text, **about) for text in ("你好", "!", "有什么", "可以帮助你的吗?")),
-        Delta(finish=Finish.WHOLE, **about),
-        Delta(usage=Usage(20, 7), **about),
-    ]
+    chunks = [decode_chunk(json.loads(event.data)) for event in events]
+    assert {(chunk.model, chunk.id) for chunk in chunks} == {
+        ("qwen2.5-14b-instruct", "chatcmpl-de564ea0-e018-920c-8481-b95dda73bfec")
+    }
+    texts = ("", "你好", "!", "有什么", "可以帮助你的吗?")
+    assert [chunk.pieces for chunk in chunks] == [*((Piece(text=text),) for text in texts), (Piece(finish="stop"),), ()]
+    assert [chunk.usage for chunk in chunks] == [None] * 6 + [Usage(20, 7)]
 
 
 def test_the_error() -> None:
@@ -233,34 +246,91 @@ def chunk(delta: object = None, finish: object = None, **more: Any) -> dict[str,
     return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
 
 
+def one(**more: Any) -> Chunk:
+    return Chunk((Piece(**more),))
+
+
+DATA_URL = "data:image/png;base64,iVBORw0KGgo="
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (chunk({"role": "assistant", "content": ""}), Delta()),
-        (chunk({"role": None, "content": None, "tool_calls": None, "refusal": None}, usage=None), Delta()),
-        (chunk({}), Delta()),
-        (chunk(None), Delta()),
-        (chunk({"content": "a"}, unknown={"x": 1}), Delta(text="a")),
-        (chunk({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}), Delta(text="ab")),
-        (chunk({"reasoning_content": "r"}), Delta(reasoning="r")),
-        (chunk({"reasoning": "r", "content": None}), Delta(reasoning="r")),
-        (chunk({"reasoning_content": "r", "reasoning": "r"}), Delta(reasoning="r")),
-        ({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}, Delta(usage=Usage(1, 2))),
-        ({"choices": None}, Delta()),
-        ({}, Delta()),
-        ({"choices": [{"text": "a"}]}, Delta(text="a")),
-        ({"choices": [{"index": 1, "delta": {"content": "b"}}]}, Delta()),
-        ({"choices": [None, 5, {"delta": {"content": "a"}}]}, Delta(text="a")),
-        ({"output": {"text": "a", "finish_reason": "null"}, "request_id": "r"}, Delta(text="a", id="r")),
+        (chunk({"role": "assistant", "content": ""}), one()),
+        (chunk({"role": None, "content": None, "tool_calls": None, "refusal": None}, usage=None), one()),
+        (chunk({}), one()),
+        (chunk(None), one()),
+        (chunk({"content": "a"}, unknown={"x": 1}), one(text="a")),
+        (chunk({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}), one(text="ab")),
+        (chunk({"content": ["a", {"type": "output_text", "text": "b"}]}), one(text="ab")),
+        (chunk({"content": {"text": "a"}}), one(text="a")),
+        (chunk({"content": {"parts": [{"text": "a"}, {"text": "b", "thought": True}]}}), one(text="a", reasoning="b")),
+        (chunk({"content": 5}, model=7, id=None), one(text="5")),
+        (chunk("a"), one(text="a")),
+        (chunk({"reasoning_content": "r"}), one(reasoning="r")),
+        (chunk({"reasoning": "r", "content": None}), one(reasoning="r")),
+        (chunk({"reasoning_content": "r", "reasoning": "r"}), one(reasoning="r")),
+        (chunk({"reasoning": {"content": "r"}}), one(reasoning="r")),
+        (chunk({"thinking": "r"}), one(reasoning="r")),
+        (chunk({"reasoning_details": [{"type": "reasoning.text", "text": "r"}]}), one(reasoning="r")),
+        (chunk({"reasoning_details": [{"type": "reasoning.summary", "summary": "r"}]}), one(reasoning="r")),
+        (chunk({"reasoning_details": [{"type": "reasoning.encrypted", "data": "Zm9v"}]}), one()),
+        (
+            chunk({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "r"}]}]}),
+            one(reasoning="r"),
+        ),
+        (chunk({"content": [{"type": "reference", "reference_ids": [1]}]}), one()),
+        (chunk({"tool_calls": [{"index": 0, "function": {"name": "f"}}]}), one(tool=True)),
+        (chunk({"function_call": {"name": "f"}}), one(tool=True)),
+        (chunk({"content": [{"type": "tool_use", "name": "f"}]}), one(tool=True)),
+        (
+            chunk({"images": [{"type": "image_url", "image_url": {"url": "https://a.example.org/i.png"}}]}),
+            one(pictures=("https://a.example.org/i.png",)),
+        ),
+        (chunk({"content": [{"type": "image_url", "image_url": {"url": DATA_URL}}]}), one(pictures=(DATA_URL,))),
+        (chunk({"content": [{"inline_data": {"mime_type": "image/png", "data": "AAAA"}}]}), one(pictures=("AAAA",))),
+        ({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}, Chunk(usage=Usage(1, 2))),
+        ({"choices": None}, Chunk()),
+        ({}, Chunk()),
+        ({"choices": [{"text": "a"}]}, one(text="a")),
+        ({"choices": {"delta": {"content": "a"}}}, one(text="a")),
+        ({"choices": [{"index": 1, "delta": {"content": "b"}}]}, one(index=1, text="b")),
+        ({"choices": [{"index": "1", "delta": {"content": "b"}}]}, one(index=1, text="b")),
+        ({"choices": [None, {"delta": {"content": "a"}}]}, one(text="a")),
+        ({"output": {"text": "a", "finish_reason": "null"}, "request_id": "r"}, Chunk((Piece(text="a"),), id="r")),
         (
             {"output": {"choices": [{"finish_reason": "stop", "message": {"content": [{"text": "a"}]}}]}},
-            Delta(text="a", finish=Finish.WHOLE),
+            one(text="a", whole=True, finish="stop"),
         ),
-        (chunk({"content": 5}, model=7, id=None), Delta()),
+        ({"message": {"role": "assistant", "content": "a"}, "done": False}, one(text="a")),  # Ollama's own shape
+        (chunk({"content": "a"}, model="m" * 500), Chunk((Piece(text="a"),), model="m" * 99 + "…")),
+        (
+            chunk({"content": "a"}, model="a\u202eb\x1b[0m\nc", id="\u2066x"),
+            Chunk((Piece(text="a"),), None, "ab[0mc", "x"),
+        ),
     ],
 )
-def test_chunks(body: dict[str, Any], expected: Delta) -> None:
-    assert decode_chunk(body) == (expected,)
+def test_chunks(body: dict[str, Any], expected: Chunk) -> None:
+    assert decode_chunk(body) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": [5]},
+        {"choices": "a"},
+        chunk({"content": True}),
+        chunk({"content": {"strange": "a"}}),
+        chunk({"content": [{"type": "hologram", "data": "a"}]}),
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "a"}},
+        {"type": "response.output_text.delta", "delta": "a"},
+        {"candidates": [{"content": {"parts": [{"text": "a"}]}}]},
+        {"response": "a", "done": False},
+    ],
+)
+def test_what_may_hold_text_and_is_not_known_is_not_skipped(body: dict[str, Any]) -> None:
+    with pytest.raises(Damaged):
+        decode_chunk(body)
 
 
 @pytest.mark.parametrize(
@@ -269,18 +339,45 @@ def test_chunks(body: dict[str, Any], expected: Delta) -> None:
         (None, None),
         ("", None),
         ("null", None),
-        ("stop", Finish.WHOLE),
-        ("STOP", Finish.WHOLE),
-        ("tool_calls", Finish.WHOLE),
-        ("length", Finish.LENGTH),
-        ("content_filter", Finish.FILTER),
-        ("error", Finish.CUT),
-        ("other", Finish.CUT),
+        ("not_finished", None),
         (3, None),
+        *(
+            (word, Finish.WHOLE)
+            for word in ("stop", "STOP", "eos_token", "end", "end_turn", "stop-sequence", "COMPLETE")
+        ),
+        *((word, Finish.LENGTH) for word in ("length", "model_length", "MAX_TOKENS", "max_output_tokens")),
+        *((word, Finish.FILTER) for word in ("content_filter", "SAFETY", "RECITATION", "sensitive", "refusal")),
+        *((word, Finish.TOOL) for word in ("tool_calls", "function_call", "tool_use")),
+        *((word, Finish.CUT) for word in ("error", "other", "insufficient_system_resource", "abort")),
+        ("FINISH_REASON_STOP", Finish.WHOLE),
+        ({"type": "length"}, Finish.LENGTH),
     ],
 )
 def test_finish_reasons(reason: object, finish: Finish | None) -> None:
-    assert decode_chunk(chunk({}, reason))[0].finish is finish
+    (piece,) = decode_chunk(chunk({}, reason)).pieces
+    assert (known(piece.finish) if piece.finish else None) is finish
+
+
+def test_an_unknown_reason_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    assert [known("because_i_say_so") for _ in range(3)] == [None] * 3
+    assert caplog.text.count("because_i_say_so") == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        chunk({}, usage={"prompt_tokens": 5, "completion_tokens": 3}),
+        {"choices": [{"delta": {}, "usage": {"prompt_tokens": 5, "completion_tokens": 3}}]},
+        {"choices": [{"delta": {"usage": {"prompt_tokens": 5, "completion_tokens": 3}}}]},
+        {"choices": [{"message": {"content": "", "usage": {"prompt_tokens": 5, "completion_tokens": 3}}}]},
+        {"choices": [], "x_groq": {"usage": {"prompt_tokens": "5", "completion_tokens": "3"}}},
+        {"choices": [], "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 3}},
+        {"choices": [], "timings": {"prompt_n": 5, "predicted_n": 3}},
+        {"done": True, "prompt_eval_count": 5, "eval_count": 3},
+    ],
+)
+def test_places_of_usage(body: dict[str, Any]) -> None:
+    assert decode_chunk(body).usage == Usage(5, 3)
 
 
 @pytest.mark.parametrize(
@@ -322,19 +419,17 @@ def test_finish_reasons(reason: object, finish: Finish | None) -> None:
     ],
 )
 def test_usage(usage: Any, expected: Usage | None) -> None:
-    assert decode_chunk({"choices": [], "usage": usage})[0].usage == expected
+    assert decode_chunk({"choices": [], "usage": usage}).usage == expected
 
 
 def test_a_refusal_is_marked_and_stands_alone() -> None:
-    deltas = decode_chunk(chunk({"refusal": "I can't.", "content": None}))
-    assert deltas == (Delta(), Delta(text="I can't.", refusal=True))
-    whole = decode({"choices": [{"message": {"content": "", "refusal": "No."}, "finish_reason": "stop"}]})
-    assert whole == (Delta(), Delta(text="No.", refusal=True, finish=Finish.WHOLE))
+    assert decode_chunk(chunk({"refusal": "I can't.", "content": None})) == one(refusal="I can't.")
+    (delta,) = Assembler().feed({"choices": [{"message": {"content": "", "refusal": "No."}, "finish_reason": "stop"}]})
+    assert (delta.text, delta.refusal) == ("No.", True)
 
 
 def test_a_whole_answer_that_was_cut_is_a_part() -> None:
-    (delta,) = decode({"choices": [{"message": {"content": "a"}, "finish_reason": "length"}]})
-    assert delta.finish is Finish.LENGTH
+    assert decode({"choices": [{"message": {"content": "a"}, "finish_reason": "length"}]}).finish is Finish.LENGTH
 
 
 def test_json_as_gateways_write_it() -> None:
@@ -374,7 +469,10 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["choices", "usage", "output", "model", "id", "error"]), JSON))
 def test_no_json_is_too_odd(body: dict[str, Any]) -> None:
-    for delta in (*decode_chunk(body), *decode(body)):
-        assert isinstance(delta.text, str)
-        assert isinstance(delta.model, str)
     is_error(body)
+    try:
+        delta = decode(body)
+    except Damaged:
+        return
+    assert isinstance(delta.text, str)
+    assert isinstance(delta.model, str)

@@ -6,12 +6,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bot.chat_api.choices import Choices
+from bot.chat_api.chunks import Damaged, Piece, decode
 from bot.chat_api.cumulative import Cumulative
+from bot.chat_api.finish import known
 from bot.chat_api.think import Splitter
-from bot.chat_api.wire import decode_chunk
 from bot.types import Delta, Finish, Json
 
 __all__ = ["Assembler"]
+
+_REPEATED = 32  # characters; a last chunk that equals all before it, and is as long, repeats it
+_FRAME = 8  # characters; a `message` that begins with as many of the one before repeats it
 
 
 class Assembler:
@@ -19,12 +24,21 @@ class Assembler:
 
     def __init__(self, *, cumulative: bool = False) -> None:
         self.finish: Finish | None = None
+        self.reasoned = False  # some reasoning was given out
+        self.resumed = False  # text came after a reason for the end: it is one in every chunk
+        self._choices = Choices()
         self._text = Cumulative(flagged=cumulative)
         self._reasoning = Cumulative(flagged=cumulative)
         self._think = Splitter()
         self._halves = (_Halves(), _Halves())
+        self._said: list[str] = []  # the text as chunks brought it
+        self._thought: list[str] = []
+        self._streamed = False  # some text came in a `delta`
+        self._refused = ""
+        self._pictures: set[int] = set()
+        self._tool = False  # the last that came is a call of a tool
+        self._unknown = False  # a reason was given that nobody knows
         self._shown = False  # some text was given out
-        self.reasoned = False  # some reasoning was
         self._last = Delta()  # usage, model and id, as they become known
 
     @property
@@ -36,37 +50,138 @@ class Assembler:
     def usage_known(self) -> bool:
         return self._last.usage is not None
 
-    def feed(self, chunk: Mapping[str, Json]) -> list[Delta]:
-        """What the chunk adds. Raises Broken when it contradicts what was given out."""
-        deltas = []
-        for delta in decode_chunk(chunk):
-            # the first reason counts: a late "stop" does not heal a cut
-            self.finish = self.finish or delta.finish
-            last = self._last
-            if delta.usage or (delta.model and not last.model) or (delta.id and not last.id):
-                usage, model, id = delta.usage or last.usage, last.model or delta.model, last.id or delta.id
-                self._last = replace(last, usage=usage, model=model, id=id)
-            if delta.refusal:
-                deltas.append(self._delta(delta.text, "", refusal=True))
-            else:
-                reasoning = self._halves[1].feed(self._reasoning.feed(delta.reasoning))
-                text, thought = self._think.feed(self._halves[0].feed(self._text.feed(delta.text)))
-                deltas.append(self._delta(text, reasoning + thought))
-        return [delta for delta in deltas if delta.text or delta.reasoning]
+    @property
+    def ended(self) -> bool:
+        """Has a reason for the end been given?"""
+        return self.finish is not None or self._unknown
 
-    def end(self, *, done: bool) -> Delta:
-        """The stream is over, by its own word (`done`) or not: what was held back, in the last Delta, with `finish`."""
-        finish = self.finish or (Finish.WHOLE if done else Finish.CUT)
+    def feed(self, chunk: Mapping[str, Json]) -> list[Delta]:
+        """What the chunk adds. Raises Broken when it contradicts what was given out, or can't be understood."""
+        said, last = decode(chunk), self._last
+        if said.usage or (said.model and not last.model) or (said.id and not last.id):
+            usage, model, id = said.usage or last.usage, last.model or said.model, last.id or said.id
+            self._last = replace(last, usage=usage, model=model, id=id)
+        return self._deltas(self._choices.feed(said.pieces))
+
+    def held(self) -> list[Delta]:
+        """The stream is over: what had been taken for other answers, and is of this one."""
+        return self._deltas(self._choices.close())
+
+    def end(self, *, done: bool, clean: bool = True) -> Delta:
+        """What was held back, in the last Delta, with `finish`. `done`: the stream said that it is over; `clean`: at
+        least nothing broke off."""
+        finish = self.finish or (Finish.WHOLE if done or (clean and self._unknown) else Finish.CUT)
+        if finish is Finish.WHOLE and self._tool:
+            finish = Finish.TOOL
         reasoning = self._halves[1].feed(self._reasoning.close()) + self._halves[1].close()
         text, thought = self._think.feed(self._halves[0].feed(self._text.close()) + self._halves[0].close())
+        retract = self._retracted()
         more, further = self._think.close(whole=finish is Finish.WHOLE and not self._shown)
+        retract = self._retracted() or retract
         last = self._delta(text + more, reasoning + thought + further)
-        return replace(last, finish=finish, usage=self._last.usage)
+        return replace(last, finish=finish, usage=self._last.usage, retract=retract)
+
+    def _deltas(self, pieces: list[Piece]) -> list[Delta]:
+        deltas = [delta for piece in pieces for delta in self._piece(piece)]
+        return [each for each in deltas if each.text or each.reasoning or each.pictures or each.retract]
+
+    def _piece(self, piece: Piece) -> list[Delta]:
+        self.resumed = self.resumed or (self.ended and bool(piece.text) and not piece.whole)
+        if piece.finish:
+            # the first reason counts: a late "stop" does not heal a cut; but one in every chunk is none
+            found = known(piece.finish)
+            self._unknown = self._unknown or found is None
+            self.finish = found or self.finish if self.finish in (None, Finish.WHOLE) else self.finish
+        repeats = piece.whole or self._is_repeated(piece)
+        text = self._rest_of(piece) if repeats else self._text.feed(piece.text)
+        thoughts = self._further(piece.reasoning) if repeats else self._reasoning.feed(piece.reasoning)
+        if not repeats:
+            self._streamed = self._streamed or bool(piece.text)
+            self._said.append(piece.text)
+            self._thought.append(piece.reasoning)
+        reasoning = self._halves[1].feed(thoughts)
+        text, thought = self._think.feed(self._halves[0].feed(text))
+        retract = self._retracted()
+        pictures = self._new_pictures(piece)
+        if text or pictures or piece.tool:
+            self._tool = piece.tool
+        deltas = [replace(self._delta(text, reasoning + thought), pictures=pictures, retract=retract)]
+        if piece.refusal:
+            deltas.append(self._refusal(piece))
+        return deltas
+
+    # ── what repeats ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _is_repeated(self, piece: Piece) -> bool:
+        """Some repeat all of it in a last delta."""
+        if not piece.finish or len(piece.text) < _REPEATED or self._text.mode != "incremental":
+            return False
+        return len(list(filter(None, self._said))) > 1 and piece.text == "".join(self._said)
+
+    def _rest_of(self, piece: Piece) -> str:
+        """What a `message` adds: nothing, where it repeats the text or its last part; its rest, where it begins with
+        it. Raises Damaged if it is another text: what was given out can't be taken back."""
+        message, so_far = piece.text, self._text.repeated or "".join(self._said)
+        again = message.startswith(so_far) and bool(so_far) and (bool(piece.finish) or len(so_far) >= _FRAME)
+        if not self._streamed and not again:
+            self._said.append(message)
+            return self._text.feed(message)  # a stream of messages
+        rest = _rest(so_far, message)
+        if rest is None:
+            rest = _rest(_answer(so_far), _answer(message))
+        if rest is None:
+            raise Damaged(detail="a frame repeats another text than came")
+        self._said.append(rest)
+        return self._text.more(rest)
+
+    def _further(self, reasoning: str) -> str:
+        so_far = "".join(self._thought)
+        if self.reasoned and not so_far:
+            return ""  # it came in the text, between tags
+        rest = _rest(so_far, reasoning) or ""
+        self._thought.append(rest)
+        return self._reasoning.more(rest)
+
+    def _refusal(self, piece: Piece) -> Delta:
+        rest = _rest(self._refused, piece.refusal) if piece.whole else piece.refusal
+        self._refused += rest or ""
+        return self._delta(rest or "", "", refusal=True)
+
+    def _new_pictures(self, piece: Piece) -> tuple[str, ...]:
+        """Each once; of one that came along, no more than that it came."""
+        new = {hash(address): address for address in piece.pictures if hash(address) not in self._pictures}
+        self._pictures.update(new)
+        return tuple(address if address.lower().startswith(("http://", "https://")) else "" for address in new.values())
+
+    def _retracted(self) -> bool:
+        """Was what has been given out as text the model's reasoning?"""
+        retracted, self._think.retracted = self._think.retracted, False
+        return retracted
 
     def _delta(self, text: str, reasoning: str, *, refusal: bool = False) -> Delta:
         self._shown = self._shown or bool(text)
         self.reasoned = self.reasoned or bool(reasoning)
         return Delta(text=text, reasoning=reasoning, model=self._last.model, id=self._last.id, refusal=refusal)
+
+
+def _rest(so_far: str, message: str) -> str | None:
+    """What `message` says beyond `so_far`, blanks left aside; None if it is another text."""
+    if message.startswith(so_far):
+        return message[len(so_far) :]
+    if so_far.endswith(message) or so_far.startswith(message):
+        return ""
+    here, there = "".join(so_far.split()), "".join(message.split())
+    if here.endswith(there) or here.startswith(there):
+        return ""
+    if not there.startswith(here):
+        return None
+    seen = [at for at, character in enumerate(message) if not character.isspace()]
+    return message[seen[len(here) - 1] + 1 :]
+
+
+def _answer(text: str) -> str:
+    splitter = Splitter()
+    return splitter.feed(text)[0] + splitter.close()[0]
 
 
 class _Halves:

@@ -10,6 +10,7 @@ from types import TracebackType
 
 import httpx
 
+from bot.chat_api.encoding import Inflater
 from bot.chat_api.transport import Flow
 from bot.errors import Broken, GatewayError, Unreachable
 from bot.types import Clock
@@ -39,6 +40,12 @@ class Timeouts:
     tail: float = 10.0  # for the usage, once the answer has ended
     total: float = 600.0  # for all tries together
     read: float = 10.0  # for the body of an error
+
+    @classmethod
+    def of(cls, first: float, idle: float) -> Timeouts:
+        """By the settings FIRST_TEXT_SECONDS and IDLE_SECONDS."""
+        slow = 2 * first
+        return cls(first=first, slow=slow, whole=max(200.0, first), idle=idle, event=2 * idle, total=480.0 + slow)
 
 
 @dataclass(slots=True)
@@ -80,9 +87,11 @@ class Call:
         self._clock = clock
         self._idle = idle
         self._until = until  # on the clock's monotonic scale
+        self._first = first
         self._event_by = clock.monotonic() + first
+        self._expected = 0.0  # seconds for the next event; 0 before the first
         self._heard = clock.monotonic() + first  # by when some byte must have come
-        self._late = False
+        self._late: Late | None = None
         self._items: asyncio.Queue[httpx.Response | bytes | None] = asyncio.Queue(_AHEAD)
         self._pumping: asyncio.Task[None]
         self._watching: asyncio.Task[None]
@@ -117,6 +126,7 @@ class Call:
 
     def expect(self, seconds: float) -> None:
         """From now on the next event has to come within `seconds`."""
+        self._expected = seconds
         self._event_by = self._clock.monotonic() + seconds
         if self._event_by < self._wakes:
             self._watching.cancel()
@@ -131,7 +141,8 @@ class Call:
             response = await self._http.send(self._request, stream=True)
             try:
                 await self._items.put(response)
-                await self._take(response.aiter_bytes(), response.extensions.get("flow"))
+                pieces = _inflated(response.aiter_raw(), response.headers.get("content-encoding", ""))
+                await self._take(pieces, response.extensions.get("flow"))
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
@@ -161,15 +172,42 @@ class Call:
             left = max(left, 1.0)
             self._wakes = self._clock.monotonic() + left
             await self._clock.sleep(left)
-        self._late = True
+        self._late = self._too_late()
         self._pumping.cancel()
+
+    def _too_late(self) -> Late:
+        """In the words of what ran out."""
+        now = self._clock.monotonic()
+        if self._until <= now:
+            return Late("The answer took too long altogether.", detail="the time for all tries has passed")
+        if not self._expected:
+            return Late(
+                "The model's service did not begin to answer within {seconds} seconds. Please try again later. "
+                "(If it needs longer, the admin can raise FIRST_TEXT_SECONDS.)",
+                detail="nothing came in time: FIRST_TEXT_SECONDS",
+                seconds=round(self._first),
+            )
+        seconds = round(self._idle if self._heard <= now else self._expected)
+        return Late(
+            "The model's service said nothing more for {seconds} seconds. "
+            "(If it needs longer, the admin can raise IDLE_SECONDS.)",
+            detail="silence in the middle: IDLE_SECONDS",
+            seconds=seconds,
+        )
 
     async def _failure(self) -> BaseException | None:
         """What ended the pump, if it did not end well."""
         await asyncio.wait((self._pumping,))
-        if self._late:
-            return Late(detail="nothing came in time")
+        if self._late is not None:
+            return self._late
         return None if self._pumping.cancelled() else self._pumping.exception()
+
+
+async def _inflated(pieces: AsyncIterator[bytes], encoding: str) -> AsyncGenerator[bytes, None]:
+    inflater = Inflater(encoding)
+    async for piece in pieces:
+        for each in inflater.feed(piece):
+            yield each
 
 
 def _translated(error: httpx.HTTPError) -> GatewayError:

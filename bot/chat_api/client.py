@@ -14,13 +14,13 @@ import orjson
 from bot.chat_api.call import Call, Late, Load, Timeouts
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.check import check
+from bot.chat_api.chunks import Damaged
 from bot.chat_api.errors import classify
 from bot.chat_api.learned import Learned
 from bot.chat_api.probes import PROBES, amount
 from bot.chat_api.profiles import Gateway
 from bot.chat_api.reader import NoAnswer, Reader, collect
 from bot.chat_api.remedy import learn, meant, remedied, spoken
-from bot.chat_api.sse import TOTAL
 from bot.chat_api.transport import Transport
 from bot.chat_api.wire import encode, is_native, loads
 from bot.errors import BadParameter, Broken, GatewayError, RateLimited, Unreachable, Upstream
@@ -31,8 +31,10 @@ __all__ = ["Client", "Learned", "Timeouts"]
 log = logging.getLogger(__name__)
 
 _TRIES = 3
+_PAID = 2  # tries, where what came was an answer
 _PATIENCE = 30.0  # seconds; who is told to wait longer had better ask again later
 _ERROR_BODY = 1 << 18  # bytes
+_LIST = 16 << 20  # bytes of a list of models: 100,000 are some 10 million
 
 
 class Client:
@@ -98,7 +100,7 @@ class Client:
         request = self._http.build_request("GET", url)
         async with self._call(request, first=self._timeouts.first, until=self._clock.monotonic() + 60) as call:
             response = await call.head()
-            body = await collect(call.pieces(), TOTAL)
+            body = await collect(call.pieces(), _LIST)
         try:
             value = loads(body)
         except ValueError:
@@ -168,7 +170,12 @@ class Client:
         if isinstance(error, RateLimited):
             pause = 4 * pause if error.after is None else error.after + self._random()
         again = isinstance(error, RateLimited | Upstream | Unreachable | Broken) and not isinstance(error, Late)
-        if not again or tries > _TRIES or pause > _PATIENCE or self._clock.monotonic() + pause >= until:
+        if (
+            not again
+            or tries > (_PAID if isinstance(error, Damaged) else _TRIES)
+            or pause > _PATIENCE
+            or self._clock.monotonic() + pause >= until
+        ):
             raise error
         log.warning("%s: %s (%s); try %d in %.1f s", self.gateway, type(error).__name__, error.detail, tries, pause)
         await self._clock.sleep(pause)

@@ -42,6 +42,21 @@ class Cumulative:
             return self._grow(chunk)
         return self._decide(chunk)
 
+    @property
+    def repeated(self) -> str:
+        """The text so far, if chunks are known or taken to repeat it; else ''."""
+        return self._last if self.mode == "cumulative" or (self.mode == "open" and self._flagged) else ""
+
+    def more(self, text: str) -> str:
+        """What follows for certain, by any reading."""
+        if self.mode == "incremental":
+            return text
+        whole = (self.repeated or self._joined) + text
+        self._last = whole
+        if self.mode == "open":
+            self.mode = "incremental"
+        return self._give(whole)
+
     def close(self) -> str:
         """The stream has ended: what was held back, by the likelier reading."""
         if self.mode == "incremental":

@@ -1,7 +1,8 @@
 """Server-sent events, decoded from bytes as they come (WHATWG HTML, "Server-sent events"), with patience for gateways.
 
-More than the standard asks for: the last event counts without its blank line, a line of bare JSON is an event, and a
-comment may carry an HTTP status (":HTTP_STATUS/400").
+More than the standard asks for: the last event counts without its blank line, bare JSON is an event (over many lines
+too), a comment may carry an HTTP status (":HTTP_STATUS/400"), a lost line break is found again. A line that is nothing
+of the standard's is an event too: what is not understood is for `payloads` to judge, and never skipped.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from dataclasses import dataclass
 
 __all__ = ["LINE", "TOTAL", "Decoder", "Event"]
 
-LINE = 1 << 20  # bytes of one line
-TOTAL = 8 << 20  # bytes of one answer
+LINE = 16 << 20  # bytes of one line: a picture may be in it
+TOTAL = 32 << 20  # bytes of one answer; a chunk for each token makes 250 of 4
 
 _BOM = b"\xef\xbb\xbf"
 _STATUS = re.compile(rb":\s*HTTP_STATUS/(\d{3})\b")
+_GLUED = re.compile(rb"data:\s*(?=[\[{].*\"(?:choices|content)\")")  # a chunk behind something that lost its line break
+_FIELD = re.compile(rb"\s*(?:data|event|id|retry)\s*:", re.IGNORECASE)
+_JSON = re.compile(rb"\s*[{}\[\],]")
+_BRACES = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}"]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,14 @@ class Decoder:
         self._data: list[str] = []
         self._name = ""
         self._status: int | None = None
+        self._bare: list[bytes] = []  # lines of a JSON object that is open
+        self._open = 0  # its braces
+        self._line_before = b""
+
+    @property
+    def ends_array(self) -> bool:
+        """Was the end of an array the last that came?"""
+        return self._line_before.rstrip().endswith(b"]")
 
     def feed(self, data: bytes) -> list[Event]:
         if self.full or not data:
@@ -60,6 +73,8 @@ class Decoder:
         events = []
         if self._partial and not self.full:
             events += self._line(self._join(b""))
+        if self._bare:
+            events += self._json_ends()
         return events + self._dispatch()
 
     def _lines(self, data: bytes) -> list[Event]:
@@ -90,22 +105,49 @@ class Decoder:
         if self._first:
             self._first = False
             line = line.removeprefix(_BOM)
+        self._line_before = line if line.strip() else self._line_before
+        if self._open and not _FIELD.match(line):
+            return self._json(line)
         if not line:
             return self._dispatch()
-        if line[:1] == b":":
-            if found := _STATUS.match(line):
-                self._status = int(found[1])
+        if self._open:  # it was cut off, and the stream goes on
+            return [*self._json_ends(), *self._field(line)]
+        if _JSON.match(line) and not line.startswith(b"[DONE"):
+            return (self._dispatch() if self._data else []) + self._json(line)
+        return self._field(line)
+
+    def _field(self, line: bytes) -> list[Event]:
+        name, _, value = line.partition(b":")
+        name, value = name.strip().lower(), value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value.decode("utf-8", "replace"))
             return []
-        if line[:1] == b"{":
-            events = self._dispatch() if self._data else []
-            self._data.append(line.decode("utf-8", "replace"))
-            return events + self._dispatch()
-        field, _, value = line.partition(b":")
-        if field == b"data":
-            self._data.append(value.removeprefix(b" ").decode("utf-8", "replace"))
-        elif field == b"event":
-            self._name = value.removeprefix(b" ").decode("utf-8", "replace")
+        if not name and line[:1] == b":" and (found := _STATUS.match(line)):
+            self._status = int(found[1])
+        elif found := _GLUED.search(line):
+            return [*self._field(line[: found.start()]), *self._field(line[found.start() :])] if found.start() else []
+        elif name == b"event":
+            self._name = value.decode("utf-8", "replace")
+        elif name not in (b"", b"id", b"retry"):
+            return [*self._dispatch(), Event(line.decode("utf-8", "replace"), status=self._status)]
         return []
+
+    def _json(self, line: bytes) -> list[Event]:
+        """A line of bare JSON: an event once its braces are closed. A string that its line doesn't close never is."""
+        self._bare.append(line)
+        for found in _BRACES.findall(line):
+            self._open += (found == b"{") - (found == b"}")
+            if found == b'"':
+                self._open = 0
+                break
+        return [] if self._open > 0 else self._json_ends()
+
+    def _json_ends(self) -> list[Event]:
+        data = b"\n".join(self._bare).decode("utf-8", "replace")
+        self._bare.clear()
+        self._open = 0
+        self._data.append(data)
+        return self._dispatch()
 
     def _dispatch(self) -> list[Event]:
         data = "\n".join(self._data)
