@@ -13,7 +13,7 @@ import httpx
 from bot.chat_api.encoding import Inflater
 from bot.chat_api.transport import Flow
 from bot.errors import Broken, GatewayError, Unreachable
-from bot.types import Clock
+from bot.types import Clock, Text
 
 __all__ = ["Call", "Late", "Load", "Timeouts"]
 
@@ -25,6 +25,15 @@ _BREATH = 0.04  # and then between two reads,
 _MORE = 0.004  # so much longer for each call beside this one,
 _LONGEST = 0.25  # up to this;
 _PLENTY = 1 << 16  # bytes: whoever brings as many at once waits for nothing
+_LONG = Text("The answer took too long altogether.")
+_NO_BEGIN = Text(
+    "The model's service did not begin to answer within {seconds} seconds. Please try again later. "
+    "(If it needs longer, the admin can raise FIRST_TEXT_SECONDS.)"
+)
+_SILENT = Text(
+    "The model's service said nothing more for {seconds} seconds. "
+    "(If it needs longer, the admin can raise IDLE_SECONDS.)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +188,16 @@ class Call:
         """In the words of what ran out."""
         now = self._clock.monotonic()
         if self._until <= now:
-            return Late("The answer took too long altogether.", detail="the time for all tries has passed")
+            return Late(_LONG.text, detail="the time for all tries has passed")
         if not self._expected:
             return Late(
-                "The model's service did not begin to answer within {seconds} seconds. Please try again later. "
-                "(If it needs longer, the admin can raise FIRST_TEXT_SECONDS.)",
+                _NO_BEGIN.text,
                 detail="nothing came in time: FIRST_TEXT_SECONDS",
                 seconds=round(self._first),
             )
         seconds = round(self._idle if self._heard <= now else self._expected)
         return Late(
-            "The model's service said nothing more for {seconds} seconds. "
-            "(If it needs longer, the admin can raise IDLE_SECONDS.)",
+            _SILENT.text,
             detail="silence in the middle: IDLE_SECONDS",
             seconds=seconds,
         )
