@@ -188,16 +188,16 @@ class Call:
         """In the words of what ran out."""
         now = self._clock.monotonic()
         if self._until <= now:
-            return Late(_LONG.text, detail="the time for all tries has passed")
+            return Late(_LONG.id, detail="the time for all tries has passed")
         if not self._expected:
             return Late(
-                _NO_BEGIN.text,
+                _NO_BEGIN.id,
                 detail="nothing came in time: FIRST_TEXT_SECONDS",
                 seconds=round(self._first),
             )
         seconds = round(self._idle if self._heard <= now else self._expected)
         return Late(
-            _SILENT.text,
+            _SILENT.id,
             detail="silence in the middle: IDLE_SECONDS",
             seconds=seconds,
         )
