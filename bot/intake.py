@@ -7,6 +7,7 @@ here, at once: they don't wait behind the turn that they are about.
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -49,9 +50,28 @@ log = logging.getLogger(__name__)
 LONG = 4_000  # characters: a message this long may be one of several that a client cut a pasted text into
 QUIET = 1.0  # seconds without a further part before such a message is answered
 DAY = 86_400_000  # ms
+APART = 1_000  # ms between two strangers of an account who are told that they have not been let in
+INTRODUCED = 100  # strangers who may be waiting for that; more are told when they write again
 WAITING = 5  # messages of one person in one chat that may wait
 _LOOK, _LOOKS = 0.1, 20  # seconds between looks at a turn that is sending, and how many
+REMEMBERED = 10_000  # questions to which it has been said that too many messages wait
 PARTS = 20  # and as many if they come as parts of something: an album has up to ten
+
+
+class Strangers:
+    """When the next stranger of an account is told who may use the bot."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, int] = {}
+
+    def turn(self, chat: Chat, now: int) -> int | None:
+        """UTC ms; None if too many are to be told already."""
+        account = chat.scopes[1]
+        due = max(now, self._next.get(account, 0))
+        if due - now >= INTRODUCED * APART:
+            return None
+        self._next[account] = due + APART
+        return due
 
 
 class CoreIntake:
@@ -61,6 +81,8 @@ class CoreIntake:
         self._turns = turns
         self._clock = clock
         self._access = access
+        self._strangers = Strangers()
+        self._told: OrderedDict[int | None, None] = OrderedDict()
 
     async def accept(self, event: Inbound) -> Ack:
         """See `bot.types.Intake`. Safe to call again with the same event."""
@@ -110,11 +132,18 @@ class CoreIntake:
             self._done(effects)
         if accepted.anew and accepted.turn is not None:
             self._turns.abandon(accepted.turn)
-        if not accepted.full:
-            return Ack(accepted.turn)
+        return await self._full(message, accepted) if accepted.full else Ack(accepted.turn)
+
+    async def _full(self, message: IncomingMessage, accepted: Accepted) -> Ack:
+        """Whoever writes on and on is told once for each question that waits."""
         words = Text("{count} of your messages are waiting for an answer already. Please wait for it first.")
         text = say(words, await self._language(message), count=WAITING)
-        return await self._answer(message, Reply(text, error=True))
+        told = accepted.waiting in self._told
+        self._told[accepted.waiting] = None
+        while len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+        ack = await self._answer(message, Reply("" if told else text, error=True))
+        return replace(ack, toast=text)
 
     async def _accepted(self, message: IncomingMessage, wait: float, effects: Sequence[Effect]) -> Accepted:
         """What joins a turn that is just sending its first words waits until it is known where they stand."""
@@ -146,10 +175,20 @@ class CoreIntake:
         return Ack(error=True)
 
     async def _tell(self, message: IncomingMessage, text: str, key: str) -> None:
-        """Once per `key`, which is the message's own, or a topic's for a day."""
+        """Once per `key`, which is the message's own, or a topic's for a day. Those of a day come one a second, so that
+        however many strangers write, nobody waits behind them."""
+        not_before = 0
         if key != message.key:
             key = f"{key}:{message.chat.room.key}:{self._clock.now() // DAY}"
-        await self._store.notify(message.chat, text, key=key, language=await self._language(message))
+            if await self._store.seen(key):
+                return
+            due = self._strangers.turn(message.chat, self._clock.now())
+            if due is None:
+                log.info("so many strangers write that one is not told who may use the bot")
+                return
+            not_before = due
+        language = await self._language(message)
+        await self._store.notify(message.chat, text, key=key, language=language, not_before=not_before)
 
     async def _press(self, press: Press) -> Ack:
         """A button's command. Its answer replaces the message it stands on, or comes back with the Ack."""

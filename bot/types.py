@@ -830,12 +830,14 @@ class ChatModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of a question: `turn` None if it was seen before, there are too many waiting, or (`busy`) the turn
-    that it joins is sending a message just now, whose outcome must be known first. `anew`: its turn had begun."""
+    """What became of a question: `turn` None if it was seen before, there are too many waiting (in the turn `waiting`),
+    or (`busy`) the turn that it joins is sending a message just now, whose outcome must be known first. `anew`: its
+    turn had begun."""
 
     turn: int | None
     seen: bool = False
     full: bool = False
+    waiting: int | None = None
     busy: bool = False
     anew: bool = False
 
@@ -1018,8 +1020,9 @@ class Store(Reader, Protocol):
         first time it is the chat's oldest context, whatever it has by then; later it goes right before the question
         `turn`, as overheard. False if the chat has been read so far already."""
 
-    async def notify(self, chat: Chat, text: str, *, key: str, language: str = "en") -> int | None:
-        """Queue words of our own for a chat, once per `key`. Returns the notice's turn."""
+    async def notify(self, chat: Chat, text: str, *, key: str, language: str = "en", not_before: int = 0) -> int | None:
+        """Queue words of our own for a chat, once per `key`, to be said from `not_before` on (ms). Returns the notice's
+        turn."""
 
     async def claim(self, now: int) -> Turn | None:
         """Take the oldest due turn whose chat is free (a notice never waits for its chat): WAITING becomes RUNNING with

@@ -79,7 +79,7 @@ async def accept(
         await tx.conn.execute(
             sa.delete(inbound).where(inbound.c.key == message.key)
         )  # its refusal can still be answered
-        return Accepted(None, full=True)
+        return Accepted(None, full=True, waiting=waiting.id)
     due = tx.now + round(wait * 1000) if wait > 0 else 0
     if waiting is None:
         turn = await _new_question(tx, message, lane, due)
@@ -135,10 +135,10 @@ async def answer(
     return turn
 
 
-async def notify(tx: Tx, chat: Chat, text: str, *, key: str, language: str) -> int | None:
+async def notify(tx: Tx, chat: Chat, text: str, *, key: str, language: str, not_before: int = 0) -> int | None:
     if not await enter(tx, key):
         return None
-    return await queue(tx, Notice(chat, text, language))
+    return await queue(tx, Notice(chat, text, language), not_before=not_before)
 
 
 async def membership(tx: Tx, event: Membership) -> bool:

@@ -16,7 +16,7 @@ from storage.tables import chats, messages, turns
 __all__ = ["insert", "queue", "save_own_words", "touch"]
 
 
-async def queue(tx: Tx, notice: Notice) -> int:
+async def queue(tx: Tx, notice: Notice, *, not_before: int = 0) -> int:
     """Returns its turn."""
     await touch(tx, notice.chat, title=notice.title, keep=True, said=True)
     row = turn_values(
@@ -25,6 +25,7 @@ async def queue(tx: Tx, notice: Notice) -> int:
         state=TurnState.DELIVERING,
         asker=Person("", language=notice.language),
         created=tx.now,
+        not_before=not_before,
         text=notice.text,
         outcome=Outcome.WHOLE,
     )

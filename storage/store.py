@@ -168,8 +168,8 @@ class SqlStore(Store):
     async def adopt(self, chat: Chat, messages: Sequence[Message], *, until: int, turn: int) -> bool:
         return await self._db.write(overhearing.adopt, chat, messages, until=until, turn=turn)
 
-    async def notify(self, chat: Chat, text: str, *, key: str, language: str = "en") -> int | None:
-        return await self._db.write(arrivals.notify, chat, text, key=key, language=language)
+    async def notify(self, chat: Chat, text: str, *, key: str, language: str = "en", not_before: int = 0) -> int | None:
+        return await self._db.write(arrivals.notify, chat, text, key=key, language=language, not_before=not_before)
 
     async def claim(self, now: int) -> Turn | None:
         return await self._db.write(turns.claim, now)
