@@ -156,6 +156,10 @@ class Access:
         """The row that lets everybody in a room in, or out again."""
         return Set(chat.room.key, _ROOM, let_in)
 
+    async def unclaimed(self, chat: Chat, who: str) -> bool:
+        """Is nobody admin here yet, and may this person become it?"""
+        return self.code.tries(who) > 0 and Standing.ADMIN not in (await self.roster(chat)).values()
+
     def stored(self, effect: Set) -> None:
         """A code that made somebody admin has served."""
         if effect.name.startswith(_PERSON) and effect.value == Standing.ADMIN:

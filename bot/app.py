@@ -228,7 +228,7 @@ def build(settings: Settings, platforms: Platforms, store: Store, models: Models
     watch.wake = turns.wake
     access = Access(store, settings.admin_ids, everyone=settings.access == "open")
     commands = Commands(store, models, defaults, models.facts(settings), ZoneInfo(settings.timezone), access, rules)
-    intake = CoreIntake(store, commands, turns, clock, access)
+    intake = CoreIntake(store, commands, turns, clock, access, lambda chat: adapters[chat.platform].features)
     return App(settings, store, clock, models, media, adapters, turns, access, intake, metrics, watch, hearers)
 
 

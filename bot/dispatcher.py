@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from bot.chat_api.tokens import Calibration
+from bot.commands.forms import answer_here, prefix
+from bot.commands.table import BY_NAME
 from bot.delivery import Delivery
 from bot.errors import (
     AdapterError,
@@ -142,6 +144,7 @@ class Dispatcher:
             answer = conclude(run.exchange, turn.id, run.language, run.settings.reasoning)
             if await self._is_withdrawn(run):
                 answer = replace(answer, menu=None)  # nobody could ask it again
+        answer = answer_here(answer, prefix(run.adapter.features, turn.chat), BY_NAME)
         answer = await self._record(turn, answer, run)
         if run.exchange.balance is not None:
             await self._take(run.exchange.balance)

@@ -87,7 +87,8 @@ class MagpieError(Exception):
         super().__init__(self.text)
 
     def __str__(self) -> str:
-        return self.text.format(**self.data) if self.data else self.text
+        lists = {name: ", ".join(map(str, each)) for name, each in self.data.items() if isinstance(each, list)}
+        return self.text.format(**{**self.data, **lists}) if self.data else self.text
 
 
 class SettingError(MagpieError):

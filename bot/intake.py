@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bot.access import Access, Rights, Standing
 from bot.commands import Commands, Context
 from bot.commands.access import introduction, turned_away
+from bot.commands.forms import is_blank, markdown_here, prefix
+from bot.commands.help import question_here
+from bot.commands.table import BY_NAME
 from bot.exchange import unbegun
 from bot.locales import say
 from bot.markdown import parse, plain
@@ -28,6 +31,7 @@ from bot.types import (
     Deleted,
     Edited,
     Effect,
+    Features,
     Inbound,
     IncomingMessage,
     Membership,
@@ -75,7 +79,18 @@ class Strangers:
 
 
 class CoreIntake:
-    def __init__(self, store: Store, commands: Commands, turns: Turns, clock: Clock, access: Access) -> None:
+    """`features` are those of the platform that a chat is on."""
+
+    def __init__(
+        self,
+        store: Store,
+        commands: Commands,
+        turns: Turns,
+        clock: Clock,
+        access: Access,
+        features: Callable[[Chat], Features] = lambda chat: Features(),  # noqa: ARG005
+    ) -> None:
+        self._features = features
         self._store = store
         self._commands = commands
         self._turns = turns
@@ -106,7 +121,7 @@ class CoreIntake:
         return ack
 
     async def _message(self, message: IncomingMessage) -> Ack:
-        if not message.addressed or not (message.text.strip() or message.attachments or message.quoted):
+        if not message.addressed or (is_blank(message.text) and not message.attachments and not message.quoted):
             return Ack()
         if message.anyones and not self._commands.knows(message.text):
             return Ack()  # it is for another bot here
@@ -160,7 +175,10 @@ class CoreIntake:
         if self._commands.for_strangers(message.text):
             return await self._claim(message, rights)
         if rights.standing is not Standing.DENIED:
-            await self._tell(message, introduction(message.author, await self._language(message)), "stranger")
+            unclaimed = await self._access.unclaimed(message.chat, self._context(message, rights).who)
+            words = introduction(message.author, await self._language(message), unclaimed=unclaimed)
+            here = prefix(self._features(message.chat), message.chat)
+            await self._tell(message, markdown_here(words, here, BY_NAME), "stranger")
         return Ack()
 
     async def _claim(self, message: IncomingMessage, rights: Rights) -> Ack:
@@ -199,8 +217,10 @@ class CoreIntake:
             return Ack(toast=turned_away(await self._language(press)), error=True)
         reply = await self._commands.run(self._context(press, rights), press.action)
         if reply is None:
-            log.warning("a button asks for something unknown: %r", press.action)
-            words = Text("This button no longer works.")
+            words = question_here(self._features(press.chat)) if press.post is None else ""
+            if not words:
+                log.warning("a button asks for something unknown: %r", press.action)
+                words = Text("This button no longer works.")
             return Ack(toast=say(words, await self._language(press)), error=True)
         if not (reply.text or reply.effects):
             return Ack()  # it was only asked whether one may
@@ -270,6 +290,7 @@ class CoreIntake:
             chat=event.chat,
             author=replace(event.author, admin=rights.admin),
             now=self._clock.now(),
+            features=self._features(event.chat),
             group=event.group,
             is_press=isinstance(event, Press),
             attached=isinstance(event, IncomingMessage) and bool(event.attachments),

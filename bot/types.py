@@ -680,6 +680,9 @@ class Features:
     find: bool = False  # `ask(FindPost)` tells whether a piece was posted
     growing: bool = True  # messages can be changed
     older: bool = False  # `ask(OlderMessages)` tells what was said before we came, and to others since
+    prefix: str = "/"  # what people write before a command's name
+    thread_prefix: str = ""  # and in a thread, where that is something else
+    person: str = ""  # a regular expression for people's ids, where they have a form
 
 
 class Status(StrEnum):

@@ -200,7 +200,7 @@ async def test_let_in_by_an_admin_and_kept_out_again(house: House) -> None:
     assert await house.private(ANN, "hi")
     assert not (await house.press(ANN, "/status", private(ANN))).error
     assert len(house.model.asked) == 1
-    assert "ann may not use me any more" in await house.private(BOSS, "/deny ann")
+    assert "ann is blocked now" in await house.private(BOSS, "/deny ann")
     assert await house.private(ANN, "hi") == "", "somebody who was denied needn't be told to ask"
     assert (await house.press(ANN, "/status", private(ANN))).error
     assert len(house.model.asked) == 1
@@ -450,7 +450,7 @@ async def test_whom_must_be_clear(house: House, command: str) -> None:
 async def test_admins_of_the_settings_can_not_be_denied(house: House, start: Start) -> None:
     await house.private(Person("owner", admin=True), "/deny boss")
     assert "ADMINS" in house.platform.text(private(Person("owner")))
-    assert "can't keep yourself out" in await house.private(BOSS, "/deny boss")
+    assert "can't block yourself" in await house.private(BOSS, "/deny boss")
     assert await house.rows() == []
 
 
@@ -484,14 +484,80 @@ async def test_the_list_shows_who_is_in(house: House) -> None:
     await house.private(BOSS, "/allow ann")
     await house.private(BOSS, "/deny ben")
     said = await house.private(BOSS, "/allow list")
-    assert re.findall(r"(\w+): (admin|let in|kept out)", said) == [
+    assert re.findall(r"(\w+)(?: \(\w+\))?: (admin|allowed|blocked)", said) == [
         ("boss", "admin"),
-        ("ann", "let in"),
-        ("ben", "kept out"),
+        ("ann", "allowed"),
+        ("ben", "blocked"),
     ]
-    assert "This group is not let in" in await house.group(BOSS, "/deny list")
+    await house.private(ANN, "hi")
+    assert "ann (Ann): allowed" in await house.private(BOSS, "/allow list"), "whose name is known"
+    in_group = await house.group(BOSS, "/deny list")
+    assert "This group is not let in" in in_group
+    assert "ben" not in in_group, "for all to read"
+    toast = (await house.press(BOSS, "/allow list", GROUP, group=True)).toast
+    assert "ben: blocked" in toast, "what one person alone sees"
     await house.adds(BOSS)
     assert "This group is let in" in await house.group(BOSS, "/allow list")
+
+
+async def test_a_row_can_be_taken_back(house: House) -> None:
+    await house.private(BOSS, "/allow ann")
+    for command in ("/allow remove ann", "/allow 移除 ann"):
+        await house.private(BOSS, "/allow ann")
+        assert "no longer in the list" in await house.private(BOSS, command)
+        assert "ann" not in await house.private(BOSS, "/allow list")
+        await house.private(ANN, "hi")
+        assert house.model.asked == [], "a stranger again"
+    assert "not in the list" in await house.private(BOSS, "/allow remove ann")
+    for said in ("/allow remove", "/allow remove boss", "/allow ann twice"):
+        before = await house.rows(private(BOSS))
+        await house.private(BOSS, said)
+        assert await house.rows(private(BOSS)) == before, said
+
+
+async def test_an_admin_makes_another(house: House) -> None:
+    assert "is an admin of this bot now" in await house.private(BOSS, "/allow ann admin")
+    assert "ben may use me now" in await house.private(ANN, "/allow ben")
+    assert "Only an admin" in await house.private(BEN, "/allow eve admin")
+    await house.private(BOSS, "/allow remove ann")
+    assert "may use me now" not in await house.private(ANN, "/allow eve")
+
+
+@pytest.mark.parametrize(
+    ("form", "good", "bad"),
+    [
+        (r"-?[0-9]{1,20}", ["12345", "-1001234567890"], ["nonsense", "12 ", "U1", "１２"]),
+        (r"[UW][A-Z0-9]{2,30}", ["U0123456", "W0ABC"], ["u0123456", "12345", "C0123", "nonsense"]),
+        ("", ["anything"], []),
+    ],
+)
+async def test_an_id_has_its_platforms_form(house: House, form: str, good: list[str], bad: list[str]) -> None:
+    house.platform.talk = replace(house.platform.talk, person=form)
+    for id in good:
+        assert "may use me now" in await house.private(BOSS, f"/allow {id}"), id
+        assert "is blocked now" in await house.private(BOSS, f"/deny {id}"), id
+    for id in [each for each in bad if " " not in each]:
+        for command in ("allow", "deny"):
+            assert "is not an id" in await house.private(BOSS, f"/{command} {id}"), id
+    await house.private(BOSS, "/allow remove nonsense")  # written down before there was a form
+
+
+async def test_balance_is_for_admins_in_status_too(house: House) -> None:
+    await house.adds(BOSS)
+    assert "Balance" not in await house.group(ANN, "/status")
+    assert "Balance" in await house.group(BOSS, "/status")
+
+
+async def test_whoever_starts_us_is_told_how_to_become_admin(start: Start) -> None:
+    async with start(nobody) as house:
+        assert "/claim" not in await house.private(BEN, "/start"), "no code is shown"
+    async with start(nobody) as house:
+        code = await house.code()
+        said = await house.private(ANN, "/start")
+        assert "/claim CODE" in said
+        assert code not in said
+        await house.private(ANN, f"/claim {code}")
+        assert "/claim" not in await house.private(Person("eve"), "/start")
 
 
 # ── the claim code ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -706,7 +772,7 @@ async def test_open_has_admins_too(start: Start) -> None:
     async with start(everyone) as house:
         assert "Only admins" in await house.group(ANN, "/set seed 1")
         assert "Only an admin" in await house.private(ANN, "/deny boss")
-        assert "seed" in await house.group(BOSS, "/set seed 1")
+        assert "Seed" in await house.group(BOSS, "/set seed 1")
 
 
 def test_the_default_is_closed() -> None:

@@ -75,9 +75,9 @@ async def test_alerts_are_listed_with_who_hears_of_them(talk: Talk, store: SqlSt
     reply = await talk.say("/alerts")
     assert reply.text.splitlines()[:4] == [
         "- Balance below ¥20.00: told 3 h ago",
-        "- Balance below ¥5.00: armed",
-        "- The quota is gone: armed",
-        "- The key is rejected: armed",
+        "- Balance below ¥5.00: not triggered",
+        "- The quota is gone: not triggered",
+        "- The key is rejected: not triggered",
     ]
     assert "`one:ops`, `two:-100123`" in reply.text
     assert actions(reply) == ["/alerts mute 2h", "/alerts test"]

@@ -18,7 +18,7 @@ from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, translate
 from adapters.slack.files import Files
 from adapters.slack.history import can_post, find, just_before, older
 from adapters.slack.inbound import PLATFORM, is_direct
-from adapters.slack.interactions import Interactions
+from adapters.slack.interactions import COMMAND, Interactions
 from adapters.slack.limits import LOOKS, Pace, Window, limits
 from adapters.slack.marks import Me
 from adapters.slack.names import Names
@@ -56,6 +56,8 @@ __all__ = ["SlackAdapter"]
 
 log = logging.getLogger(__name__)
 
+PEOPLE = r"[UW][A-Z0-9]{2,30}"
+
 
 class SlackAdapter:
     """SettingError if the settings can't work together."""
@@ -89,7 +91,8 @@ class SlackAdapter:
 
     @property
     def features(self) -> Features:
-        return Features(find=True, growing=True, older=True)
+        mention = f"@{self._me.name or PLATFORM} /"  # in threads the platform takes no slash commands
+        return Features(find=True, growing=True, older=True, prefix=f"{COMMAND} ", thread_prefix=mention, person=PEOPLE)
 
     @property
     def limits(self) -> Limits:

@@ -54,6 +54,7 @@ __all__ = ["TelegramAdapter"]
 
 log = logging.getLogger(__name__)
 
+PEOPLE = r"-?[0-9]{1,20}"  # groups' and channels' are below zero
 _ADMINS_KEPT = 300.0  # seconds
 _TOAST = 200  # characters (Bot API: answerCallbackQuery, text)
 
@@ -81,7 +82,7 @@ class TelegramAdapter:
 
     @property
     def features(self) -> Features:
-        return Features(find=False, growing=True)
+        return Features(find=False, growing=True, person=PEOPLE)
 
     @property
     def limits(self) -> Limits:

@@ -50,6 +50,7 @@ _MARK = "…"
 _RULE = "———"
 _BOXES = {True: "☑ ", False: "☐ "}
 _HIDDEN = frozenset({NoteKind.COST, NoteKind.REASONING})
+_COMMAND = re.compile(r"((?<![\w/<>])/[a-z]+\b(?!/))")  # in our own words, that a touch must not send
 _WORTHWHILE = 60  # UTF-16 units; less of the reasoning isn't worth its place
 _INDENT = "   "
 _HOST = re.compile(r"[\w~%-]+(?:\.[\w~%-]+)+\.?")
@@ -113,8 +114,11 @@ def _notes(writer: Writer, notes: Sequence[Note]) -> None:
     if utf16(text) > room:
         text = text.encode("utf-16-le", "replace")[: 2 * (room - 1)].decode("utf-16-le", "ignore") + _MARK
     writer.gap("\n\n")
-    with writer.span("italic"):
-        writer.write(text)
+    most = max(0, (MOST_ENTITIES - writer.count - 1) // 2)
+    for number, part in enumerate(_COMMAND.split(text, most) if most else [text]):
+        if part:
+            with writer.span("code" if number % 2 else "italic"):
+                writer.write(part)
 
 
 # ── blocks ──────────────────────────────────────────────────────────────────────────────────────────────────────────

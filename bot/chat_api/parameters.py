@@ -24,9 +24,11 @@ _MOST_OUTPUT = 2**31 - 1  # tokens, where a model's own bound is not known
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`parse` takes what a person types; `check` returns the value if a model takes it. Both raise RequestRefused."""
+    """`label` is its name for people. `parse` takes what they type; `check` returns the value if a model takes it. Both
+    raise RequestRefused."""
 
     name: str
+    label: Text
     example: str
     hint: Text
     parse: Callable[[str], Json]
@@ -40,7 +42,7 @@ def resolve(name: str) -> Parameter:
     for parameter in PARAMETERS.values():
         if asked in (parameter.name, *parameter.aliases):
             return parameter
-    raise RequestRefused("{got} is not a setting. Settings: {names}", got=_shown(name), names=", ".join(PARAMETERS))
+    raise RequestRefused("{got} is not a setting. Settings: {names}", got=_shown(name), names=list(PARAMETERS))
 
 
 # ── what people type ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -154,7 +156,7 @@ def _check_search(value: Json, info: ModelInfo) -> Json:
         raise RequestRefused("{name} must be on or off, got {got}", name="enable_search", got=_shown(value))
     if value and info.search is False:
         raise RequestRefused(
-            "{model} has no web search. Models with search: {models}", model=info.id, models=", ".join(able("search"))
+            "{model} has no web search. Models with search: {models}", model=info.id, models=list(able("search"))
         )
     return value
 
@@ -270,6 +272,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         for each in (
             Parameter(
                 "enable_search",
+                Text("Web search"),
                 "on",
                 Text("Let the model look things up on the web: on or off. It may take more tokens."),
                 lambda words: _parse_switch("enable_search", words),
@@ -278,6 +281,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             ),
             Parameter(
                 "enable_thinking",
+                Text("Thinking"),
                 "on",
                 Text("Have the model think before it answers: on or off. It takes longer, and thoughts are paid for."),
                 lambda words: _parse_switch("enable_thinking", words),
@@ -286,6 +290,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             ),
             Parameter(
                 "max_tokens",
+                Text("Longest answer"),
                 "800",
                 Text("The longest an answer may be, in tokens."),
                 lambda words: _parse_int("max_tokens", "800", words),
@@ -294,6 +299,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             ),
             Parameter(
                 "temperature",
+                Text("Temperature"),
                 "0.7",
                 Text("How free the model is: from 0 (most exact) to below 2. Set this or top_p, not both."),
                 lambda words: _parse_float("temperature", "0.7", words),
@@ -302,6 +308,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             ),
             Parameter(
                 "top_p",
+                Text("Top-p"),
                 "0.8",
                 Text("From how many words the model picks: above 0, to 1. Set this or temperature, not both."),
                 lambda words: _parse_float("top_p", "0.8", words),
@@ -310,6 +317,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             ),
             Parameter(
                 "seed",
+                Text("Seed"),
                 "42",
                 Text("With the same seed the same question tends to get the same answer."),
                 lambda words: _parse_int("seed", "42", words),
@@ -318,6 +326,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             ),
             Parameter(
                 "presence_penalty",
+                Text("Presence penalty"),
                 "0.5",
                 Text("From -2 to 2: above 0 the model repeats itself less, below 0 more."),
                 lambda words: _parse_float("presence_penalty", "0.5", words),
@@ -326,6 +335,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             ),
             Parameter(
                 "stop",
+                Text("Stop texts"),
                 '"END"',
                 Text("Where the answer ends: one or more texts in quotes, or token ids such as 123 456."),
                 _parse_stop,

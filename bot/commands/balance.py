@@ -48,7 +48,7 @@ async def alerts(call: Call) -> Reply:
         case "test" | "测试":
             return await _test(call)
     raise RequestRefused(
-        "{word} is nothing that I can do with alerts. Try {mute}, {on} or {test}",
+        "I don't know what {word} means here. Try {mute}, {on} or {test}",
         word=code(word),
         mute=code(f"/alerts mute {_USUAL}"),
         on=code("/alerts on"),
@@ -70,7 +70,11 @@ async def _shown(call: Call) -> Reply:
     kinds += [(MONEY, call.say("The quota is gone")), (KEY, call.say("The key is rejected"))]
     lines = []
     for name, words in kinds:
-        told = call.say("told {ago}", ago=ago(call.context.now - raised[name])) if name in raised else call.say("armed")
+        told = (
+            call.say("told {ago}", ago=ago(call.context.now - raised[name]))
+            if name in raised
+            else call.say("not triggered")
+        )
         lines.append("- " + call.say("{name}: {what}", name=words, what=told))
     if not call.rules.thresholds:
         lines.append("- " + call.say("No balance is watched: set {setting}", setting=code("BALANCE_ALERT_BELOW=20,5")))
@@ -88,8 +92,8 @@ async def _shown(call: Call) -> Reply:
 def _hearers(call: Call) -> Markdown:
     chats = [code(label(chat)) for chat in call.rules.chats()]
     if not chats:
-        return call.say("Nobody is told: set {setting}", setting=code("ALERT_CHATS"))
-    return call.say("Told to: {chats}", chats=chats)
+        return call.say("Alerts go to nobody yet: set {setting}", setting=code("ALERT_CHATS"))
+    return call.say("Alerts go to: {chats}", chats=chats)
 
 
 def _mute(call: Call, words: str) -> Reply:

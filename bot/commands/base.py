@@ -6,20 +6,32 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from enum import Enum
 from typing import Protocol
 
 from bot.access import Access
+from bot.chat_api.parameters import PARAMETERS
 from bot.commands.wording import Markdown, code, harmless
 from bot.errors import MagpieError
 from bot.locales import say
 from bot.money.alerts import Rules
 from bot.settings import DEFAULT
-from bot.types import Chat, ChatSettings, Json, Menu, ModelInfo, Person, Reader, Reply, Set, SettingRow, Text
+from bot.types import Chat, ChatSettings, Features, Json, Menu, ModelInfo, Person, Reader, Reply, Set, SettingRow, Text
 
-__all__ = ["Call", "Command", "Context", "GatewayFacts", "ModelBook"]
+__all__ = ["Call", "Command", "Context", "GatewayFacts", "ModelBook", "Topic"]
 
+_LABELS = {
+    "model": Text("Model"),
+    "system": Text("System prompt"),
+    "translate": Text("Translation"),
+    "language": Text("Language"),
+    "reasoning": Text("Reasoning"),
+}
 _OFF = re.compile(r"off|none|no|关|关闭|关掉|停|停止|无|否", re.IGNORECASE)
 _ON = re.compile(r"on|yes|开|开启|打开|启用|是", re.IGNORECASE)
+
+
+PLAIN = Features()
 
 
 class ModelBook(Protocol):
@@ -46,7 +58,8 @@ class GatewayFacts:
 @dataclass(frozen=True, slots=True)
 class Context:
     """Where and by whom a command is given. `now` is in UTC ms. `is_press`: by a button. `addressed`: surely to us.
-    `attached`: it came with pictures or other files.
+    `attached`: it came with pictures or other files. `features`
+    are those of the platform.
 
     `may_change` is whether the author may change a group's settings; our admins may anyhow.
     """
@@ -55,6 +68,7 @@ class Context:
     author: Person
     now: int
     group: bool = False
+    features: Features = PLAIN
     is_press: bool = False
     addressed: bool = True
     attached: bool = False
@@ -136,6 +150,11 @@ class Call:
     def set(self, name: str, value: Json) -> Set:
         return Set(self.scope, name, value)
 
+    def named(self, name: str) -> Markdown:
+        """A setting's name for people."""
+        parameter = PARAMETERS.get(name)
+        return self.say(parameter.label if parameter is not None else _LABELS.get(name, name))
+
     def row(self, name: str, scope: str) -> SettingRow | None:
         """The row of exactly this scope, if it has a value."""
         found = [row for row in self.rows if row.name == name and row.scope == scope and row.value is not None]
@@ -166,12 +185,23 @@ class Call:
         return self.say(places[scope]) if scope in places else code(scope)
 
 
+class Topic(Enum):
+    """What a command is about, in the order in which /help tells of them."""
+
+    TALK = Text("Talk")
+    MODEL = Text("Model")
+    TRANSLATE = Text("Translate")
+    SETTINGS = Text("Settings")
+    ADMIN = Text("Admin")
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A row of the table. `usage` is what may follow the name, `line` what it does, `examples` how it is said."""
 
     name: str
     run: Callable[[Call], Awaitable[Reply]]
+    topic: Topic
     line: Text
     usage: Text | None = None
     examples: tuple[str, ...] = ()

@@ -125,7 +125,7 @@ def _choose(call: Call, id: str, suggestions: Sequence[ModelInfo] = ()) -> Reply
 
 def abilities(call: Call, info: ModelInfo) -> Markdown:
     """One line: price, sizes, what it can do; what is not known is left out, but for the price."""
-    facts = [Text("price unknown, so the cost will be too") if info.price is None else price.label(info.price)]
+    facts = [Text("price unknown") if info.price is None else price.label(info.price)]
     if info.context:
         facts.append(Text("{n} tokens of context", {"n": count(info.context)}))
     if info.translation:

@@ -48,16 +48,15 @@ async def settings(call: Call) -> Reply:
         lines.append(_line(call, "reasoning", code(call.settings.reasoning)))
     known = {name: each for name, each in call.settings.parameters.items() if name in PARAMETERS}
     lines += [_line(call, name, code(value(each, call.language))) for name, each in known.items()]
-    unset = [code(name) for name in PARAMETERS if name not in known]
     return call.reply(
-        call.say("What holds here, and where it comes from:"),
+        call.say("Current settings:"),
         "\n".join(lines),
         *missing(call, call.models.info(call.settings.model), known),
-        call.say("Not set, so the model's own default holds: {names}", names=unset) if unset else "",
         call.say(
-            "Change with {set}, go back with {unset}.",
+            "Change with {set}, go back with {unset}; {all} shows what else can be set.",
             set=code("/set temperature 0.7"),
             unset=code("/unset temperature"),
+            all=code("/set"),
         ),
         menu=_resets(call),
     )
@@ -68,7 +67,7 @@ def _line(call: Call, name: str, shown: Markdown) -> str:
 
 
 def _held(call: Call, name: str, shown: Markdown, scope: str) -> str:
-    held = call.say("{name}: {value} ({place})", name=name, value=shown, place=call.where(scope))
+    held = call.say("{name}: {value} ({place})", name=call.named(name), value=shown, place=call.where(scope))
     return f"- {held}"
 
 
@@ -94,7 +93,10 @@ def _resets(call: Call) -> Menu:
         for row in call.rows:
             action = f"/unset {prefix}{row.name}"
             if row.scope == scope and row.value is not None and fits(action):
-                label = call.label("Reset {name}", name=f"{row.name} ({call.where(scope)})" if prefix else row.name)
+                label = call.label(
+                    "Reset {name}",
+                    name=f"{call.named(row.name)} ({call.where(scope)})" if prefix else call.named(row.name),
+                )
                 buttons.append(Choice(label, action))
     ways = (Choice(call.label("Model"), "/model"), Choice(call.label("Translation"), "/translate"))
     return Menu((*rows_of(buttons, _COLUMNS), ways))
@@ -112,18 +114,19 @@ async def status(call: Call) -> Reply:
         lines.append(call.say("Pictures: {model} answers", model=code(call.gateway.vision_model)))
     lines.append(await _queue(call))
     lines.append(call.say("Gateway: {name}", name=call.gateway.name))
-    lines.append(await _balance(call))
+    admin = call.context.author.admin  # the account is theirs, as in /balance
+    if admin:
+        lines.append(await _balance(call))
     lines.append(call.say("Version: {version}", version=_version()))
     top_up = Choice(call.label("Top up"), url=call.gateway.topup_url)
-    return call.reply(
-        "\n".join(f"- {line}" for line in lines), menu=Menu(((top_up,),)) if call.gateway.topup_url else None
-    )
+    menu = Menu(((top_up,),)) if admin and call.gateway.topup_url else None
+    return call.reply("\n".join(f"- {line}" for line in lines), menu=menu)
 
 
 async def _queue(call: Call) -> Markdown:
     turns = [turn for turn in await call.reader.open_turns(call.context.chat) if turn.kind is TurnKind.QUESTION]
     if not turns:
-        return call.say("No question is waiting")
+        return call.say("Nothing is being answered")
     waiting = sum(turn.state is TurnState.WAITING for turn in turns)
     return call.say(
         "Questions: {running} being answered, {waiting} waiting", running=len(turns) - waiting, waiting=waiting
@@ -168,7 +171,7 @@ def _spent(call: Call, spending: Spending) -> Markdown:
     mark = "≈ " if spending.estimated else ""
     costs = " + ".join(plain(show(money, call.language)) for money in spending.costs)
     words = call.say(
-        "calls: {calls}, tokens: {input} in, {output} out",
+        "requests: {calls} · {input} tokens in, {output} out",
         calls=count(spending.calls),
         input=f"{mark}{count(spending.input)}",
         output=f"{mark}{count(spending.output)}",

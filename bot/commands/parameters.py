@@ -68,18 +68,22 @@ def _set(call: Call, parameter: Parameter, words: str, *more: Markdown) -> Reply
         example = code(f"/set {call.prefix}{parameter.name} {parameter.example}")
         return call.refuse(error, call.say("Example: {example}", example=example))
     return call.reply(
-        call.say(
-            "{name} for {place} is now {value}.",
-            name=code(parameter.name),
-            place=call.place,
-            value=code(value(wanted, call.language)),
-        ),
+        _done(call, parameter.name, wanted),
         *missing(call, info, {parameter.name: wanted}),
         _both(call, parameter.name),
         *more,
         call.shadowed(parameter.name),
         sets=[call.set(parameter.name, wanted)],
     )
+
+
+def _done(call: Call, name: str, wanted: Json) -> Markdown:
+    label = call.named(name)
+    if isinstance(wanted, bool):
+        on = call.say("{name} is on for {place}.", name=label, place=call.place)
+        return on if wanted else call.say("{name} is off for {place}.", name=label, place=call.place)
+    shown = code(value(wanted, call.language))
+    return call.say("{name} for {place} is now {value}.", name=label, place=call.place, value=shown)
 
 
 def _parsed(parameter: Parameter, words: str, info: ModelInfo) -> Json:
@@ -121,13 +125,15 @@ def _about(call: Call, parameter: Parameter) -> Reply:
     """One parameter: what it means and what holds."""
     current = call.settings.parameters.get(parameter.name)
     if current is None:
-        now = call.say("It is not set; the model's own default holds.")
+        now = call.say("It is not set, so the model decides.")
     else:
         place = call.where(call.settings.origins.get(parameter.name, ""))
         now = call.say("It is {value} ({place}).", value=code(value(current, call.language)), place=place)
     example = code(f"/set {call.prefix}{parameter.name} {parameter.example}")
     return call.reply(
-        f"**{parameter.name}**: {call.say(parameter.hint)}", now, call.say("Example: {example}", example=example)
+        f"**{call.named(parameter.name)}** (`{parameter.name}`): {call.say(parameter.hint)}",
+        now,
+        call.say("Example: {example}", example=example),
     )
 
 
@@ -136,23 +142,25 @@ def _about(call: Call, parameter: Parameter) -> Reply:
 
 async def unset(call: Call) -> Reply:
     if not call.words:
-        raise RequestRefused("Which setting? Example: /unset temperature, or /unset all")
+        raise RequestRefused(
+            "Which setting? Example: {one}, or {all}", one=code("/unset temperature"), all=code("/unset all")
+        )
     if call.words.lower() in _ALL:
         names = [row.name for row in call.rows if row.scope == call.scope and row.value is not None]
         if not names:
             return call.reply(call.say("Nothing is set for {place}.", place=call.place))
         done = call.say(
-            "All settings of {place} are gone: {names}.", place=call.place, names=[code(name) for name in names]
+            "All settings of {place} are gone: {names}.", place=call.place, names=[call.named(name) for name in names]
         )
         return call.reply(done, sets=[call.set(name, None) for name in names])
     name = named(call.words)
     if call.row(name, call.scope) is None:
         return call.reply(
-            call.say("{name} is not set for {place}.", name=code(name), place=call.place), _now(call, name)
+            call.say("{name} is not set for {place}.", name=call.named(name), place=call.place), _now(call, name)
         )
     rows = call.without(name)
     after = replace(call, rows=rows, settings=effective(call.defaults, rows))
-    done = call.say("{name} is no longer set for {place}.", name=code(name), place=call.place)
+    done = call.say("{name} is no longer set for {place}.", name=call.named(name), place=call.place)
     said = call.reply(done, _now(after, name), call.shadowed(name), sets=[call.set(name, None)])
     if not call.context.is_press:
         return said
@@ -173,7 +181,7 @@ def _now(call: Call, name: str) -> Markdown:
     elif name == "reasoning":
         now = call.settings.reasoning
     else:
-        return call.say("The value from another place holds: {place}.", place=place)
+        return call.say("The value from {place} applies.", place=place)
     return call.say("It is {value} ({place}).", value=code(now), place=place)
 
 
@@ -211,7 +219,7 @@ async def think(call: Call) -> Reply:
     on = call.settings.parameters.get(parameter.name)
     state = call.say("Thinking is on.") if on else call.say("Thinking is off.")
     if on is None:
-        state = call.say("It is not set; the model's own default holds.")
+        state = call.say("It is not set, so the model decides.")
     shown = call.say("How much of the thoughts is shown: {command}", command=code("/reasoning"))
     menu = _switch(call, "think", on if isinstance(on, bool) else None)
     return call.reply(state, call.say(parameter.hint), note, shown, menu=menu)

@@ -148,8 +148,8 @@ async def language(call: Call) -> Reply:
             Choice(name, f"/language {call.prefix}{tag}", chosen=tag == call.language)
             for tag, name in LANGUAGES.items()
         ]
-        auto = Choice(call.label("Each person's own"), f"/language {call.prefix}auto")
-        return call.reply(call.say("In which language shall I speak here?"), menu=Menu((tuple(row), (auto,))))
+        auto = Choice(call.label("Automatic"), f"/language {call.prefix}auto")
+        return call.reply(call.say("Which language should I use here?"), menu=Menu((tuple(row), (auto,))))
     if asked in _AUTO:
         done = call.say("I speak each person's own language in {place}.", place=call.place)
         return call.reply(done, call.shadowed("language"), sets=[call.set("language", None)])

@@ -166,7 +166,7 @@ async def house(folder: Path, model: FakeModel, make: Callable[[Surroundings], P
     dispatcher = Dispatcher(store, model, adapters, planner, Gate(clock), clock, calibration)
     turns = Turns(store, dispatcher.run, clock)
     commands = Commands(store, Catalogue(), options.defaults, GatewayFacts("fake"), access=access)
-    intake = CoreIntake(store, commands, turns, clock, access)
+    intake = CoreIntake(store, commands, turns, clock, access, lambda chat: place.adapter.features)
     place.running = asyncio.create_task(place.adapter.run(intake))
     tasks = [asyncio.create_task(turns.run()), place.running]
     await asyncio.sleep(0)

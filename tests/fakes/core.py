@@ -83,7 +83,7 @@ class Core:
         self.turns = Turns(self.store, dispatcher.run, clock, poll=poll)
         self.access = access(self.store)
         commands = Commands(self.store, Catalogue(), options.defaults, GatewayFacts("fake"), access=self.access)
-        self.intake = CoreIntake(self.store, commands, self.turns, clock, self.access)
+        self.intake = CoreIntake(self.store, commands, self.turns, clock, self.access, lambda chat: platform.features)
         self._working = asyncio.create_task(self.turns.run())
         self._chats: set[Chat] = set()
 

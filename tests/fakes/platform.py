@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,6 +65,7 @@ class FakePlatform:
     buckets: Callable[[Chat, Call], tuple[Bucket, ...]] = lambda chat, call: ()
     frame: float = 0.0
     readable: bool = False
+    talk: Features = field(default_factory=Features)
     troubles: dict[int, Trouble] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     file_troubles: list[AdapterError] = field(default_factory=list)
@@ -84,7 +85,7 @@ class FakePlatform:
 
     @property
     def features(self) -> Features:
-        return Features(find=self.readable)
+        return replace(self.talk, find=self.readable)
 
     @property
     def limits(self) -> Limits:
