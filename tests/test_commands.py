@@ -223,7 +223,7 @@ async def test_words_are_in_the_persons_language_or_the_chats(talk: Talk) -> Non
     assert sets(reply) == [(CHAT.key, "language", "zh")]
     assert "查看某个命令的用法" in (await talk.say("/help")).text
     await talk.say("/language auto")
-    assert "All commands" in (await talk.say("/help")).text
+    assert "More about one of them" in (await talk.say("/help")).text
     assert (await talk.say("/language tlh")).error
     assert {"/language en", "/language zh", "/language auto"} == set(actions(await talk.say("/language")))
 

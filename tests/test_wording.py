@@ -4,6 +4,7 @@ them where they are."""
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,11 +25,11 @@ MEI = Person("mei", "Mei", "zh")
 BOSS = Person("boss", "Boss", admin=True)
 
 
-async def answer(core: Core, platform: FakePlatform, text: str, **more: object) -> str:
-    before = len(platform.shown())
-    await core.say(platform.says(text, **more))  # type: ignore[arg-type]
+async def answer(core: Core, platform: FakePlatform, text: str, chat: Chat = CHAT, **more: Any) -> str:
+    before = len(platform.shown(chat))
+    await core.say(platform.says(text, chat=chat, **more))
     await core.quiet()
-    return "\n".join(plain(piece.blocks) for piece in platform.shown(more.get("chat", CHAT))[before:])  # type: ignore[arg-type]
+    return "\n".join(plain(piece.blocks) for piece in platform.shown(chat)[before:])
 
 
 # ── what is typed ───────────────────────────────────────────────────────────────────────────────────────────────────
