@@ -538,7 +538,7 @@ async def test_both_ways_is_a_setting_and_two_languages_are_asked_about(talk: Ta
     reply = await talk.say(actions(reply)[2])
     assert (await talk.held()).translation == Translation("English", "Chinese", both=True)
     assert "Chinese into English, and English into Chinese" in reply.text
-    assert "- translate: Chinese ↔ English (this chat)" in (await talk.say("/settings")).text
+    assert "- Translation: Chinese ↔ English (this chat)" in (await talk.say("/settings")).text
     await talk.say("/translate Chinese to English")
     assert (await talk.held()).translation == Translation("English", "Chinese")
 
