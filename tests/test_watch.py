@@ -145,7 +145,7 @@ async def test_what_an_alert_says(owner: Owner, store: SqlStore) -> None:
         "- Spent per day: ≈ ¥2.40 (days looked at: 5)",
         "- Answers whose price is not known: 1",
         "- Days left at this rate: ≈ 7.5",
-        "- Most was spent by: The \\*team\\* (one) ¥6.00, Mei (two) ¥3.50, two:a_b_c ¥1.25",
+        "- Most was spent by: The \\*team\\* (one) ¥6.00, Mei (two) ¥3.50, a chat (two) ¥1.25",
         "",
         "Top up: https://example.org/top-up",
     ]
@@ -162,7 +162,38 @@ async def test_a_private_chat_is_called_by_its_person(owner: Owner, store: SqlSt
     await owner.spent(Chat("two", "bot", "nobody"), "1", Person("x"))
     await owner.reads("18")
     (message,) = await store.history(OPS)
-    assert "- Most was spent by: Mei (one) ¥5.00, two:nobody ¥1.00" in message.text
+    assert "- Most was spent by: Mei (one) ¥5.00, a chat (two) ¥1.00" in message.text
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"), [("19.99999999", "¥19.99"), ("19.996", "¥19.99"), ("19.99", "¥19.99"), ("19.5", "¥19.50")]
+)
+async def test_a_low_balance_reads_lower_than_its_threshold(
+    owner: Owner, store: SqlStore, amount: str, shown: str
+) -> None:
+    await owner.reads(amount)
+    (message,) = await store.history(OPS)
+    assert message.text.startswith(f"**The balance is low: {shown}, below ¥20.00.**")
+
+
+@pytest.mark.parametrize(
+    ("spent", "line"),
+    [
+        ("0.004945", None),
+        ("0.05", "- Days left at this rate: ≈ 360"),
+        ("25", "- At this rate it lasts for less than a day"),
+    ],
+)
+async def test_days_left_are_told_where_they_mean_something(
+    owner: Owner, store: SqlStore, spent: str, line: str | None
+) -> None:
+    await owner.spent(Chat("one", "bot", "1ecaf9ebbc88583cec4e1132"), spent, Person("x"))
+    await owner.reads("18")
+    (message,) = await store.history(OPS)
+    found = [each for each in message.text.splitlines() if "rate" in each]
+    assert found == ([] if line is None else [line])
+    assert "1ecaf9" not in message.text
+    assert "a chat (one)" in message.text
 
 
 async def test_the_first_hour_is_not_taken_for_a_day(owner: Owner, store: SqlStore) -> None:

@@ -223,7 +223,9 @@ async def test_reading_the_small_things(house: House) -> None:
     house.core.raised["below:5"] = 1
     assert (await house.client.get("/api/balance")).json()["alerts"]["names"] == ["below:5"]
     await house.send("first question")
-    assert (await house.client.get("/api/chats")).json()["chats"][0]["title"] == "first question"
+    listed = (await house.client.get("/api/chats")).json()
+    assert listed["chats"][0]["title"] == "first question"
+    assert "alerts" in listed  # whose title is in the page's language
 
 
 async def test_settings_tell_own_from_inherited(house: House) -> None:

@@ -88,7 +88,8 @@ class Api:
 
     async def list_chats(self, _request: Request) -> Response:
         found = await self.around.reader.chats(inbound.PLATFORM, inbound.ACCOUNT)
-        return _json({"chats": [{"id": one.chat.id, "title": one.title, "at": one.at} for one in found]})
+        chats = [{"id": one.chat.id, "title": one.title, "at": one.at} for one in found]
+        return _json({"chats": chats, "alerts": self.around.alerts})
 
     async def balance(self, _request: Request) -> Response:
         reader, gateway = self.around.reader, self.around.gateway

@@ -7,11 +7,12 @@ Each has a name under which the store keeps whether it is raised: "below:<thresh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bot.locales import say
-from bot.money.balance import Finances
+from bot.money.balance import Finances, Left
+from bot.money.price import rounded_below
 from bot.settings import effective
 from bot.types import Chat, ChatSettings, Money, Notice, Reader, Text
 
@@ -73,16 +74,17 @@ class Message:
     @classmethod
     def low(cls, found: Finances, threshold: Decimal, rules: Rules) -> Message:
         money = found.reading.money if found.reading else Money(Decimal(0))
+        money = replace(money, amount=rounded_below(money.amount, threshold))
         head = Text(
             "**The balance is low: {balance}, below {threshold}.**",
             {"balance": money, "threshold": Money(threshold, money.currency)},
         )
-        return cls(head, _facts(found, rules), _top_up(rules))
+        return cls(head, _facts(found, rules, left="soon"), _top_up(rules))
 
     @classmethod
     def no_money(cls, found: Finances, rules: Rules) -> Message:
         head = Text("**The quota at the model's service is used up: questions get no answer now.**")
-        lines = _facts(found, rules)
+        lines = _facts(found, rules, left="never")
         if found.reading is not None:
             lines = (Text("Balance: {money}", {"money": found.reading.money}), *lines)
         return cls(head, lines, _top_up(rules))
@@ -142,8 +144,8 @@ async def _language(reader: Reader, chat: Chat) -> str:
     return last.asker.language if last else "en"
 
 
-def _facts(found: Finances, rules: Rules) -> tuple[Text, ...]:
-    return (Text("Gateway: {name}", {"name": rules.gateway}), *found.lines())
+def _facts(found: Finances, rules: Rules, left: Left = "always") -> tuple[Text, ...]:
+    return (Text("Gateway: {name}", {"name": rules.gateway}), *found.lines(left))
 
 
 def _top_up(rules: Rules) -> tuple[Text, ...]:

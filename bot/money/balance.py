@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Literal
 
 from bot.types import BalanceReading, Chat, Money, Outlay, Reader, Spender, Text
 
-__all__ = ["Finances", "finances", "label"]
+__all__ = ["Finances", "Left", "finances", "label"]
 
 _DAY = 86_400_000  # ms
 _DAYS = 7  # that "recently" means
+_YEAR = 365
+
+Left = Literal["always", "soon", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +39,30 @@ class Finances:
             return None
         return max(Decimal(0), self.reading.money.amount / self.per_day.amount)
 
-    def lines(self) -> list[Text]:
-        """What people are told of it, but for the balance itself."""
+    def lines(self, left: Left = "always") -> list[Text]:
+        """What people are told of it, but for the balance itself. `left`: whether that has how long it will do."""
         data: dict[str, object] = {"cost": self.per_day, "days": f"{self.days:.0f}"}
         if self.outlay.total.amount > 0:
             found = [Text("Spent per day: ≈ {cost} (days looked at: {days})", data)]
         else:
             found = [Text("Nothing was spent recently, as far as prices are known")]
         if self.outlay.unknown:
-            found.append(Text("Answers whose price is not known: {n}", {"n": self.outlay.unknown}))
-        left = self.days_left
-        if left is not None:
-            found.append(
-                Text("Days left at this rate: ≈ {days}", {"days": f"{left:.1f}" if left < 10 else f"{left:.0f}"})
-            )
+            found.append(Text("Answers whose price is not known: {n}", {"n": f"{self.outlay.unknown:,}"}))
+        days = self.days_left
+        if days is not None and (left == "always" or (left == "soon" and days <= _YEAR)):
+            found.append(_days_left(days))
         if self.outlay.most:
             found.append(Text("Most was spent by: {chats}", {"chats": _named(self.outlay.most)}))
         return found
+
+
+def _days_left(days: Decimal) -> Text:
+    """No more exactly than it can be known: at the rate of a few questions, a balance lasts for centuries."""
+    if days > _YEAR:
+        return Text("At this rate it lasts for more than a year")
+    if days < 1:
+        return Text("At this rate it lasts for less than a day")
+    return Text("Days left at this rate: ≈ {days}", {"days": f"{days:.1f}" if days < 10 else f"{days:.0f}"})
 
 
 async def finances(reader: Reader, gateway: str, now: int) -> Finances:
@@ -74,11 +85,16 @@ async def _person(reader: Reader, room: Chat) -> str:
     return turn.asker.name if turn is not None and not turn.group else ""
 
 
-def label(chat: Chat, title: str = "") -> str:
-    """A chat for people. What was said in it is nobody's title."""
-    name = f"{chat.platform}:{chat.id}" + (f"/{chat.thread}" if chat.thread else "")
-    return f"{title} ({chat.platform})" if title else name
+def label(chat: Chat) -> str:
+    """A chat as ALERT_CHATS names it."""
+    return f"{chat.platform}:{chat.id}" + (f"/{chat.thread}" if chat.thread else "")
 
 
 def _named(spenders: Sequence[Spender]) -> list[Text]:
-    return [Text("{name} {cost}", {"name": label(each.chat, each.title), "cost": each.cost}) for each in spenders]
+    """A chat without a title is just one: its id says nothing to people, and what was said in it is no title."""
+    found = []
+    for each in spenders:
+        data: dict[str, object] = {"title": each.title, "platform": each.chat.platform}
+        name = Text("{title} ({platform})" if each.title else "a chat ({platform})", data)
+        found.append(Text("{name} {cost}", {"name": name, "cost": each.cost}))
+    return found

@@ -5,11 +5,11 @@ A gateway's flat price is taken as holding for every token of the call, in and o
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 from bot.types import ModelInfo, Money, Price, Text, Usage
 
-__all__ = ["cost", "from_nano", "label", "nano", "show"]
+__all__ = ["cost", "from_nano", "label", "nano", "rounded_below", "show"]
 
 _NANO = Decimal(1_000_000_000)
 _MOST = 1_000_000  # units of a currency that one call may take; the store sums thousands of these
@@ -47,6 +47,17 @@ def show(money: Money, language: str = "en") -> str:
     return _with_sign(_rounded(money.amount), money.currency, language)
 
 
+def rounded_below(amount: Decimal, bound: Decimal) -> Decimal:
+    """An amount that is below a bound, so that it also reads so: 9.99995 as 9.999, not as 10.00."""
+    if _rounded(amount) != _rounded(bound):
+        return amount
+    for decimals in range(_decimals(amount), 16):
+        cut = amount.quantize(Decimal(1).scaleb(-decimals), ROUND_FLOOR)
+        if _rounded(cut) != _rounded(bound):
+            return cut
+    return amount
+
+
 def label(price: Price | None) -> Text:
     """A price for people, exactly as listed."""
     if price is None:
@@ -62,10 +73,13 @@ def label(price: Price | None) -> Text:
 
 
 def _rounded(amount: Decimal) -> str:
-    decimals = max(2, _DIGITS - 1 - amount.adjusted()) if amount else 2
-    text = f"{amount.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP):,f}"
+    text = f"{amount.quantize(Decimal(1).scaleb(-_decimals(amount)), ROUND_HALF_UP):,f}"
     whole, _, fraction = text.partition(".")
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+def _decimals(amount: Decimal) -> int:
+    return max(2, _DIGITS - 1 - amount.adjusted()) if amount else 2
 
 
 def _listed(amount: Decimal, price: Price) -> str:

@@ -180,7 +180,8 @@ async function chooseModel(id) {
 async function readChats() {
   const answer = await get("/api/chats").catch(() => null);
   if (!answer) return;
-  state.chats = answer.chats;
+  // this one's title is in the language in which its first message was written
+  state.chats = answer.chats.map((chat) => (chat.id === answer.alerts ? { ...chat, title: t("alerts") } : chat));
   showChats();
   showTitle();
 }
