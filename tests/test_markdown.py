@@ -17,6 +17,7 @@ from bot.markdown import (
     Fence,
     Footnote,
     Heading,
+    Inline,
     Item,
     Link,
     List,
@@ -32,6 +33,7 @@ from bot.markdown import (
     parse,
     plain,
 )
+from bot.markdown.growth import Growth
 
 
 def words(text: str) -> Paragraph:
@@ -261,6 +263,145 @@ def test_no_finished_block_changes_while_the_text_grows() -> None:
         before = blocks
 
 
+# ---- what models write otherwise than CommonMark has it
+
+
+def _strong(text: str) -> Strong:
+    return Strong((Words(text),))
+
+
+@pytest.mark.parametrize(
+    ("source", "bold", "rest"),
+    [
+        (f"**{bold}**{rest}", bold, rest)
+        for bold in (
+            "Note:",
+            "Step one:",
+            "Done!",
+            "(Note)",
+            "100%",
+            '"So"',
+            "“So”",
+            "etc…",
+            "[1]",
+            "Why?",
+            "🎉",
+            "注：",
+        )
+        for rest in ("do not touch.", "1", "и", "好", "é", " after", ", then")
+    ],
+)
+def test_emphasis_ends_behind_a_sign_whatever_follows(source: str, bold: str, rest: str) -> None:
+    assert parse(source) == (Paragraph((_strong(bold), Words(rest))),)
+    assert parse(f"- {source} **x:**y")[0] == List(
+        (Item((Paragraph((_strong(bold), Words(f"{rest} "), _strong("x:"), Words("y"))),)),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "inlines"),
+    [
+        ("***Note:***text", (Emphasis((_strong("Note:"),)), Words("text"))),
+        ("*Note:*text", (Emphasis((Words("Note:"),)), Words("text"))),
+        ("__Note:__text", (_strong("Note:"), Words("text"))),
+        ("~~old.~~new", (Strike((Words("old."),)), Words("new"))),
+        ("**`foo`**here", (Strong((Code("foo"),)), Words("here"))),
+        ("Use**`foo`**here", (Words("Use"), Strong((Code("foo"),)), Words("here"))),
+        ('say**"so"**loud', (Words("say"), _strong('"so"'), Words("loud"))),
+        ("**a**: (**b**)", (_strong("a"), Words(": ("), _strong("b"), Words(")"))),
+        ("**Q:**why?**A:**so", (_strong("Q:"), Words("why?"), _strong("A:"), Words("so"))),
+    ],
+)
+def test_emphasis_of_other_kinds(source: str, inlines: tuple[Inline, ...]) -> None:
+    assert parse(source) == (Paragraph(inlines),)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "2**(n+1) + 3**(m)",
+        "f(*args, **kwargs)",
+        "f(**a,**b)",
+        "2 *(a+b)*c",
+        "a**b",
+        "x ** y",
+        "**not closed: x",
+        "2*3*4",
+    ],
+)
+def test_what_is_no_emphasis_stays(source: str) -> None:
+    assert parse(source) == (words(source),)
+
+
+def _row(source: str, head: str = "| a | b |\n|---|---|\n") -> list[str]:
+    (table,) = parse(head + source)
+    assert isinstance(table, Table)
+    return [plain((Paragraph(cell),)) for cell in table.rows[0]]
+
+
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        ("| `ps aux | grep nginx` | v |", ["ps aux | grep nginx", "v"]),
+        ("| v | `string | null` |", ["v", "string | null"]),
+        ("| `a || b` | `c | d` |", ["a || b", "c | d"]),
+        ("| ``a ` | b`` | v |", ["a ` | b", "v"]),
+        ("| `a \\| b` | v |", ["a | b", "v"]),
+        ("| `a \\| b | c` | v |", ["a | b | c", "v"]),
+        ("| $P(A|B)$ | v |", ["P(A|B)", "v"]),
+        ("| \\(|x|\\) | v |", ["|x|", "v"]),
+        ("| <https://x.org|here> | v |", ["here (https://x.org)", "v"]),
+        ("| `a | b | c |", ["`a", "b | c"]),
+        ("| $5 | $6 | x |", ["$5", "$6 | x"]),
+        ("| a ` b | c ` d |", ["a ` b", "c ` d"]),
+        ("`a | b` | v", ["a | b", "v"]),
+    ],
+)
+def test_bars_in_code_part_no_cells(row: str, cells: list[str]) -> None:
+    assert _row(row) == cells
+
+
+def test_bars_in_the_code_of_a_head_part_no_cells() -> None:
+    (table,) = parse("| `a|b` | c |\n|---|---|\n| 1 | 2 |")
+    assert isinstance(table, Table)
+    assert table.head == ((Code("a|b"),), (Words("c"),))
+
+
+@pytest.mark.parametrize(
+    ("source", "inlines"),
+    [
+        ("at <https://example.com|here>.", (Words("at "), Link("https://example.com", (Words("here"),)), Words("."))),
+        ("<https://x.org/a_b_c?d=1|click *here*>", (Link("https://x.org/a_b_c?d=1", (Words("click *here*"),)),)),
+        ("<mailto:a@b.org|write>", (Link("mailto:a@b.org", (Words("write"),)),)),
+        ("<tel:+49301|call me>", (Link("tel:+49301", (Words("call me"),)),)),
+        ("**<https://x.org|here>**", (Strong((Link("https://x.org", (Words("here"),)),)),)),
+        ("`<https://x.org|here>`", (Code("<https://x.org|here>"),)),
+        ("<https://evil.org|good.org>", (Link("https://evil.org", (Words("good.org"),)), Words(" (evil.org)"))),
+        ("<javascript:x|here>", (Words("<javascript:x|here>"),)),
+        ("<a|b> <@U1|ann>", (Words("<a|b> <@U1|ann>"),)),
+        ("<https://x.org>", (Link("https://x.org", (Words("https://x.org"),)),)),
+    ],
+)
+def test_links_as_slack_has_them(source: str, inlines: tuple[Inline, ...]) -> None:
+    assert parse(source) == (Paragraph(inlines),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**Note:**do not *ever:*touch __this!__at **all",
+        "see <https://example.com/a|click here> and <mailto:a@b.org|me>",
+        "| `a|b` | c |\n|---|---|\n| `ps | x` | v |\n| $P(A|B)$ | <https://x.org|here> |\n| x | y | z |\n\nend",
+    ],
+)
+def test_what_grows_shows_no_address_and_no_stars_that_go_again(text: str) -> None:
+    growth = Growth()
+    for end in range(len(text) + 1):
+        assert growth.read(text[:end]) == parse(text[:end], growing=True), end
+    assert "|he" not in plain(parse("see <https://example.com/a|he", growing=True))
+    assert plain(parse("**Note:**d", growing=True)) == "Note:d"
+
+
 # ---- any input
 
 SAMPLE = """# 标题 Title
@@ -407,6 +548,14 @@ PATHOLOGICAL = [
     "|",
     "|a\n",
     "- a\n",
+    "**a:**b ",
+    "**a:",
+    "b**`c` ",
+    "<http://x|",
+    "| `a | b ",
+    "| `a | b` |\n",
+    "a\n-|\n",
+    "`a|`|\n-|\n# h\n",
 ]
 
 

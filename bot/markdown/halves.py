@@ -14,7 +14,9 @@ __all__ = ["mended", "open_formula"]
 
 _LINK = re.compile(r"\[([^\[\]\n]*)(?:\](?:\([^()\s]*(?:\([^()\s]*\)?[^()\s]*)?(?:\s[^()\n]*)?)?)?")
 _FOOTNOTE = re.compile(r"\[\^\d{0,3}")
-_ADDRESS = re.compile(r"<(https?://[^\s<>]*|h?|ht{1,2}|https?:?/?)\Z")
+_ADDRESS = re.compile(
+    r"<(?:(https?://[^\s<>|]*|h?|ht{1,2}|https?:?/?)|(?:https?://|mailto:|tel:)[^\s<>|]+\|([^<>|\n]*))\Z"
+)
 _MARK = re.compile(r"(?:\\?(?:`+|[*_~]+)|\\)\Z")
 _SIGN = re.compile(
     r"""(?: (?<![^\s(（，。：、；])\$(?:[A-Za-z]{1,2}|\\[A-Za-z]*)?    # a formula, or a dollar
@@ -44,7 +46,8 @@ def mended(content: str) -> str:
         picture = start > 0 and content[start - 1] == "!"
         content = content[: start - picture] + half[1]
     if address := _ADDRESS.search(content):
-        content = content[: address.start()] + (address[1] if ":" in address[1] else "")
+        words = address[2] if address[1] is None else address[1] if ":" in address[1] else ""
+        content = content[: address.start()] + words
     return _MARK.sub("", _SIGN.sub("", content))
 
 

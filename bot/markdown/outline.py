@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from markdown_it.token import Token
 
 from bot.markdown.carry import Carry, Container, continued, guarded, opening
+from bot.markdown.cells import columns_of, masked
 from bot.markdown.parser import block_tokens
 from bot.markdown.units import splits_grapheme
 
@@ -18,7 +19,9 @@ __all__ = ["Cut", "Outline"]
 _SENTENCE = re.compile(r"[。！？!?…；]+[\"'”’)）」』】*_~`]*|[.!?;:]+[\"')*_~`]*(?=\s)")
 _SPACE = re.compile(r"\s+")
 _BLANK = re.compile(r"[ \t]+")
-_ATOM = re.compile(r"!?\[[^\[\]\n]{0,300}\](?:\([^()\s]*\)?)?|`[^`\n]{1,80}`|\$[^$\n]{1,80}\$|&#?\w{1,31};|<[^<>\s]*>")
+_ATOM = re.compile(
+    r"!?\[[^\[\]\n]{0,300}\](?:\([^()\s]*\)?)?|`[^`\n]{1,80}`|\$[^$\n]{1,80}\$|&#?\w{1,31};|<[^<>\s|]*(?:\|[^<>\n]{0,300})?>"
+)
 _TOUCHY = frozenset("*_~`$\\[]()<>&#|!")
 _CLOSABLE = ("***", "**", "*", "__", "_", "~~", "``", "`")
 _SURE = frozenset({"**", "~~", "`"})
@@ -194,7 +197,8 @@ class Outline:
             return guarded(containers, "#" * int(leaf.tag[1:]) + " ")
         if leaf.type == "table_open" and line >= leaf.map[0] + 2:
             carry = self._reopening(leaf, containers)
-            row = self.source[self.starts[line] : at].strip(" \t>")
+            columns = columns_of(self.lines[leaf.map[0] + 1])
+            row = masked(self.lines[line], columns)[: at - self.starts[line]].strip(" \t>")
             nth = max(row.count("|") - row.count("\\|") - row.startswith("|"), 0)
             return replace(carry, prefix=carry.prefix + continued(containers) + "|" + " |" * nth)
         return guarded(containers)

@@ -1,28 +1,29 @@
 """The dialect: markdown-it-py with the rules that models' answers need.
 
-What differs from CommonMark and its usual extensions: emphasis works beside Chinese punctuation; `$...$`, `$$...$$`,
-`\\(...\\)` and `\\[...\\]` are mathematics, but money is not; an image is a link; a row's surplus cells are kept, and
-`<br>` in a cell breaks its line; `[^1]` is a footnote's number; nesting is bounded; raw HTML and reference definitions
-stay text. With `env["open"]` what is not closed yet is closed at the end; with `env["growing"]` half a formula is one.
+What differs from CommonMark and its usual extensions: emphasis works beside Chinese punctuation, and ends behind a sign
+though a word follows (`**Note:**text`); `$...$`, `$$...$$`, `\\(...\\)` and `\\[...\\]` are mathematics, but money is
+not; an image is a link, and so is Slack's own `<address|words>`; a row's surplus cells are kept, and `<br>` in a cell
+breaks its line; `[^1]` is a footnote's number; nesting is bounded; raw HTML and reference definitions stay text. With
+`env["open"]` what is not closed yet is closed at the end; with `env["growing"]` half a formula is one.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace
 from markdown_it.parser_inline import ParserInline
 from markdown_it.rules_block import StateBlock, blockquote, heading, hr, list_block
-from markdown_it.rules_block import table as gfm_table
 from markdown_it.rules_block.fence import make_fence_rule
-from markdown_it.rules_block.table import escapedSplit
 from markdown_it.rules_inline import StateInline, backtick, link
 from markdown_it.rules_inline.state_inline import Delimiter, Scanned
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
+from bot.markdown.cells import table
 from bot.markdown.halves import open_formula
 from bot.markdown.units import is_wide
 
@@ -35,6 +36,11 @@ _MATH_END = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}
 _FOOTNOTE = re.compile(r"\[\^(\d{1,3})\](:[ \t]*)?")
 _LINE_BREAK = re.compile(r"<br[ \t]*/?>[ \t]*", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z]{2}")
+_SLACK_LINK = re.compile(
+    r"<(?P<url>(?:https?://|mailto:|tel:)[^\s<>|]+)\|(?P<words>[^<>|\n]*[^<>|\s][^<>|\n]*)>", re.IGNORECASE
+)
+_ENDS = ":.;!?…)]}\"'”’»%`$*_"
+_BEGINS = "\"'“‘«[`$"
 _FENCE = make_fence_rule(disallow_marker_in_info=("`", "~"))  # `~~~~so~~~~` is no fence: its text would be lost
 
 BlockRule = Callable[[StateBlock, int, int, bool], bool]
@@ -44,6 +50,7 @@ class _State(StateInline):
     def __init__(self, src: str, md: MarkdownIt, env: EnvType, out: list[Token]) -> None:
         super().__init__(src, md, env, out)
         self.last: dict[str, int] = {}
+        self.waiting: Counter[tuple[str, int, int]] = Counter()  # emphasis that is open, by marker, count and level
 
     def rfind(self, what: str) -> int:
         """Where `what` stands for the last time, so that many openers without a closer don't each scan the text."""
@@ -68,11 +75,18 @@ class _State(StateInline):
         before_sign, after_sign = _is_sign(before), _is_sign(after)
         left = not after_space and (not after_sign or after_wide or before_space or before_sign or before_wide)
         right = not before_space and (not before_sign or before_wide or after_space or after_sign or after_wide)
-        return Scanned(
-            left and (canSplitWord or not right or before_sign),
-            right and (canSplitWord or not left or after_sign),
-            count,
-        )
+        opens = left and (canSplitWord or not right or before_sign)
+        closes = right and (canSplitWord or not left or after_sign)
+        here = (marker, count, self.level)
+        if not closes and self.waiting[here] and after.isalnum() and before in _ends(marker, count):
+            opens, closes = False, True
+        elif not opens and not self.waiting[here] and count > 1 and before.isalnum() and after in _BEGINS:
+            opens, closes = beside, False
+        if closes and self.waiting[here]:
+            self.waiting[here] -= 1
+        elif opens:
+            self.waiting[here] += 1
+        return Scanned(opens, closes, count)
 
 
 class _Inline(ParserInline):
@@ -104,7 +118,7 @@ def dialect() -> MarkdownIt:
     md.disable(["reference", "html_block", "html_inline", "image"])
     md.enable(["table", "strikethrough"])
     block, everywhere = md.block.ruler, ["paragraph", "reference", "blockquote", "list"]
-    block.at("table", _table, {"alt": ["paragraph", "reference"]})
+    block.at("table", table, {"alt": ["paragraph", "reference"]})
     block.at("fence", _starting(_FENCE, "`~"), {"alt": everywhere})
     block.at("blockquote", _starting(blockquote, ">"), {"alt": everywhere})
     block.at("hr", _starting(hr, "*-_"), {"alt": everywhere})
@@ -117,12 +131,18 @@ def dialect() -> MarkdownIt:
     md.inline.ruler.before("link", "picture", _picture)
     md.inline.ruler.before("link", "footnote", _footnote)
     md.inline.ruler.before("autolink", "line_break", _line_break)
+    md.inline.ruler.before("autolink", "slack_link", _slack_link)
     md.inline.ruler2.after("balance_pairs", "close_open", _close_open)
     return md
 
 
 def _is_sign(char: str) -> bool:
     return isMdAsciiPunct(ord(char)) or isPunctChar(char)
+
+
+def _ends(marker: str, count: int) -> str:
+    """Signs behind which emphasis that is open ends, whatever follows. Of single stars there are too many others."""
+    return _ENDS if marker != "_" and count > 1 else ":" if marker == "*" else ":.!?"
 
 
 def _is_word(char: str) -> bool:
@@ -146,30 +166,6 @@ def _starting(rule: BlockRule, chars: str) -> BlockRule:
         return state.level < DEPTH and rule(state, start, end, silent)
 
     return starting
-
-
-def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """The usual table, but cells beyond the head's last column go into the last cell instead of being lost."""
-    first = len(state.tokens)
-    if not gfm_table(state, start, end, silent):
-        return False
-    cells: list[Token] = []
-    for token in state.tokens[first:]:
-        if token.type == "tr_open":
-            cells = []
-        elif token.type == "inline":
-            cells.append(token)
-        elif token.type == "tr_close" and cells and cells[0].map:
-            row = cells[0].map[0]
-            line = state.src[state.bMarks[row] + state.tShift[row] : state.eMarks[row]].strip()
-            if line.count("|") < len(cells):
-                continue
-            columns = escapedSplit(line)
-            columns = columns[1:] if columns and not columns[0] else columns
-            columns = columns[:-1] if columns and not columns[-1] else columns
-            if len(columns) > len(cells):
-                cells[-1].content = "|".join(columns[len(cells) - 1 :]).strip()
-    return True
 
 
 def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -309,6 +305,20 @@ def _line_break(state: StateInline, silent: bool) -> bool:
         return False
     if not silent:
         state.push("hardbreak", "br", 0)
+    state.pos = found.end()
+    return True
+
+
+def _slack_link(state: StateInline, silent: bool) -> bool:
+    """`<https://example.com|here>`: models that know of Slack write its links, wherever they are."""
+    found = _SLACK_LINK.match(state.src, state.pos)
+    if found is None or state.linkLevel:
+        return False
+    if not silent:
+        opener = state.push("link_open", "a", 1)
+        opener.attrs = {"href": state.md.normalizeLink(found["url"])}
+        state.push("text", "", 0).content = found["words"].strip()
+        state.push("link_close", "a", -1)
     state.pos = found.end()
     return True
 
