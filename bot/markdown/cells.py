@@ -52,7 +52,10 @@ def _cells(row: str) -> list[str]:
 def table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """The usual table, but a head's or row's bars in code part nothing where they would make too many cells; cells
     beyond the head's last column go into the last cell instead of being lost."""
-    if start + 1 >= end or not (columns := columns_of(_line(state, start + 1))):
+    below = start + 1
+    if below >= end or not state.src.startswith(("|", ":", "-"), state.bMarks[below] + state.tShift[below]):
+        return False
+    if not (columns := columns_of(_line(state, below))):
         return False
     first, source, head = len(state.tokens), state.src, _line(state, start)
     if (found := masked(head, columns)) != head:

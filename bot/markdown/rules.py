@@ -18,7 +18,7 @@ from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace
 from markdown_it.parser_inline import ParserInline
 from markdown_it.rules_block import StateBlock, blockquote, heading, hr, list_block
 from markdown_it.rules_block.fence import make_fence_rule
-from markdown_it.rules_inline import StateInline, backtick, link
+from markdown_it.rules_inline import StateInline, autolink, backtick, link
 from markdown_it.rules_inline.state_inline import Delimiter, Scanned
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
@@ -131,7 +131,7 @@ def dialect() -> MarkdownIt:
     md.inline.ruler.before("link", "picture", _picture)
     md.inline.ruler.before("link", "footnote", _footnote)
     md.inline.ruler.before("autolink", "line_break", _line_break)
-    md.inline.ruler.before("autolink", "slack_link", _slack_link)
+    md.inline.ruler.at("autolink", _autolink)
     md.inline.ruler2.after("balance_pairs", "close_open", _close_open)
     return md
 
@@ -309,11 +309,14 @@ def _line_break(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _slack_link(state: StateInline, silent: bool) -> bool:
-    """`<https://example.com|here>`: models that know of Slack write its links, wherever they are."""
+def _autolink(state: StateInline, silent: bool) -> bool:
+    """`<https://example.com>`, and `<https://example.com|here>`: models that know of Slack write its links, wherever
+    they are."""
+    if state.src[state.pos] != "<":
+        return False
     found = _SLACK_LINK.match(state.src, state.pos)
     if found is None or state.linkLevel:
-        return False
+        return autolink(state, silent)
     if not silent:
         opener = state.push("link_open", "a", 1)
         opener.attrs = {"href": state.md.normalizeLink(found["url"])}
