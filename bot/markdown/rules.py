@@ -2,7 +2,7 @@
 
 What differs from CommonMark and its usual extensions: emphasis works beside Chinese punctuation, and ends behind a sign
 though a word follows (`**Note:**text`); `$...$`, `$$...$$`, `\\(...\\)` and `\\[...\\]` are mathematics, but money is
-not; an image is a link, and so is Slack's own `<address|words>`; a row's surplus cells are kept, and `<br>` in a cell
+not; an image is a link, and so is `<address|words>`; a row's surplus cells are kept, and `<br>` in a cell
 breaks its line; `[^1]` is a footnote's number; nesting is bounded; raw HTML and reference definitions stay text. With
 `env["open"]` what is not closed yet is closed at the end; with `env["growing"]` half a formula is one.
 """
@@ -36,7 +36,7 @@ _MATH_END = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}
 _FOOTNOTE = re.compile(r"\[\^(\d{1,3})\](:[ \t]*)?")
 _LINE_BREAK = re.compile(r"<br[ \t]*/?>[ \t]*", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z]{2}")
-_SLACK_LINK = re.compile(
+_LABELLED = re.compile(
     r"<(?P<url>(?:https?://|mailto:|tel:)[^\s<>|]+)\|(?P<words>[^<>|\n]*[^<>|\s][^<>|\n]*)>", re.IGNORECASE
 )
 _ENDS = ":.;!?…)]}\"'”’»%`$*_"
@@ -310,11 +310,11 @@ def _line_break(state: StateInline, silent: bool) -> bool:
 
 
 def _autolink(state: StateInline, silent: bool) -> bool:
-    """`<https://example.com>`, and `<https://example.com|here>`: models that know of Slack write its links, wherever
-    they are."""
+    """`<https://example.com>`, and `<https://example.com|here>`: some chat platforms have their links so, and models
+    write them wherever they are."""
     if state.src[state.pos] != "<":
         return False
-    found = _SLACK_LINK.match(state.src, state.pos)
+    found = _LABELLED.match(state.src, state.pos)
     if found is None or state.linkLevel:
         return autolink(state, silent)
     if not silent:
