@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from bot.errors import MagpieError, SettingError
 from bot.locales import say, terminal_language
 from bot.options import parser
+from bot.privacy import keep_private
 
 __all__ = ["main"]
 
@@ -18,6 +19,7 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 well, 1 it did not work out, 2 a setting or an argument is wrong, 130 interrupted."""
     options = parser(_ACTIONS).parse_args(arguments)
+    keep_private()
     try:
         return int(options.run(options))
     except SettingError as error:

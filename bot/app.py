@@ -10,10 +10,12 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from adapters import ADAPTERS, checks_of_platforms, locales, secrets, switched_on, variables
+from adapters.settings import is_known_host
 from bot.access import Access
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client, Timeouts
@@ -25,10 +27,11 @@ from bot.commands import Commands, GatewayFacts, listing
 from bot.config import Settings, Toml, load_settings, load_toml
 from bot.dispatcher import Dispatcher
 from bot.doctor import Patient, checks, examine, without_password
-from bot.errors import MagpieError, SettingError, joined
+from bot.errors import MagpieError, SettingError, Unreachable, joined
 from bot.gate import Gate
 from bot.gateway import make_gateway, sandboxed
-from bot.http import Host, Part
+from bot.health import Health, monitoring
+from bot.http import Host
 from bot.intake import CoreIntake
 from bot.locales import learn, say, terminal_language
 from bot.logs import set_up
@@ -39,9 +42,10 @@ from bot.money.breaker import Guarded
 from bot.money.hearers import Hearers, check_places
 from bot.money.watch import Watch
 from bot.planning import Options, Planner
+from bot.privacy import tighten
 from bot.races import cancelled, first_of
 from bot.scheduler import Job, run_jobs
-from bot.serving import Server, listen
+from bot.serving import Server, listen, reachable
 from bot.tidying import tidy
 from bot.turns import Turns
 from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, ModelInfo, Store, Surroundings, Text
@@ -57,7 +61,6 @@ ALERTS = "magpie-alerts"  # the id of the chat that they have for alerts
 TICK = 60.0  # seconds between two looks at what is due
 TIDY = 3600.0  # seconds between two looks at what is too old
 MOST_MEDIA = 500_000_000  # bytes of prepared pictures that are kept
-STORE_PATIENCE = 2.0  # seconds that whoever asks how we are waits for the store
 FIRST_ANSWERS = 10.0  # seconds that the platforms get before we say that we are ready
 
 _STEP = Text("Preparing the database: step {done} of {of}")
@@ -96,8 +99,13 @@ class App:
         mounts: dict[str, AsgiApp] = {}
         for adapter in self.adapters.values():
             mounts |= adapter.http
-        pages = None if self.settings.metrics == "off" else self._metrics
-        server = Server(Host(mounts, self._parts, pages, open_metrics=self.settings.metrics == "on"))
+        settings, gateway = self.settings, self.models.gateway.name
+        health = Health(
+            self.store, self.adapters, lambda: self.metrics.troubles.get(gateway, ""), settings.data_dir, self.clock
+        )
+        pages = monitoring(settings, lambda: self.metrics.page(self.store, gateway))
+        knows = partial(is_known_host, http_host=settings.http_host, public_url=settings.public_url)
+        server = Server(Host(mounts, health.parts, pages, knows=knows))
         serving = asyncio.create_task(server.serve([listening]), name="http")
         working = asyncio.create_task(self.turns.run(), name="turns")
         arriving = [asyncio.create_task(each.run(self.intake), name=name) for name, each in self.adapters.items()]
@@ -141,27 +149,10 @@ class App:
         """What need not be done before the first question."""
         for trouble in await self.hearers.troubles():
             log.warning("%s", say(trouble, "en"))
-        await self.models.learn()
+        error = await self.models.learn()
+        if isinstance(error, Unreachable):
+            self.metrics.gateway(self.models.gateway.name, error)
         await self.media.prune(MOST_MEDIA)
-
-    async def _parts(self) -> Mapping[str, Part]:
-        parts = {"store": Part(await self._store_trouble())}
-        parts |= {name: Part(adapter.trouble) for name, adapter in self.adapters.items()}
-        gateway = self.metrics.troubles.get(self.models.gateway.name, "")
-        return parts | {"gateway": Part(gateway, vital=False)}  # without it questions are still taken in, and told so
-
-    async def _store_trouble(self) -> str:
-        try:
-            async with asyncio.timeout(STORE_PATIENCE):
-                await self.store.seen("readyz")
-        except TimeoutError:
-            return f"no answer in {STORE_PATIENCE:.0f} s"
-        except MagpieError as error:
-            return str(error)
-        return ""
-
-    async def _metrics(self) -> bytes:
-        return await self.metrics.page(self.store, self.models.gateway.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +169,14 @@ class Models:
     def all(self) -> Sequence[ModelInfo]:
         return [self.client.info(each.id) for each in self.catalogue.all()]
 
-    async def learn(self) -> None:
-        """What the gateway itself lists. It need not have a list."""
+    async def learn(self) -> MagpieError | None:
+        """What the gateway itself lists. It need not have a list: why there is none."""
         try:
             self.catalogue.merge(await self.client.models())
         except MagpieError as error:
             log.info("the gateway's list of models is not to be had: %s", error.detail or error)
+            return error
+        return None
 
     def facts(self, settings: Settings) -> GatewayFacts:
         profile = self.gateway.profile
@@ -281,7 +274,7 @@ async def run(*, announce: Announce, **overrides: Any) -> None:
 
         async def welcome() -> None:
             await invite(app.access, app.adapters, announce)
-            url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+            url = settings.public_url.rstrip("/") + "/" if settings.public_url else reachable(host, port)
             _tell(announce, Text("Magpie is ready: {url}  (Ctrl+C stops it)"), url=url)
 
         await app.run(stop, listening, welcome)
@@ -373,6 +366,7 @@ async def opened_store(settings: Settings, clock: Clock, announce: Announce) -> 
             path=settings.data_dir,
             reason=error.strerror or error,
         ) from error
+    tighten(settings.data_dir)
     alone = settings.store_url.startswith("sqlite")
     with DataLock(settings.data_dir / "lock") if alone else contextlib.nullcontext():
         store = await open_store(

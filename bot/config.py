@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.chat_api.profiles import is_loopback
 from bot.errors import SettingError, WrongValue, joined, wrong_setting
 from bot.types import Json
 
@@ -44,6 +46,7 @@ EXAMPLES: Mapping[str, str] = {
     "BALANCE_ALERT_BELOW": "20,5",
     "BALANCE_PROBE_EVERY": "10 min",
     "METRICS": "local",
+    "METRICS_TOKEN": "a-long-random-word",
     "LOG_LEVEL": "info",
     "LOG_FORMAT": "text",
 }
@@ -113,6 +116,7 @@ class Settings(BaseSettings):
     stale_after: Seconds = 900.0
     timezone: str = "UTC"
     metrics: Annotated[Literal["local", "on", "off"], BeforeValidator(_lower)] = "local"
+    metrics_token: SecretStr | None = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = "text"
 
@@ -159,6 +163,11 @@ class Settings(BaseSettings):
     def thresholds(self) -> tuple[Decimal, ...]:
         """Of the balance, the highest first."""
         return tuple(sorted({Decimal(each) for each in _listed(self.balance_alert_below)}, reverse=True))
+
+    @property
+    def is_behind_proxy(self) -> bool:
+        """People come by another address than the one that we listen on, so a proxy may stand before it."""
+        return bool(self.public_url) and not is_loopback(urlsplit(self.public_url).hostname or "")
 
     @property
     def store_url(self) -> str:

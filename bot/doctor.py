@@ -23,6 +23,7 @@ from bot.errors import GatewayError, MagpieError, SettingError, StoreLocked, Unr
 from bot.gateway import make_gateway
 from bot.locales import say
 from bot.money.hearers import Hearers
+from bot.privacy import readable_by_others
 from bot.types import Clock, Finding, Mark, ModelRequest, PromptMessage, Store, Text
 from bot.variables import unknown_variables
 
@@ -154,7 +155,19 @@ async def check_installation(data: Path) -> Sequence[Finding]:
             "size": f"{kept / 1e6:.1f}",
         },
     )
-    return [Finding(Mark.OK, words)]
+    return [Finding(Mark.OK, words), *_privacy(data)]
+
+
+def _privacy(data: Path) -> list[Finding]:
+    """Can others on this machine read the keys or the conversations?"""
+    found = []
+    if readable_by_others(Path(".env")):
+        words = Text("Others on this machine can read .env, which has your keys: chmod 600 .env")
+        found.append(Finding(Mark.ADVICE, words))
+    if readable_by_others(data):
+        words = Text("Others on this machine can look into {data}: chmod 700 {data}", {"data": data})
+        found.append(Finding(Mark.ADVICE, words))
+    return found
 
 
 def _measured(data: Path) -> tuple[Path, int]:

@@ -26,6 +26,24 @@ class _Hiding:
         return line
 
 
+class _Seldom(logging.Filter):
+    """asyncio says with a traceback that a connection can't be accepted, thousands of times a second (descriptors that
+    have run out): once a minute will do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if "socket.accept() out of system resource" not in record.getMessage():
+            return True
+        if record.created - self._said < 60:
+            return False
+        self._said = record.created
+        record.exc_info = None
+        return True
+
+
 class _TextFormatter(logging.Formatter):
     converter = staticmethod(time.gmtime)
 
@@ -60,5 +78,8 @@ def set_up(level: str = "info", style: str = "text", secrets: Iterable[str] = ()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter(hiding) if style == "json" else _TextFormatter(hiding))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    asyncios = logging.getLogger("asyncio")
+    if not any(isinstance(each, _Seldom) for each in asyncios.filters):
+        asyncios.addFilter(_Seldom())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

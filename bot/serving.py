@@ -10,19 +10,41 @@ from collections.abc import AsyncIterator, Generator
 
 import uvicorn
 
+from bot.connections import HEAD_BYTES, Connections, Reluctant
 from bot.errors import SettingError
 from bot.types import AsgiApp
 
-__all__ = ["Server", "listen", "serving"]
+__all__ = ["Server", "listen", "reachable", "serving"]
 
 
 class Server(uvicorn.Server):
-    """`stop()` it; signals are the app's business."""
+    """`stop()` it; signals are the app's business. `most`: connections at once."""
 
-    def __init__(self, app: AsgiApp) -> None:
+    def __init__(self, app: AsgiApp, most: int | None = None) -> None:
+        self._limits = Connections(most)
         super().__init__(
-            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1, lifespan="off")
+            uvicorn.Config(
+                app,
+                http=type("_Counted", (Reluctant,), {"limits": self._limits}),
+                ws="none",
+                log_config=None,
+                log_level="error",  # what strangers send wrong is no news
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,  # who is believed about that is the page's to know
+                backlog=128,
+                h11_max_incomplete_event_size=HEAD_BYTES,
+                timeout_graceful_shutdown=1,
+                lifespan="off",
+            )
         )
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        watching = asyncio.create_task(self._limits.watch())
+        try:
+            await super().serve(sockets)
+        finally:
+            watching.cancel()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -59,11 +81,19 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def reachable(host: str, port: int) -> str:
+    """An address at which this machine can open what listens on `host`."""
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
 @contextlib.asynccontextmanager
-async def serving(app: AsgiApp) -> AsyncIterator[str]:
-    """Serve `app` on a free loopback port. Yields its base URL."""
+async def serving(app: AsgiApp, most: int | None = None) -> AsyncIterator[str]:
+    """Serve `app` on a free loopback port, to at most `most` connections. Yields its base URL."""
     listening = listen("127.0.0.1", 0)
-    server = Server(app)
+    listening.listen()  # whoever comes before the server is up waits
+    server = Server(app, most)
     task = asyncio.create_task(server.serve([listening]))
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"

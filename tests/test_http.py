@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.http import Host, Part
+from bot.http import Host, Metrics, Part
 from bot.types import AsgiApp
 
 Event = MutableMapping[str, Any]
@@ -93,30 +93,62 @@ async def test_what_is_not_vital_is_told_and_no_more() -> None:
     assert (answer.status_code, answer.json()) == (200, {"store": "ok", "gateway": "BadKey"})
 
 
+HERE, TOKEN = {"Host": "127.0.0.1:8080"}, {"Authorization": "Bearer a-secret-word"}
+
+
 @pytest.mark.parametrize(
-    ("client", "headers", "open_metrics", "status"),
+    ("client", "headers", "settings", "status"),
     [
-        ("127.0.0.1", {}, False, 200),
-        ("::1", {}, False, 200),
-        ("10.0.0.7", {}, False, 404),
-        ("nowhere", {}, False, 404),
-        ("127.0.0.1", {"X-Forwarded-For": "10.0.0.7"}, False, 404),
-        ("10.0.0.7", {}, True, 200),
+        ("127.0.0.1", HERE, {}, 200),
+        ("127.0.0.1", {"Host": "localhost"}, {}, 200),
+        ("::1", {"Host": "[::1]:8080"}, {}, 200),
+        ("10.0.0.7", HERE, {}, 401),
+        ("nowhere", HERE, {}, 401),
+        ("10.0.0.7", HERE, {"open": True}, 200),
+        # through a proxy on this machine, in all the ways that it shows or doesn't
+        ("127.0.0.1", {"Host": "magpie.example.org"}, {}, 401),
+        *(
+            ("127.0.0.1", {**HERE, name: "1"}, {}, 401)
+            for name in ("X-Forwarded-For", "x-forwarded-host", "CF-Connecting-IP", "Via", "X-Real-IP", "Forwarded")
+        ),
+        ("127.0.0.1", HERE, {"closed": True}, 401),
+        # with the token from anywhere, with another from nowhere
+        ("10.0.0.7", TOKEN, {"token": "a-secret-word", "closed": True}, 200),
+        ("10.0.0.7", {"Authorization": "Bearer another"}, {"token": "a-secret-word"}, 401),
+        ("10.0.0.7", {"Authorization": "Bearer "}, {}, 401),
+        ("10.0.0.7", {"Authorization": "Bearer é".encode()}, {"token": "a-secret-word"}, 401),
     ],
 )
-async def test_metrics_are_for_this_machine(
-    client: str, headers: Mapping[str, str], open_metrics: bool, status: int
+async def test_metrics_are_for_this_machine_or_who_has_the_token(
+    client: str, headers: Mapping[str, Any], settings: Mapping[str, Any], status: int
 ) -> None:
-    async def metrics() -> bytes:
-        return b"magpie_turns_total 3"
-
-    app = host(metrics=metrics, open_metrics=open_metrics)
+    app = host(metrics=Metrics(_counted, **settings))
     transport = httpx.ASGITransport(app, client=(client, 5))
     async with httpx.AsyncClient(transport=transport, base_url="http://host") as http:
         answer = await http.get("/metrics", headers=headers)
     assert answer.status_code == status
     assert ("magpie_turns_total 3" in answer.text) is (status == 200)
+
+
+async def _counted() -> bytes:
+    return b"magpie_turns_total 3"
+
+
+async def test_without_metrics_there_are_none() -> None:
     assert (await ask(host(), "/metrics")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_a_rebound_name_reads_nothing(path: str) -> None:
+    """A page in the owner's browser whose name suddenly points here."""
+    app = host(metrics=Metrics(_counted, open=True), knows=lambda name: name == "127.0.0.1:8080")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://evil.example") as http:
+        answer = await http.get(path)
+        assert answer.status_code == 421
+        assert "magpie_turns" not in answer.text
+        assert (await http.get(path, headers=HERE)).status_code == 200
+    for name in ("content-security-policy", "x-content-type-options", "x-frame-options"):
+        assert name in answer.headers
 
 
 @pytest.mark.parametrize("mounts", [{"a": app("a")}, {"/a": app("a"), "/a/": app("b")}])

@@ -7,10 +7,12 @@ import contextlib
 import html
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
@@ -551,13 +553,42 @@ async def test_what_is_not_signed_is_refused(pushing: House) -> None:
         for headers in ({}, old, signed(body, "a secret of somebody else's"), signed(body, SECRET, at=1_500_000_000)):
             headers = {"Content-Type": "application/json", **headers}
             assert (await client.post(url, content=body, headers=headers)).status_code == 401
-        json_type = {"Content-Type": "application/json"}
-        assert (await client.post(url, content="[1]", headers=json_type)).status_code == 400
-        assert (await client.post(url, content="{", headers=json_type)).status_code == 400
+        for odd in ("abc", "4" * 400, "9" * 5_000, "-1", "1e9", ""):
+            headers = {**signed(body, SECRET), "X-Slack-Request-Timestamp": odd}
+            assert (await client.post(url, content=body, headers=headers)).status_code == 401
+        accented = {**signed(body, SECRET), "X-Slack-Signature": "v0=é".encode()}
+        assert (await client.post(url, content=body, headers=accented)).status_code == 401
         assert (await client.get(url)).status_code == 405
         assert (await client.post(url + "/more", content=body)).status_code == 404
-        assert (await client.post(url, content=b"x" * (MOST_BYTES + 1))).status_code == 413
+        assert (await client.post(url, content=b"x" * (MOST_BYTES + 1), headers=old)).status_code == 413
     assert pushing.listener.events == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["[1]", "{", "[" * 100_000, '{"type":"event_callback","event":"x"}', "payload={", "&".join(["a=b"] * 500)],
+)
+async def test_what_is_signed_and_can_not_be_read_is_kept_and_not_sent_for_ever(pushing: House, body: str) -> None:
+    async with pushed(pushing) as url, httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.post(url, content=body, headers=signed(body, SECRET))).status_code == 200
+        await pushing.says("the next one")
+    assert pushing.listener.texts == ["the next one"]
+    assert (pushing.folder / "unread" / "slack.jsonl").exists()
+
+
+async def test_what_is_not_signed_is_not_even_parsed(pushing: House) -> None:
+    """Ten forms of 2 MB without a signature froze the service for 26 s."""
+    form = b"a&" * 999_999
+    async with pushed(pushing) as url, httpx.AsyncClient(trust_env=False, timeout=30) as client:
+        began, spent = time.perf_counter(), time.process_time()
+        fresh = {"X-Slack-Request-Timestamp": str(int(time.time())), "X-Slack-Signature": "v0=" + "0" * 64}
+        asked = [client.post(url, content=form, headers=headers) for headers in ({}, fresh) for _ in range(5)]
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {401}
+        spent = time.process_time() - spent
+        begin = time.process_time()
+        parse_qsl(form.decode(), keep_blank_values=True)
+        assert spent < 5 * (time.process_time() - begin), "as cheap as half of them parsed"
+        assert time.perf_counter() - began < 30
 
 
 async def test_while_nobody_listens_it_is_told_to_come_again(pushing: House) -> None:

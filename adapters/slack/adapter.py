@@ -79,7 +79,8 @@ class SlackAdapter:
         self._threads = Threads(self._wire, surroundings.reader, clock)
         self._poster = Poster(self._wire, self._pace, self._sessions, self._streams, self._people, self._threads)
         self._files = Files(self._wire, settings, clock)
-        self._webhook = Webhook()
+        self._unread = Unread(settings.data_dir / "unread" / f"{PLATFORM}.jsonl")
+        self._webhook = Webhook(settings.signing_secret, self._unread.keep)
         self._sockets: Sockets | None = None
         self._trouble = "" if settings.slack_mode == "http" else "not connected yet"
         self._tried = asyncio.Event()
@@ -129,7 +130,7 @@ class SlackAdapter:
                 names=self._names,
                 files=self._files,
                 sessions=self._sessions,
-                unread=Unread(self._settings.data_dir / "unread" / f"{PLATFORM}.jsonl"),
+                unread=self._unread,
                 interactions=interactions,
             )
             app = _bolt(self._wire, self._settings, self._me, receiver)

@@ -7,6 +7,7 @@ import heapq
 import itertools
 import json
 import logging
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,6 +33,8 @@ TWICE = 0.4  # seconds that a mention waits for the same post as a message, whic
 LATE = 6 * 86_400_000  # ms from a message to a change of it, when the core may have forgotten that it took it in
 _BACK = 50  # messages among which who called us, and our answer, are looked for
 MOST_UNREAD = 5_000_000  # bytes
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring = 50, 1_000, 1_000, 100_000
 
 Answer = tuple[bool, Any]  # is it stored, and what to say to it
 
@@ -44,7 +47,7 @@ class Unread:
 
     async def keep(self, raw: object) -> None:
         try:
-            await asyncio.to_thread(self._write, json.dumps(raw, ensure_ascii=False))
+            await asyncio.to_thread(self._write, _written(raw))
         except OSError as error:
             log.warning("an unread event can't be kept: %s", error.strerror)
 
@@ -54,6 +57,14 @@ class Unread:
             self.path.replace(self.path.with_suffix(".old"))
         with self.path.open("a", encoding="utf-8", errors="replace") as file:
             file.write(line + "\n")
+
+
+def _written(raw: object) -> str:
+    """As JSON; what is nested too deep for that, down to some depth."""
+    try:
+        return json.dumps(raw, ensure_ascii=False)
+    except (ValueError, TypeError, RecursionError):
+        return json.dumps(_SHORT.repr(raw), ensure_ascii=False)
 
 
 @dataclass(slots=True)

@@ -191,7 +191,8 @@ def _envelope(frame: WSMessage) -> Json:
         return {}
     try:
         envelope = json.loads(frame.data)
-    except ValueError:
+    except (ValueError, RecursionError):
+        log.error("a frame that can't be read is skipped: %.200s", frame.data)
         return {}
     return envelope if isinstance(envelope, dict) else {}
 

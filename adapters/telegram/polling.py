@@ -47,7 +47,7 @@ class Backoff:
         self.trouble = ""  # what was said last, until it worked again
 
     async def pause(self, least: float = 0.0) -> None:
-        longest = min(_SLOWEST, 2.0**self._tries)
+        longest = min(_SLOWEST, 2.0 ** min(self._tries, 10))  # outages last: 2.0**1024 is no number
         self._tries += 1
         await self._clock.sleep(max(least, longest * random.uniform(0.5, 1.0)))
 
@@ -98,7 +98,11 @@ class Polling:
                 await self._backoff.pause()
             else:
                 self._offset = _after(batch)
-                self._backoff.worked()
+                if batch and self._offset is None:  # they will come again, whatever is done
+                    self._backoff.say("updates come without their numbers")
+                    await self._backoff.pause()
+                else:
+                    self._backoff.worked()
 
     async def _fetch(self) -> list[Any]:
         if self._webhook:

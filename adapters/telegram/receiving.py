@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import reprlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 TOGETHER = 3_000  # ms between what one person sends in one go; the platform tells whole seconds
 MOST_UNREAD = 5_000_000  # bytes
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring = 50, 1_000, 1_000, 100_000
 _REMEMBERED = 1_000
 _PARTS = 20  # of one person, held back until something names us
 _AT_ONCE = 32  # chats whose events are being stored
@@ -106,7 +109,7 @@ class Unread:
 
     async def keep(self, raw: object) -> None:
         try:
-            await asyncio.to_thread(self._write, json.dumps(raw, ensure_ascii=False))
+            await asyncio.to_thread(self._write, _written(raw))
         except OSError as error:
             log.warning("an unread update can't be kept: %s", error.strerror)
 
@@ -116,6 +119,14 @@ class Unread:
             self.path.replace(self.path.with_suffix(".old"))
         with self.path.open("a", encoding="utf-8", errors="replace") as file:
             file.write(line + "\n")
+
+
+def _written(raw: object) -> str:
+    """As JSON; what is nested too deep for that, down to some depth."""
+    try:
+        return json.dumps(raw, ensure_ascii=False)
+    except (ValueError, TypeError, RecursionError):
+        return json.dumps(_SHORT.repr(raw), ensure_ascii=False)
 
 
 @dataclass(slots=True)
@@ -168,6 +179,11 @@ class Receiver:
             inbound = read(update, self.me, self.clock.now())
         except UnknownShape as error:
             log.error("an update of unknown shape is skipped (%s), and kept in %s", error, self.unread.path)
+            await self.unread.keep(raw)
+            return None
+        except Exception:
+            # whatever it stumbles over, it would be the same again, and everything behind it would wait for ever
+            log.exception("an update is skipped, and kept in %s", self.unread.path)
             await self.unread.keep(raw)
             return None
         if inbound is None:

@@ -53,8 +53,8 @@ class Webhook:
             return 413
         try:
             raw = json.loads(body)
-        except ValueError:
-            return 400
+        except (ValueError, RecursionError):
+            raw = body.decode(errors="replace")  # kept by who takes it; sent again it would be the same
         return await self._stored(raw)
 
     async def _stored(self, raw: object) -> int:
@@ -70,13 +70,13 @@ class Webhook:
 
 async def _body(receive: _Receive) -> bytes | None:
     """None if it is too long to be an update."""
-    body = b""
+    body = bytearray()
     while True:
         event = await receive()
         if event["type"] != "http.request":
             return None
-        body += bytes(event.get("body", b""))
+        body += event.get("body", b"")
         if len(body) > MOST_BYTES:
             return None
         if not event.get("more_body", False):
-            return body
+            return bytes(body)

@@ -13,11 +13,12 @@ from typing import Any
 
 from adapters.web.api import Api
 from adapters.web.files import Files
-from adapters.web.guard import Guard, Sessions
+from adapters.web.guard import Guard
 from adapters.web.inbound import ACCOUNT, PLATFORM
 from adapters.web.render import measure
 from adapters.web.rooms import Room, Rooms, parse_key
 from adapters.web.settings import WebSettings
+from adapters.web.signin import Sessions
 from adapters.web.view import Conversation, piece_view
 from bot.errors import Gone, RetryLater, StoreError
 from bot.types import (
@@ -66,6 +67,7 @@ class WebAdapter:
             rooms=self._rooms,
             files=self._files,
             sessions=self._sessions,
+            options=settings,
             tell=self._tell,
         )
         self._http: AsgiApp = Guard(self._api.app(), settings, self._sessions)

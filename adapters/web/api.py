@@ -15,10 +15,12 @@ from starlette.staticfiles import StaticFiles
 
 from adapters.web import inbound
 from adapters.web.files import EmptyFile, Files, NoSpace, TooLarge, sniff
-from adapters.web.guard import Sessions
 from adapters.web.inbound import MOST_CHARACTERS, MOST_FILES, BadRequest
 from adapters.web.pages import STATIC, Pages
+from adapters.web.refusals import refusal
 from adapters.web.rooms import Event, Rooms
+from adapters.web.settings import WebSettings
+from adapters.web.signin import Sessions
 from adapters.web.view import Conversation, file_view, menu_view, model_view, settings_view
 from bot.errors import Gone, MagpieError, StoreError
 from bot.markdown.parser import parse
@@ -51,11 +53,12 @@ class Api:
     rooms: Rooms
     files: Files
     sessions: Sessions
+    options: WebSettings
     tell: Callable[[Chat, int], Awaitable[bool]]
     intake: Intake | None = None
 
     def app(self) -> Starlette:
-        pages = Pages(self.sessions, self.around.clock)
+        pages = Pages(self.sessions, self.around.clock, self.options)
         chat = "/api/chats/{id}"
         routes = [
             Route("/", pages.index),
@@ -75,7 +78,7 @@ class Api:
             Route("/api/files/{ref}", self.file),
             Mount("/static", _Static(directory=STATIC)),
         ]
-        return Starlette(routes=routes, exception_handlers={MagpieError: _failed})
+        return Starlette(routes=routes, exception_handlers={MagpieError: _failed, 404: _nothing})
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -272,6 +275,10 @@ def _wire(event: Event | None) -> bytes:
     if event is None:
         return b"event: alive\ndata: {}\n\n"
     return b"id: %s\nevent: %s\ndata: %s\n\n" % (event.id.encode(), event.name.encode(), orjson.dumps(event.data))
+
+
+async def _nothing(request: Request, _error: Exception) -> Response:
+    return refusal(request.headers, 404)
 
 
 def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 
-from adapters.web.settings import WebSettings, is_loopback
+from adapters.settings import is_loopback
+from adapters.web.settings import WebSettings
 from bot.errors import SettingError
 from bot.types import Finding, Mark, Text
 

@@ -6,31 +6,20 @@ a host name that suddenly points here (DNS rebinding).
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import ipaddress
-import secrets
-from collections import OrderedDict
-from pathlib import Path
-from urllib.parse import urlsplit
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.web.settings import WebSettings, is_loopback
-from bot.types import Clock
+from adapters.settings import is_known_host
+from adapters.web.refusals import refusal
+from adapters.web.settings import WebSettings
+from adapters.web.signin import COOKIE, Sessions
 
-__all__ = ["COOKIE", "SECURITY_HEADERS", "Guard", "Sessions", "Throttle"]
+__all__ = ["SECURITY_HEADERS", "Guard"]
 
-COOKIE = "magpie_session"
-DAY = 86_400_000
-LIFE = 30 * DAY  # ms
-MOST_WAIT = 60.0
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN_PATHS = ("/login", "/static/")
-_ANY_ADDRESS = frozenset({"0.0.0.0", "::", "[::]"})
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -40,87 +29,12 @@ SECURITY_HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # With no-referrer, browsers send "Origin: null" with our own forms (Fetch: "append a request Origin header").
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-
-
-class Sessions:
-    """Signed cookies. Their key is made of a secret in DATA_DIR and the password: a new password ends every session."""
-
-    def __init__(self, settings: WebSettings, clock: Clock) -> None:
-        self._password = settings.password
-        self._clock = clock
-        self.secure = settings.public_url.startswith("https:")
-        self._key = (
-            hmac.digest(_secret(settings.data_dir), self._password.encode(), "sha256") if self._password else b""
-        )
-
-    @property
-    def needed(self) -> bool:
-        return bool(self._password)
-
-    def matches(self, password: str) -> bool:
-        """In constant time, whatever their lengths."""
-        given, wanted = (
-            hashlib.sha256(word.encode("utf-8", "replace")).digest() for word in (password, self._password)
-        )
-        return hmac.compare_digest(given, wanted)
-
-    def issue(self) -> str:
-        return self._sign(str(self._clock.now() + LIFE))
-
-    def valid(self, cookie: str) -> bool:
-        until, _, _ = cookie.partition(".")
-        if not hmac.compare_digest(self._sign(until).encode(), cookie.encode("utf-8", "replace")):
-            return False
-        return until.isdecimal() and int(until) > self._clock.now()
-
-    def _sign(self, until: str) -> str:
-        return f"{until}.{hmac.new(self._key, until.encode('utf-8', 'replace'), 'sha256').hexdigest()}"
-
-
-def _secret(folder: Path) -> bytes:
-    path = folder / "web.secret"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("xb") as file:
-            path.chmod(0o600)
-            file.write(secrets.token_bytes(32))
-    except FileExistsError:
-        pass  # that is the secret, from an earlier start
-    return path.read_bytes()
-
-
-class Throttle:
-    """After each wrong password its address waits twice as long; everybody together gets a few attempts per second."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
-        self._free = 0.0
-
-    def wait(self, address: str) -> float:
-        """Seconds until this address may try; 0 takes the attempt."""
-        now = self._clock.monotonic()
-        _, until = self._failures.get(address, (0, 0.0))
-        left = max(until, self._free) - now
-        if left > 0:
-            return left
-        self._free = now + 0.2
-        return 0.0
-
-    def failed(self, address: str) -> None:
-        count = self._failures.get(address, (0, 0.0))[0] + 1
-        self._failures[address] = (count, self._clock.monotonic() + min(MOST_WAIT, 0.5 * 2**count))
-        self._failures.move_to_end(address)
-        if len(self._failures) > 1000:
-            self._failures.popitem(last=False)
-
-    def passed(self, address: str) -> None:
-        self._failures.pop(address, None)
 
 
 class Guard:
@@ -143,38 +57,28 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = self._refusal(scope)
-        await (refusal or self._app)(scope, receive, guarded)
+        await (self._refusal(scope) or self._app)(scope, receive, guarded)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if not self._knows(host):
-            return PlainTextResponse("This host name is not served here. Set PUBLIC_URL to the address you use.\n", 421)
+        if not is_known_host(host, self._settings.http_host, self._settings.public_url):
+            return refusal(headers, 421)
         path: str = scope["path"]
-        if scope["method"] not in _SAFE and not self._is_own(headers.get("origin", ""), host):
-            return PlainTextResponse("This request comes from another site.\n", 403)
-        if path.startswith("/api/") and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-            return PlainTextResponse("This request comes from another site.\n", 403)
+        site = headers.get("sec-fetch-site", "")
+        if scope["method"] not in _SAFE and not self._is_own(headers.get("origin", ""), site, host):
+            return refusal(headers, 403)
+        if path.startswith("/api/") and site not in ("", "same-origin", "none"):
+            return refusal(headers, 403)
         if self._sessions.needed and not path.startswith(_OPEN_PATHS) and not self._signed_in(headers):
             return self._sign_in(path)
         return None
 
-    def _knows(self, host: str) -> bool:
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").lower()
-        except ValueError:
-            return False
-        own = self._settings.http_host.strip("[]").lower()
-        if not name or "@" in host:
-            return False
-        if is_loopback(name) or name in (own, self._settings.public_host):
-            return True
-        # a rebound name is never an address
-        return own in _ANY_ADDRESS and _is_address(name)
-
-    def _is_own(self, origin: str, host: str) -> bool:
+    def _is_own(self, origin: str, site: str, host: str) -> bool:
+        """By its Origin; where a proxy's policy took that away ("null"), by what no page can forge (Fetch Metadata)."""
         origin = origin.lower()
+        if origin == "null":
+            return site == "same-origin"
         if self._settings.public_origin and origin == self._settings.public_origin:
             return True
         scheme, _, netloc = origin.partition("://")
@@ -187,11 +91,3 @@ class Guard:
         if path.startswith("/api/"):
             return JSONResponse({"error": {"code": "sign_in", "text": "Please sign in.", "data": {}}}, 401)
         return RedirectResponse("/login", 303)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -10,7 +11,9 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from adapters.web.guard import COOKIE, LIFE, Sessions, Throttle
+from adapters.web.refusals import words_for
+from adapters.web.settings import WebSettings
+from adapters.web.signin import COOKIE, DEVICE, DEVICE_LIFE, LIFE, Sessions, Throttle
 from bot.types import Clock
 
 __all__ = ["STATIC", "Pages"]
@@ -18,27 +21,11 @@ __all__ = ["STATIC", "Pages"]
 STATIC = Path(__file__).parent / "static"
 MOST_FORM = 8192
 
-_WORDS = {
-    "en": {
-        "title": "Sign in",
-        "password": "Password",
-        "enter": "Sign in",
-        "wrong": "This is not the password.",
-        "wait": "Too many attempts. Please wait {seconds} s.",
-    },
-    "zh": {
-        "title": "登录",
-        "password": "密码",
-        "enter": "登录",
-        "wrong": "密码不正确。",
-        "wait": "尝试次数过多，请等待 {seconds} 秒。",
-    },
-}
-
 
 class Pages:
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, sessions: Sessions, clock: Clock, settings: WebSettings) -> None:
         self._sessions = sessions
+        self._settings = settings
         self._throttle = Throttle(clock)
 
     async def index(self, _request: Request) -> Response:
@@ -47,30 +34,35 @@ class Pages:
     async def login(self, request: Request) -> Response:
         if not self._sessions.needed:
             return RedirectResponse("/", 303)
-        words = _WORDS["zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"]
+        words = words_for(request.headers)
         if request.method != "POST":
             return _form(words, "", 200)
-        address = request.client.host if request.client else ""
-        seconds = self._throttle.wait(address)
+        peer = request.client.host if request.client else ""
+        who = (
+            self._settings.client_of(peer, ",".join(request.headers.getlist("x-forwarded-for"))),
+            self._sessions.device(request.cookies.get(DEVICE, "")),
+        )
+        given = await _password(request)  # before the wait is looked at: whoever holds it back gains nothing
+        seconds = self._throttle.wait(*who)
         if seconds > 0:
             whole = str(math.ceil(seconds))
             return _form(words, words["wait"].format(seconds=whole), 429, {"Retry-After": whole})
-        if not self._sessions.matches(await _password(request)):
-            self._throttle.failed(address)
+        if not self._sessions.matches(given):
+            self._throttle.failed(*who)
             return _form(words, words["wrong"], 403)
-        self._throttle.passed(address)
+        self._throttle.passed(*who)
         response = RedirectResponse("/", 303)
-        response.set_cookie(
-            COOKIE,
-            self._sessions.issue(),
-            max_age=LIFE // 1000,
-            httponly=True,
-            samesite="strict",
-            secure=self._sessions.secure,
-        )
+        self._keep(response, COOKIE, self._sessions.issue(), LIFE)
+        self._keep(response, DEVICE, self._sessions.issue_device(), DEVICE_LIFE)
         return response
 
-    async def logout(self, _request: Request) -> Response:
+    def _keep(self, response: Response, name: str, value: str, life: int) -> None:
+        response.set_cookie(
+            name, value, max_age=life // 1000, httponly=True, samesite="strict", secure=self._sessions.secure
+        )
+
+    async def logout(self, request: Request) -> Response:
+        self._sessions.end(request.cookies.get(COOKIE, ""))
         response = RedirectResponse("/login" if self._sessions.needed else "/", 303)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=self._sessions.secure)
         return response
@@ -89,7 +81,7 @@ async def _password(request: Request) -> str:
     return fields.get("password", [""])[0]
 
 
-def _form(words: dict[str, str], error: str, status: int, headers: dict[str, str] | None = None) -> Response:
+def _form(words: Mapping[str, str], error: str, status: int, headers: dict[str, str] | None = None) -> Response:
     page = _read("login.html")
     for name, word in {**words, "error": error}.items():
         page = page.replace(f"{{{{{name}}}}}", escape(word))

@@ -6,16 +6,19 @@ import ipaddress
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
-from adapters.settings import PlatformSettings, loaded, revealed
-from bot.errors import SettingError
+from adapters.settings import PlatformSettings, is_loopback, loaded, revealed
+from bot.errors import SettingError, WrongValue
 
-__all__ = ["WebSettings", "is_loopback", "load_settings"]
+__all__ = ["WebSettings", "load_settings"]
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _EXAMPLES = {
     "HTTP_HOST": "127.0.0.1",
     "HTTP_PORT": "8080",
+    "TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
     "WEB": "on",
 }
 
@@ -32,6 +35,27 @@ class WebSettings(PlatformSettings):
     http_port: int = Field(default=8080, ge=0, le=65535)
     web: Annotated[Literal["on", "off"], BeforeValidator(_switch)] = "off"
     web_password: SecretStr | None = None
+    trusted_proxies: str = ""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        try:
+            _networks(value)
+        except ValueError:
+            raise WrongValue("takes addresses and networks with commas between") from None
+        return value
+
+    def client_of(self, peer: str, forwarded: str) -> str:
+        """The address that a request comes from: the connection's own, unless that is a proxy of ours; then the last
+        that our proxies did not add to `forwarded` (X-Forwarded-For: client, proxy, proxy)."""
+        networks = _networks(self.trusted_proxies)
+        chain = [_without_port(each.strip()) for each in forwarded.split(",") if each.strip()]
+        for address in (peer, *reversed(chain)):
+            found = _parsed(address)
+            if found is None or not any(found in network for network in networks):
+                return address
+        return peer
 
     @property
     def on(self) -> bool:
@@ -71,15 +95,24 @@ class WebSettings(PlatformSettings):
             )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine and nobody else."""
-    name = host.strip("[]").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
+def _networks(value: str) -> tuple[Network, ...]:
+    """ValueError if one of them is none."""
+    return tuple(ipaddress.ip_network(each.strip(), strict=False) for each in value.split(",") if each.strip())
+
+
+def _without_port(address: str) -> str:
+    """Some proxies tell one: "6.6.6.6:5123", "[2001:db8::7]:5123"."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(name).is_loopback
+        found = ipaddress.ip_address(address)
     except ValueError:
-        return False
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found
 
 
 def load_settings(**overrides: Any) -> WebSettings:
