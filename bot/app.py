@@ -172,7 +172,11 @@ class Models:
     async def learn(self) -> MagpieError | None:
         """What the gateway itself lists. It need not have a list: why there is none."""
         try:
-            self.catalogue.merge(await self.client.models())
+            ids = await self.client.models()
+            self.catalogue.merge(ids)
+            for id in ids:  # looked up now, a little at a time, rather than at once when somebody wants the list
+                self.catalogue.info(id)
+                await asyncio.sleep(0)
         except MagpieError as error:
             log.info("the gateway's list of models is not to be had: %s", error.detail or error)
             return error

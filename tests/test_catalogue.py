@@ -211,3 +211,15 @@ def test_a_bad_override_names_its_key(table: dict[str, Json], key: str) -> None:
         Catalogue({"m": table})
     assert caught.value.name == key
     assert str(caught.value).startswith(f"{key}: ")
+
+
+def test_a_look_up_is_remembered_and_a_list_of_the_gateway_counts_all_the_same() -> None:
+    catalogue = Catalogue()
+    before = catalogue.info("vendor/some-model")
+    assert catalogue.info("vendor/some-model") is before
+    assert not before.listed
+    catalogue.merge(["vendor/some-model"])
+    assert catalogue.info("vendor/some-model").listed
+    for number in range(20_000):  # whatever people type
+        catalogue.info(f"m{number}")
+    assert len(catalogue._found) <= 10_000

@@ -806,7 +806,10 @@ async def test_the_balance_belongs_to_the_start_of_the_request(clock: SimClock) 
         ({"models": [{"name": "a"}]}, ["a"]),
         (["a", {"id": "b"}], ["a", "b"]),
         ({"data": []}, []),
+        (["a\u202eb", "a\nb", "\x1b[0m", "m" * 101, "m" * 100], ["m" * 100]),
+        ({"data": [{"id": f"m{number}"} for number in range(100_000)]}, [f"m{number}" for number in range(2000)]),
     ],
+    ids=["ids", "names", "strings", "none", "not for reading", "more than anybody reads"],
 )
 async def test_the_gateways_own_list(body: object, expected: list[str]) -> None:
     async with serving(Reply([json.dumps(body).encode()], headers=JSON_TYPE)) as (client, gateway):

@@ -36,6 +36,8 @@ __all__ = ["Conversation", "is_open", "is_stored", "model_view", "settings_view"
 
 View = dict[str, Any]
 
+_SHORT = 20_000  # characters of a text of which hundreds are remembered; an answer may have two million
+
 
 def is_open(turn: Turn) -> bool:
     """Whether an answer is still to come."""
@@ -47,8 +49,17 @@ def is_stored(turn: Turn) -> bool:
     return not is_open(turn) or (turn.kind is TurnKind.NOTICE and bool(turn.text))
 
 
-@lru_cache(maxsize=512)
 def _html(text: str) -> tuple[str, ...]:
+    return (_short if len(text) <= _SHORT else _long)(text)
+
+
+@lru_cache(maxsize=512)
+def _short(text: str) -> tuple[str, ...]:
+    return render_blocks(parse(text))
+
+
+@lru_cache(maxsize=4)
+def _long(text: str) -> tuple[str, ...]:
     return render_blocks(parse(text))
 
 

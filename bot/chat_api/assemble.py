@@ -105,7 +105,8 @@ class Assembler:
         pictures = self._new_pictures(piece)
         if text or pictures or piece.tool:
             self._tool = piece.tool
-        deltas = [replace(self._delta(text, reasoning + thought), pictures=pictures, retract=retract)]
+        delta = self._delta(text, reasoning + thought)
+        deltas = [replace(delta, pictures=pictures, retract=retract) if pictures or retract else delta]
         if piece.refusal:
             deltas.append(self._refusal(piece))
         return deltas

@@ -36,6 +36,8 @@ _DATE = re.compile(r"-(20\d\d)-?([01]\d)-?([0-3]\d)$")
 
 _LEAST, _MOST = Decimal("1e-9"), Decimal("1e9")  # of an amount that is a price in any currency; the store has 9 digits
 
+_REMEMBERED = 10_000  # models
+
 _TEXTS = ("name", "family", "date")
 _SIZES = ("context", "max_output")
 _PRICE = ("currency", "flat", "input", "output", "cached", "per")
@@ -64,12 +66,21 @@ class Catalogue:
 
     def __init__(self, overrides: Mapping[str, Mapping[str, Json]] = {}, *, thinking: bool = True) -> None:
         self._thinking = thinking
+        self._found: dict[str, ModelInfo] = {}  # a look-up takes a third of a millisecond, and a list has many
         self._overrides = {key.lower(): _override(key, table) for key, table in overrides.items()}
         self._listed = dict.fromkeys(_models())
         self._listed.update(dict.fromkeys(key.strip() for key in overrides if not _is_glob(key)))
 
     def info(self, id: str) -> ModelInfo:
         """What is known of a model; never fails. The `id` stays as it was asked for."""
+        found = self._found.get(id)
+        if found is None:
+            found = self._look_up(id)
+            if len(self._found) < _REMEMBERED:
+                self._found[id] = found
+        return found
+
+    def _look_up(self, id: str) -> ModelInfo:
         bases = base_ids(id)
         known: dict[str, Any] = {}
         for family in _families():
@@ -92,7 +103,10 @@ class Catalogue:
 
     def merge(self, ids: Iterable[str]) -> None:
         """Add the ids of a gateway's `/models`."""
+        ids = list(ids)
         self._listed.update(dict.fromkeys(ids))
+        for id in ids:
+            self._found.pop(id, None)
 
     def able(self, ability: str) -> tuple[str, ...]:
         """Ids of listed models known to have an ability ("image", "frames", "video", "search", "translation")."""

@@ -7,7 +7,7 @@ then the first is the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from bot.chat_api.chunks import Piece
 
@@ -26,7 +26,15 @@ class Choices:
         self._ended: set[int] = set()
         self._held: list[Piece] = []
 
-    def feed(self, pieces: Iterable[Piece]) -> list[Piece]:
+    def feed(self, pieces: Sequence[Piece]) -> list[Piece]:
+        if (
+            len(pieces) == 1
+            and self._main == pieces[0].index
+            and self._spoke
+            and not pieces[0].finish
+            and not self._held
+        ):
+            return [pieces[0]]  # as nearly always
         found: list[Piece] = []
         texts: set[int] = set()
         for piece in sorted(pieces, key=lambda each: each.index):

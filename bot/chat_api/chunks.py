@@ -6,12 +6,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bot.chat_api.finish import reason
 from bot.errors import Broken
 from bot.types import Json, Usage
 
-__all__ = ["Chunk", "Damaged", "Piece", "decode", "is_idle"]
+__all__ = ["Chunk", "Damaged", "Piece", "decode", "is_idle", "is_name"]
 
 Body = Mapping[str, Json]
 
@@ -66,6 +67,8 @@ class Chunk:
 
 def decode(chunk: Body) -> Chunk:
     """A chunk of a stream, or a whole answer of either shape (OpenAI's, DashScope's own). Raises Damaged."""
+    if (plain := _plain_text(chunk)) is not None:
+        return Chunk((plain,), None, _name(chunk.get("model")), _name(chunk.get("id")))
     output = _dict(chunk.get("output"))
     choices = _choices(chunk) or _choices(output) or _bare(chunk, output)
     return Chunk(
@@ -82,6 +85,27 @@ def is_idle(payload: Body) -> bool:
         return False
     said = [value.strip().lower() for name in _IDLE_FIELDS if isinstance(value := payload.get(name), str)]
     return any(value in _IDLE for value in said) or bool(_IDLE_ALONE & payload.keys())
+
+
+_CHUNK_FIELDS = {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier"}
+_CHOICE_FIELDS = {"index", "delta", "finish_reason", "logprobs"}
+_DELTA_FIELDS = {"role", "content"}
+
+
+def _plain_text(chunk: Body) -> Piece | None:
+    """The piece of a chunk that says nothing but text, as nearly all do; the rest of this page would find the same, and
+    take longer for each token."""
+    choices = chunk.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or chunk.get("usage") or not chunk.keys() <= _CHUNK_FIELDS:
+        return None
+    choice = choices[0]
+    if not isinstance(choice, dict) or not choice.keys() <= _CHOICE_FIELDS or choice.get("finish_reason") is not None:
+        return None
+    delta = choice.get("delta")
+    if not isinstance(delta, dict) or not delta.keys() <= _DELTA_FIELDS:
+        return None
+    content = delta.get("content")
+    return Piece(_index(choice.get("index")), content) if isinstance(content, str) else None
 
 
 # ── choices ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -232,11 +256,19 @@ def _dict(value: Json) -> Body:
     return value if isinstance(value, dict) else {}
 
 
+def is_name(text: str) -> bool:
+    """Is it an id that may stand in a log line, a note and a list?"""
+    return 0 < len(text) <= _NAME and text.isprintable() and not text.isspace()
+
+
 def _name(value: Json) -> str:
     """An id or name, fit for a log line and a note: nothing that can't be seen, or turns the direction of writing."""
-    if not isinstance(value, str):
-        return ""
-    text = "".join(filter(str.isprintable, value[: 10 * _NAME])).strip()
+    return _cleaned(value[: 10 * _NAME]) if isinstance(value, str) else ""
+
+
+@lru_cache(maxsize=64)
+def _cleaned(value: str) -> str:
+    text = "".join(filter(str.isprintable, value)).strip()
     return text if len(text) <= _NAME else f"{text[: _NAME - 1]}…"
 
 
@@ -251,9 +283,9 @@ def _usage_of(chunk: Body, output: Body, choices: list[Body]) -> Usage | None:
         places += [choice, _dict(choice.get("delta")), _dict(choice.get("message"))]
     for place in places:
         for name in ("usage", "usageMetadata", "usage_metadata", "timings"):
-            if (usage := _usage(_dict(place.get(name)))) is not None:
+            if name in place and (usage := _usage(_dict(place[name]))) is not None:
                 return usage
-    return _usage({name: chunk.get(name) for name in ("prompt_eval_count", "eval_count")})
+    return _usage(chunk) if "eval_count" in chunk else None
 
 
 def _usage(usage: Body) -> Usage | None:

@@ -14,7 +14,7 @@ import orjson
 from bot.chat_api.call import Call, Late, Load, Timeouts
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.check import check
-from bot.chat_api.chunks import Damaged
+from bot.chat_api.chunks import Damaged, is_name
 from bot.chat_api.errors import classify
 from bot.chat_api.learned import Learned
 from bot.chat_api.probes import PROBES, amount
@@ -34,6 +34,7 @@ _TRIES = 3
 _PAID = 2  # tries, where what came was an answer
 _PATIENCE = 30.0  # seconds; who is told to wait longer had better ask again later
 _ERROR_BODY = 1 << 18  # bytes
+_MOST_MODELS = 2000  # of a gateway's list; what isn't in it can be chosen by its name all the same
 _LIST = 16 << 20  # bytes of a list of models: 100,000 are some 10 million
 
 
@@ -80,13 +81,17 @@ class Client:
         await self._http.aclose()
 
     async def models(self) -> list[str]:
-        """The ids of the gateway's own list (GET /models). Raises GatewayError."""
+        """The ids of the gateway's own list (GET /models), as far as anybody could read and choose them. Raises
+        GatewayError."""
         value = await self._get(f"{self._gateway.url}/models")
         found = value.get("data", value.get("models")) if isinstance(value, dict) else value
         if not isinstance(found, list):
             raise self._classified(200, {}, value)
         ids = [each.get("id") or each.get("name") if isinstance(each, dict) else each for each in found]
-        return list(dict.fromkeys(each for each in ids if isinstance(each, str) and each))
+        fit = dict.fromkeys(each for each in ids if isinstance(each, str) and is_name(each))
+        if len(fit) > _MOST_MODELS:
+            log.warning("%s lists %d models; the first %d count", self.gateway, len(fit), _MOST_MODELS)
+        return list(fit)[:_MOST_MODELS]
 
     async def balance(self) -> BalanceReading | None:
         """What the gateway says when it is asked for the balance. None: it can't be asked, or sets this key no limit.

@@ -28,6 +28,7 @@ _TAGS: Mapping[str, str] = {
     "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
 }
 _LONGEST = max(map(len, (*_TAGS, *_TAGS.values())))
+_FIRST = "".join({close[0] for close in _TAGS.values()})
 _BETWEEN = ("<|end|>", "<|start|>assistant")  # harmony: the one message's end and the next one's head
 _BREAKS = "\r\n"
 _LONE = re.compile("|".join(re.escape(close) for close in _TAGS.values()), re.IGNORECASE)
@@ -155,6 +156,8 @@ class Splitter:
 def _partial(text: str, *tags: str, whole: bool = False) -> int:
     """How many characters at the end of `text` may be the beginning of a closing tag, or be one (`whole`)."""
     end = text[-_LONGEST:].lower()
+    if not any(map(end.__contains__, _FIRST)):
+        return 0  # as nearly always: this is done for each token
     sizes = range(min(len(end), _LONGEST), 0, -1)
     return next((size for size in sizes if any(_begins(tag, end[-size:], whole=whole) for tag in tags)), 0)
 
