@@ -248,11 +248,6 @@ def _note(facts: Mapping[str, Any], attachment: Attachment) -> Text | None:
         return Text("{name} moves: one of its {n} frames was looked at.", {"name": name, "n": facts["frames"]})
     if facts.get("pages"):
         return Text("{name} has {n} pages: the first was looked at.", {"name": name, "n": facts["pages"]})
-    if facts.get("shrunk"):
-        data = {"name": name, "n": facts["shrunk"]}
-        return Text(
-            "{name} was made {n} times smaller: small letters may be lost. Send it in parts to have them read.", data
-        )
     if attachment.album:
         return Text(
             "Of an album only the picture that you replied to was looked at. Send the others with your question."

@@ -21,6 +21,7 @@ from PIL import Image, ImageCms, ImageDraw
 
 from bot.attached import complaint
 from bot.decoding.kinds import Complaint
+from bot.decoding.markers import markers
 from bot.decoding.recipes import CURRENT, prepare
 from bot.errors import MediaError
 from bot.types import Attachment, Kind
@@ -91,7 +92,7 @@ def near(image: Image.Image, at: tuple[int, int], colour: tuple[int, int, int]) 
     return all(abs(one - other) < 20 for one, other in zip(pixel, colour, strict=True))
 
 
-@pytest.mark.parametrize("format", ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "HEIC"])
+@pytest.mark.parametrize("format", ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "HEIC", "AVIF"])
 def test_every_format(tmp_path: Path, format: str) -> None:
     picture = load(tmp_path, encoded(drawing(), format))
     image = opened(picture)
@@ -245,6 +246,141 @@ def test_a_photo_is_a_jpeg_and_a_drawing_the_smaller_of_both(tmp_path: Path) -> 
 def test_an_animation_shows_its_first_frame(tmp_path: Path) -> None:
     data = encoded(drawing(), "GIF", save_all=True, append_images=[Image.new("RGB", (120, 80), GREEN)], duration=100)
     assert near(opened(load(tmp_path, data)), (20, 20), RED)
+
+
+# ── transparent ground, colours, frames, pieces ─────────────────────────────────────────────────────────────────────
+
+
+def words_on_nothing(*colours: tuple[int, int, int]) -> Image.Image:
+    image = Image.new("RGBA", (300, 60 * len(colours)), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(image)
+    for number, colour in enumerate(colours):
+        draw.text((10, 60 * number + 5), "Invoice 2026", fill=(*colour, 255), font_size=36)
+    return image
+
+
+@pytest.mark.parametrize(
+    "colours",
+    [
+        [(255, 255, 255)],
+        [(225, 225, 225)],
+        [(201, 209, 217)],  # GitHub's dark theme
+        [(0, 0, 0)],
+        [(255, 255, 0)],
+        [(0, 0, 0), (255, 255, 255)],
+        [(128, 128, 128), (255, 255, 255), (0, 0, 0)],
+    ],
+)
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_words_on_a_transparent_ground_stand_out(
+    tmp_path: Path, colours: list[tuple[int, int, int]], format: str
+) -> None:
+    options = {"lossless": True} if format == "WEBP" else {}
+    image = opened(load(tmp_path, encoded(words_on_nothing(*colours), format, **options)))
+    ground = image.getpixel((295, 2))
+    assert isinstance(ground, tuple)
+    for colour in colours:
+        assert max(abs(one - other) for one, other in zip(ground, colour, strict=True)) >= 64
+    if colours == [(0, 0, 0)]:
+        assert ground == WHITE
+
+
+def test_where_nothing_would_be_seen_the_channel_is_wrong(tmp_path: Path) -> None:
+    image = drawing().convert("RGBA")
+    image.putalpha(0)
+    assert near(opened(load(tmp_path, encoded(image, "PNG"))), (20, 20), RED)
+
+
+def profile(gamma: float) -> bytes:
+    """A grey profile of version 2 (ICC.1:2001): one curve, given as a gamma."""
+    curve = b"curv\0\0\0\0\0\0\0\1" + struct.pack(">H", round(gamma * 256)) + b"\0\0"
+    white = b"XYZ \0\0\0\0" + struct.pack(">iii", 63190, 65536, 54061)
+    at = 128 + 4 + 24
+    table = struct.pack(">I4sII4sII", 2, b"kTRC", at, len(curve), b"wtpt", at + len(curve), len(white))
+    head = struct.pack(
+        ">I4sI4s4s4s12x4s", at + len(curve) + len(white), b"lcms", 0x02100000, b"mntr", b"GRAY", b"XYZ ", b"acsp"
+    )
+    return head.ljust(68, b"\0") + struct.pack(">iii", 63190, 65536, 54061) + b"\0" * 48 + table + curve + white
+
+
+def test_a_grey_profile_is_followed(tmp_path: Path) -> None:
+    image = Image.new("L", (40, 40), 128)
+    plain = opened(load(tmp_path, encoded(image, "PNG"))).getpixel((20, 20))
+    dark = opened(load(tmp_path, encoded(image, "PNG", icc_profile=profile(1.0)))).getpixel((20, 20))
+    assert plain == (128, 128, 128)
+    assert isinstance(dark, tuple)
+    assert dark[0] == pytest.approx(188, abs=3)  # linear light
+
+
+@pytest.mark.parametrize("junk", [b"", b"no profile", profile(1.0)])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "CMYK", "P"])
+def test_a_profile_that_does_not_fit_is_no_reason_to_refuse(tmp_path: Path, junk: bytes, mode: str) -> None:
+    image = drawing().convert(mode, palette=Image.Palette.ADAPTIVE)
+    format = "TIFF" if mode == "CMYK" else "PNG"
+    assert near(opened(load(tmp_path, encoded(image, format, icc_profile=junk))), (20, 20), RED)
+
+
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "AVIF"])
+def test_of_an_animation_a_frame_is_shown_that_shows_something(tmp_path: Path, format: str) -> None:
+    blank = Image.new("RGB", (120, 80), WHITE)
+    spot = blank.copy()
+    ImageDraw.Draw(spot).point((60, 40), fill=RED)
+    frames = [spot, drawing(), drawing()]
+    frames[2].putpixel((100, 70), RED)
+    data = encoded(blank, format, save_all=True, append_images=frames, duration=100)
+    picture = load(tmp_path, data)
+    assert near(opened(picture), (20, 20), RED)
+    assert (picture.facts["frames"], picture.facts["frame"], picture.facts["seconds"]) == (4, 3, 0.4)
+
+
+def test_of_several_pages_the_first_is_shown(tmp_path: Path) -> None:
+    data = encoded(drawing(), "TIFF", save_all=True, append_images=[Image.new("RGB", (120, 80), GREEN)] * 2)
+    picture = load(tmp_path, data)
+    assert picture.facts == {"pages": 3}
+    assert near(opened(picture), (20, 20), RED)
+
+
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [((1080, 16_000), 3), ((16_000, 1080), 3), ((1170, 7000), 2), ((1000, 49_000), 6), ((4000, 3000), 1)],
+)
+def test_a_scroll_is_sent_in_pieces_that_can_be_read(tmp_path: Path, size: tuple[int, int], count: int) -> None:
+    picture = load(tmp_path, encoded(drawing(*size), "PNG"))
+    assert len(picture.pieces) == count
+    for number in range(count):
+        image = opened(picture, number)
+        assert image.width * image.height <= 1_003_520
+        if count > 1:
+            assert min(image.size) >= 0.34 * min(size)  # letters of 35 pixels have 12 or more
+    assert near(opened(picture), (5, 5), RED)
+    assert near(
+        opened(picture, count - 1), (opened(picture, count - 1).width - 5, 5 if size[0] > size[1] else 100), WHITE
+    )
+
+
+@pytest.mark.parametrize("cut", [1, 2])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])
+def test_a_jpeg_that_lacks_its_end_but_no_pixel_is_read(tmp_path: Path, cut: int, options: dict[str, Any]) -> None:
+    whole = encoded(photo(20, 15).resize((320, 240)), "JPEG", **options)
+    assert opened(load(tmp_path, whole[:-cut])).tobytes() == opened(load(tmp_path, whole)).tobytes()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize("share", [0.99, 0.9, 0.5])
+def test_a_jpeg_that_lacks_more_is_refused(tmp_path: Path, share: float, options: dict[str, Any]) -> None:
+    whole = encoded(photo(80, 60).resize((640, 480)), "JPEG", **options)
+    with pytest.raises(MediaError, match="damaged or incomplete: its JPEG data"):
+        load(tmp_path, whole[: int(len(whole) * share)])
+
+
+def test_many_scans_are_counted_and_refused_undecoded(tmp_path: Path) -> None:
+    """The smallest scan of a progressive JPEG, again and again: each costs the decoder a walk over all of it."""
+    whole = encoded(drawing(700, 700), "JPEG", progressive=True)
+    starts = [at - 2 for marker, at in markers(whole) if marker == 0xDA]
+    scan = min((whole[one:two] for one, two in itertools.pairwise([*starts, len(whole) - 2])), key=len)
+    assert opened(load(tmp_path, whole))
+    with pytest.raises(MediaError, match="a JPEG with more than 100 scans"):
+        load(tmp_path, whole[: starts[-1]] + scan * 4_000 + whole[starts[-1] :])
 
 
 # ── what can't be used ──────────────────────────────────────────────────────────────────────────────────────────────

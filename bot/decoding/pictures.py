@@ -35,7 +35,7 @@ _QUALITY = 85
 _FEW_COLOURS = 256
 _LEAST_SCALE = 0.4  # letters of a telephone's screenshot are 35 pixels high: then 14, which can still be read
 _LONG = 2.5  # one side this many times the other: a scroll, not a view
-_MOST_PIECES = 6
+_MOST_PIECES = 6  # at 50 million pixels each is a third as large as it was
 _OVERLAP = 0.04  # of a piece, so that each line is whole in one of two
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -79,9 +79,6 @@ def _read(data: bytes, target: Path, kind: str) -> dict[str, object]:
             mime, encoded = _encoded(piece)
             target.with_name(f"{target.name}.{number}").write_bytes(encoded)
             files.append({"mime": mime, "size": len(encoded), "width": piece.width, "height": piece.height})
-        shrunk = _shrunk(image, files)
-    if shrunk:
-        facts["shrunk"] = shrunk
     return {"files": files, "facts": facts}
 
 
@@ -165,15 +162,6 @@ def _fitting(width: int, height: int) -> tuple[int, int]:
     factor = math.sqrt(SENT_PIXELS / (width * height))
     width, height = int(width * factor), int(height * factor)
     return min(width, MAX_RATIO * height), min(height, MAX_RATIO * width)
-
-
-def _shrunk(whole: Image.Image, files: list[dict[str, object]]) -> int:
-    """How many times smaller a scroll has become, where that is beyond reading; else 0."""
-    first = files[0]
-    if max(whole.size) < _LONG * min(whole.size):
-        return 0
-    times = min(whole.size) / min(int(str(first["width"])), int(str(first["height"])))
-    return round(times) if times > 1.25 / _LEAST_SCALE else 0
 
 
 def _encoded(image: Image.Image) -> tuple[str, bytes]:
