@@ -14,6 +14,7 @@ from bot.types import Surroundings, TextPart
 from tests.contract.places import SlackPlace, house
 from tests.fakes.model import FakeModel, Script, words
 from tests.fakes.slack import FakeSlack, Limits, Post, Room
+from tests.fakes.slack.shares import alert, forwarded, pasted, preview
 
 SLOW = Script(["A B C D E F G H I J K L M N O P, ", "that is all."], 0.01)
 
@@ -199,25 +200,11 @@ async def test_people_of_another_workspace_get_their_answer(town: Town, word: st
 
 # ── what is read ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-ALERT = {
-    "title": "[FIRING:1] KubeJobFailed",
-    "text": "Job batch-1234 failed to complete",
-    "fallback": "[FIRING:1]",
-    "fields": [{"title": "severity", "value": "critical"}],
-}
-FORWARD = {
-    "is_share": True,
-    "is_msg_unfurl": True,
-    "author_name": "Carol",
-    "ts": "1700000000.000100",
-    "from_url": "https://example.slack.com/archives/C1/p1700000000000100",
-    "text": "The VPN is down since 9:00",
-}
-
 
 async def test_the_alert_that_a_thread_is_about(town: Town) -> None:
     app = town.slack.person("AlertBot", bot_id="B0ALERT")
-    root = town.channel.write("", app, attachments=[ALERT])
+    told = alert("[FIRING:1] KubeJobFailed", "Job batch-1234 failed to complete", severity="critical")
+    root = town.channel.write("", app, attachments=[told])
     town.channel.mention("what does this alert mean?", town.ann, thread=root)
     (asked,) = await town.requests(1)
     for part in (
@@ -230,15 +217,35 @@ async def test_the_alert_that_a_thread_is_about(town: Town) -> None:
 
 
 async def test_a_forward_by_itself_is_answered_and_a_picture_in_it_is_seen(town: Town) -> None:
-    root = town.dm.write("", attachments=[FORWARD])
+    carol = town.slack.person("Carol")
+    there = town.slack.channel(carol, name="ops", bot=False)
+    root = town.dm.write("", attachments=[forwarded(there.write("The VPN is down since 9:00"))])
     await town.answered(root)
     assert "The VPN is down since 9:00" in town.asked[0]
     assert "Carol" in town.asked[0]
-    photo = town.slack.file()
-    root = town.dm.write("what is on it?", attachments=[{**FORWARD, "files": [photo.in_event]}])
+    screen = there.write("see screenshot", files=[town.slack.file()])
+    root = town.dm.write("what is on it?", attachments=[forwarded(screen)])
     await town.answered(root)
     assert town.pictures == [0, 1]
-    assert "> Carol: The VPN is down" in town.asked[1]
+    assert "> Carol: see screenshot" in town.asked[1]
+
+
+async def test_cells_that_were_pasted_and_forwards_are_read_in_a_thread_s_past(town: Town) -> None:
+    carol = town.slack.person("Carol")
+    said = town.slack.channel(carol, name="ops", bot=False).write("The VPN is down")
+    root = town.channel.write("Here are the numbers", town.bob, attachments=[pasted([["Item", "1,200"]])])
+    town.channel.write("look at this", town.bob, thread=root, attachments=[forwarded(said)])
+    page = preview("https://x.example", "A page", "About cats")
+    town.channel.mention("total? <https://x.example>", town.ann, thread=root, attachments=[page])
+    (asked,) = await town.requests(1)
+    for part in (
+        "Bob: Here are the numbers",
+        "| Item | 1,200 |",
+        "> Carol: The VPN is down",
+        "> A page",
+        "> About cats",
+    ):
+        assert part in asked
 
 
 async def test_a_mention_knows_what_was_said_in_its_thread_since_the_last_one(town: Town) -> None:
