@@ -37,7 +37,7 @@ def forwarded(post: Post) -> Json:
 
 
 def pasted(rows: Sequence[Sequence[str]]) -> Json:
-    """Cells of a spreadsheet: an attachment with a table block and no other words (vercel/chat#803, openclaw#112229)."""
+    """Cells of a spreadsheet: an attachment with a table block, no other words (vercel/chat#803, openclaw#112229)."""
     table = {"type": "table", "rows": [[_cell(text) for text in row] for row in rows]}
     return {"id": 1, "blocks": [table], "fallback": _NOTHING}
 
