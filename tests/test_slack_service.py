@@ -267,7 +267,7 @@ def _speaking(text: str, rate: float, begun: dict[str, float]) -> AsgiApp:
     return app
 
 
-async def test_an_older_thread_is_read_once(tmp_path: Path) -> None:
+async def test_an_older_thread_is_read_once_and_what_is_new_in_it_at_each_question(tmp_path: Path) -> None:
     async with (
         FakeGateway(Reply([sse(chunk("Fred."), chunk("", "stop"))])) as gateway,
         FakeSlack() as slack,
@@ -280,8 +280,9 @@ async def test_an_older_thread_is_read_once(tmp_path: Path) -> None:
         channel.mention("Really?", thread=root)
         await bot.answered(root, 2)
     prompts = [request.body.decode() for request in gateway.requests if request.method == "POST"]
-    assert all("called Fred" in prompt for prompt in prompts)
-    assert len(slack.called("conversations.replies")) == 1
+    assert all(prompt.count("called Fred") == 1 for prompt in prompts)
+    first, second = (call.params for call in slack.called("conversations.replies"))
+    assert ("oldest" in first, "oldest" in second) == (False, True)
 
 
 async def test_the_first_start_makes_its_owner_admin_by_a_code(tmp_path: Path) -> None:
