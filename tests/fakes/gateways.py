@@ -193,7 +193,7 @@ class Counted(httpx.AsyncBaseTransport):
             body = b"".join([piece async for piece in response.aiter_raw()])
         finally:
             self.flying -= 1
-        return httpx.Response(response.status_code, headers=response.headers, content=body)
+        return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(body))
 
     async def aclose(self) -> None:
         await self._inner.aclose()
