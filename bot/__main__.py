@@ -43,12 +43,13 @@ def _announce(line: str) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from bot.app import demo
+    from bot.app import run
+    from bot.demo import demo
 
     os.environ["WEB"] = "on"
     if options.port is not None:
         os.environ["HTTP_PORT"] = str(options.port)
-    asyncio.run(demo(rate=options.rate, announce=_announce))
+    asyncio.run(demo(run, rate=options.rate, announce=_announce, browse=options.open))
     return 0
 
 

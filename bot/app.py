@@ -9,7 +9,7 @@ import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -29,13 +29,13 @@ from bot.dispatcher import Dispatcher
 from bot.doctor import Patient, checks, examine, without_password
 from bot.errors import MagpieError, SettingError, Unreachable, joined
 from bot.gate import Gate
-from bot.gateway import make_gateway, sandboxed
+from bot.gateway import make_gateway
 from bot.health import Health, monitoring
 from bot.http import Host
 from bot.intake import CoreIntake
 from bot.locales import learn, say, terminal_language
 from bot.logs import set_up
-from bot.media import MediaStore
+from bot.media import MediaStore, readable
 from bot.metrics import Metrics
 from bot.money.alerts import Rules
 from bot.money.breaker import Guarded
@@ -46,26 +46,25 @@ from bot.privacy import tighten
 from bot.races import cancelled, first_of
 from bot.scheduler import Job, run_jobs
 from bot.serving import Server, listen, reachable
-from bot.tidying import tidy
-from bot.turns import Turns
+from bot.tidying import erase, tidy
+from bot.turns import TurnEnds, Turns
 from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, ModelInfo, Store, Surroundings, Text
 from bot.variables import unknown_variables
 from storage import DataLock, open_store
 
-__all__ = ["App", "build", "demo", "doctor", "invite", "opened_store", "run", "upgrade"]
+__all__ = ["App", "build", "doctor", "invite", "opened_store", "run", "upgrade"]
 
 log = logging.getLogger(__name__)
 
 OWN = frozenset({"web"})  # platforms on which every user is the owner
 ALERTS = "magpie-alerts"  # the id of the chat that they have for alerts
 TICK = 60.0  # seconds between two looks at what is due
+ERASE = 20.0  # seconds between two looks at what was deleted
 TIDY = 3600.0  # seconds between two looks at what is too old
 MOST_MEDIA = 500_000_000  # bytes of prepared pictures that are kept
 FIRST_ANSWERS = 10.0  # seconds that the platforms get before we say that we are ready
 
 _STEP = Text("Preparing the database: step {done} of {of}")
-
-DEMO_ALERT = "10"  # a little below what the sandbox starts with, so that the demo shows an alert
 
 Announce = Callable[[str], None]
 T = TypeVar("T")
@@ -132,6 +131,7 @@ class App:
         gateway = self.models.gateway.name
         return [
             Job("balance", TICK, self.watch.tick),
+            Job("erasing", ERASE, lambda: erase(self.store, self.clock)),
             Job("tidying", TIDY, lambda: tidy(self.store, gateway, self.clock)),
         ]
 
@@ -196,10 +196,12 @@ def build(settings: Settings, platforms: Platforms, store: Store, models: Models
         defaults, settings.vision_model, settings.video_model, settings.translation_model, settings.timezone
     )
     client, calibration = models.client, Calibration()
-    surroundings = Surroundings(
-        store, models.all, clock, client.gateway, {"model": defaults.model}, listing, say=say, alerts=ALERTS
-    )
-    adapters = {name: make(surroundings) for name, make in platforms.items()}
+    ends = TurnEnds()
+    around = Surroundings(store, models.all, clock, client.gateway, {"model": defaults.model}, listing, say=say)
+    sandbox = models.gateway.profile.name == "sandbox"
+    around = replace(around, alerts=ALERTS, reads=readable(), sandbox=sandbox, on_turn_end=ends.follow)
+    own = replace(around, archive=store)
+    adapters = {name: make(own if name in OWN else around) for name, make in platforms.items()}
     hearers = _hearers(settings, adapters)
     rules = _rules(settings, models.gateway, hearers)
     watch = Watch(store, rules, clock, client.balance, settings.balance_probe_every)
@@ -221,7 +223,7 @@ def build(settings: Settings, platforms: Platforms, store: Store, models: Models
         watch.take,
         guarded.check,
     )
-    turns = Turns(store, dispatcher.run, clock)
+    turns = Turns(store, dispatcher.run, clock, ended=ends.tell)
     watch.wake = turns.wake
     access = Access(store, settings.admin_ids, everyone=settings.access == "open")
     commands = Commands(store, models, defaults, models.facts(settings), ZoneInfo(settings.timezone), access, rules)
@@ -255,9 +257,14 @@ async def invite(access: Access, adapters: Mapping[str, Adapter], announce: Anno
         _tell(announce, words, names=names, code=code)
 
 
-async def run(*, announce: Announce, **overrides: Any) -> None:
-    """`magpie run`: until SIGTERM or SIGINT. `announce` tells people about progress, then the address."""
+async def run(
+    *, announce: Announce, ready: Callable[[str], object] | None = None, only: str = "", **overrides: Any
+) -> None:
+    """`magpie run`: until SIGTERM or SIGINT. `announce` tells people about progress, then the address, which `ready`
+    gets as well; `only` one platform, whatever else is switched on."""
     settings, toml, gateway, platforms = _preflight(overrides)
+    if only:
+        platforms = {name: make for name, make in platforms.items() if name == only}
     for words in unknown_variables(known_variables()):
         _tell(announce, words)
     set_up(settings.log_level, settings.log_format, [gateway.key, *secrets()])
@@ -280,6 +287,8 @@ async def run(*, announce: Announce, **overrides: Any) -> None:
             await invite(app.access, app.adapters, announce)
             url = settings.public_url.rstrip("/") + "/" if settings.public_url else reachable(host, port)
             _tell(announce, Text("Magpie is ready: {url}  (Ctrl+C stops it)"), url=url)
+            if ready is not None:
+                ready(url)
 
         await app.run(stop, listening, welcome)
 
@@ -303,21 +312,6 @@ def _preflight(overrides: Mapping[str, Any]) -> tuple[Settings, Toml, Gateway, P
     if wrong or settings is None or toml is None or gateway is None or platforms is None:
         raise joined(wrong)
     return settings, toml, gateway, platforms
-
-
-async def demo(*, rate: float, announce: Announce) -> None:
-    """`magpie demo`: the page, with the gateway of CHAT_API_KEY, or else a sandbox of our own."""
-    settings = load_settings()
-    if settings.chat_api_key is not None and settings.chat_api_key.get_secret_value().strip():
-        _tell(announce, Text("Your key is used, at {url}."), url=settings.chat_api_url)
-        await run(announce=announce)
-        return
-    words = Text("No CHAT_API_KEY is set, so a sandbox answers: no account, no cost, and no real model.")
-    _tell(announce, words)
-    async with sandboxed(rate) as overrides:
-        if not settings.balance_alert_below:
-            overrides["balance_alert_below"] = DEMO_ALERT
-        await run(announce=announce, **overrides)
 
 
 async def upgrade(*, announce: Announce) -> None:

@@ -288,7 +288,7 @@ def _about_cost(entries: list[LedgerEntry], language: str) -> list[Note]:
     if len(known) < len(costs):
         return [Note(NoteKind.COST, say(Text("{tokens} tokens · price unknown · {model}", data), language))]
     total = Money(sum((money.amount for money in known[1:]), known[0].amount), known[0].currency)
-    data["cost"] = show(total, language)
+    data["cost"] = show(total, language, digits=2)  # it is an estimate, by a price list
     return [Note(NoteKind.COST, say(Text("≈ {cost} · {tokens} tokens · {model}", data), language))]
 
 

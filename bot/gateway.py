@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +12,6 @@ from bot.config import Settings, Toml
 from bot.errors import SettingError
 
 __all__ = ["make_gateway", "sandboxed"]
-
-_BALANCE = Decimal("10.0005")  # of the sandbox: after a question or two it falls below 10
 
 
 def make_gateway(settings: Settings, toml: Toml) -> Gateway:
@@ -40,8 +37,9 @@ async def sandboxed(rate: float = 60.0) -> AsyncIterator[dict[str, Any]]:
     from pydantic import SecretStr
 
     from bot.chat_api.sandbox import sandbox
+    from bot.chat_api.sandbox_prepared import FULL
     from bot.serving import serving
 
     key = "sk-sandbox"
-    async with serving(sandbox(key=key, rate=rate, balance=_BALANCE)) as url:
+    async with serving(sandbox(key=key, rate=rate, balance=FULL)) as url:
         yield {"chat_api_url": f"{url}/v1", "chat_api_key": SecretStr(key), "chat_api_profile": "sandbox"}

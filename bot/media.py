@@ -16,17 +16,19 @@ import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bot.attached import Material, called, check_attachment, complaint, material
+from bot.decoding.kinds import PICTURES
 from bot.decoding.limits import MAX_BYTES
 from bot.decoding.pool import Decoder, NoDecoder
 from bot.decoding.recipes import CURRENT
 from bot.errors import AdapterError, Gone, MediaError, NotFetched, Refused, RetryLater, StoreError, StoreFull, Unknown
 from bot.types import Adapter, Attachment, Chat, Clock, Kind
 
-__all__ = ["MediaStore", "load_files"]
+__all__ = ["MediaStore", "load_files", "readable"]
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,12 @@ _PATIENCE = 5.0  # seconds that a platform may ask to wait for that
 _TRIES = 2  # that end with our own process before a file counts as what ends it
 _MOST_FILES = 8  # that are made of one; see `bot.decoding.pictures`
 _PASSING = ("heic", "memory", "unreadable")  # errors that another time need not have
+
+
+def readable() -> tuple[str, ...]:
+    """The MIME types that can be read here; text/plain stands for any text."""
+    known = (kind for kind in PICTURES if kind != "HEIC" or find_spec("pillow_heif"))
+    return (*(f"image/{kind.lower()}" for kind in known), "text/plain")
 
 
 class _Work:

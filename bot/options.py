@@ -66,6 +66,7 @@ def _said(words: Text) -> str:
 
 def _demo(command: argparse.ArgumentParser) -> None:
     command.add_argument("--port", type=int, help=_said(Text("where the page is served (HTTP_PORT, 8080)")))
+    command.add_argument("--open", action="store_true", help=_said(Text("open the page in a browser")))
     words = Text("tokens per second of the sandbox (20)")
     command.add_argument("--rate", type=_above_zero, default=20.0, help=_said(words))
 

@@ -166,6 +166,8 @@ class Planner:
         asked = _attachments(question)
         seen = any(attached[each].pictures for each in asked + _attachments(context[:_FRESH]) if each in attached)
         name, notes = self._able(settings.model, "image", attempt.blind) if seen else (settings.model, ())
+        if not any(attached[each].pictures for each in asked if each in attached):
+            notes = ()  # it was said when the picture came; under a plain question it reads as a fault
         info, factor = self._model.info(name), self._factor(name)
         if info.image is False or (attempt.blind and name == settings.model):
             refused |= _blinded(attached, question, name)

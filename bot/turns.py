@@ -16,7 +16,7 @@ from bot.errors import MagpieError, StoreError, StoreRejects, Superseded
 from bot.locales import say
 from bot.types import Clock, Outcome, Store, Turn, TurnKind
 
-__all__ = ["Turns"]
+__all__ = ["TurnEnds", "Turns"]
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +31,23 @@ class _Running:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class TurnEnds:
+    """The ends of work on turns, for whoever follows them: a turn has ended, or goes on later or elsewhere."""
+
+    def __init__(self) -> None:
+        self._followers: list[Callable[[Turn], None]] = []
+
+    def follow(self, hear: Callable[[Turn], None]) -> None:
+        self._followers.append(hear)
+
+    def tell(self, turn: Turn) -> None:
+        for hear in self._followers:
+            hear(turn)
+
+
 class Turns:
     """`run_turn(turn, stop)` does the work (`Dispatcher.run`). `poll`: seconds between two looks at the store when
-    nothing wakes us."""
+    nothing wakes us; `ended` hears of each turn that nobody works on here any more, whatever became of it."""
 
     def __init__(
         self,
@@ -42,11 +56,13 @@ class Turns:
         clock: Clock,
         *,
         poll: float = 30.0,
+        ended: Callable[[Turn], None] | None = None,
     ) -> None:
         self._store = store
         self._run_turn = run_turn
         self._clock = clock
         self._poll = poll
+        self._tell_end = ended or (lambda _turn: None)
         self._news = asyncio.Event()
         self._running: dict[asyncio.Task[None], _Running] = {}
         self._draining = False
@@ -156,8 +172,9 @@ class Turns:
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
+        turn = self._running.pop(task).turn
         self.wake()
+        self._tell_end(turn)
 
     async def _guarded(self, running: _Running) -> None:
         """Whatever happens to one turn stays with it; what could not be finished is given back."""

@@ -805,7 +805,10 @@ class Adapter(Protocol):
 class Surroundings:
     """What every adapter is built with, beside its own settings. `models` is what can be chosen; `gateway` whose
     balance is ours; `defaults` what holds where no settings row says anything, by the rows' names; `alerts` the id of
-    the chat that a platform of the owner's own shows alerts in."""
+    the chat that a platform of the owner's own shows alerts in; `on_turn_end` takes somebody who hears of each turn on
+    which work has come to its end, even where nothing had to be shown; `sandbox`: no real
+    model answers; `archive` is for a platform of the owner's own; `reads` are the MIME types that can be read,
+    text/plain for any text."""
 
     reader: Reader
     models: Callable[[], Sequence[ModelInfo]]
@@ -814,6 +817,10 @@ class Surroundings:
     defaults: Mapping[str, Json] = field(default_factory=dict)
     commands: Callable[[str], Sequence[tuple[str, str]]] | None = None  # language -> (name, what it does)
     alerts: str = ""
+    sandbox: bool = False
+    archive: Archive | None = None
+    reads: Sequence[str] = ()
+    on_turn_end: Callable[[Callable[[Turn], None]], None] = lambda hear: None  # noqa: ARG005
     say: Callable[[Text, str], str] = lambda words, language: words.id  # noqa: ARG005 - in a person's language
 
 
@@ -947,8 +954,11 @@ class Reader(Protocol):
         """The rows in force in this chat, widest scope first; a narrower scope's row follows, and overrides, a wider
         one's."""
 
-    async def chats(self, platform: str, account: str, *, limit: int = 100) -> Sequence[ChatSummary]:
-        """Conversations, the one with the newest message first."""
+    async def chats(
+        self, platform: str, account: str, *, after: tuple[int, Chat] | None = None, search: str = "", limit: int = 100
+    ) -> Sequence[ChatSummary]:
+        """Conversations, the one with the newest message first; those behind `after` (`at` and chat of the last one
+        already read), and with every word of `search` in the title or in what was said there."""
 
     async def turn(self, id: int) -> Turn | None: ...
 
@@ -985,7 +995,19 @@ class Reader(Protocol):
         """What trying has taught about a gateway (`learn`)."""
 
 
-class Store(Reader, Protocol):
+class Archive(Protocol):
+    """The conversations of a platform as its people keep them. Each verb is false if there is no such chat."""
+
+    async def rename(self, chat: Chat, title: str) -> bool:
+        """Its title from now on; '' for its first question again."""
+
+    async def delete(self, chat: Chat) -> bool:
+        """Take it out of every list, and stop what is asked there. Until it is erased it can be brought back."""
+
+    async def restore(self, chat: Chat) -> bool: ...
+
+
+class Store(Reader, Archive, Protocol):
     """Whole-transaction verbs. Every verb with a `Turn` is fenced: Superseded if its attempt is not the current one."""
 
     async def accept(
@@ -1069,6 +1091,10 @@ class Store(Reader, Protocol):
         queued, if it was so already."""
 
     async def learn(self, gateway: str, name: str, value: Json) -> None: ...
+
+    async def erase(self, *, before: int, most: int = 20) -> int:
+        """Chats deleted before then (ms) leave the store for good, with all that was said and set there; `most` at
+        once. What they cost stays. Returns how many."""
 
     async def forget_keys(self, *, before: int, most: int = 500) -> int:
         """Forget the keys of events that came before then (ms), `most` at once. Returns how many. What comes again

@@ -45,10 +45,12 @@ async def touch(tx: Tx, chat: Chat, *, title: str = "", keep: bool = False, said
 @cache
 def _touching(postgres: bool, keep: bool) -> sqlite.Insert | postgresql.Insert:
     new, c = insert_into(chats, postgres), chats.c
+    # who writes in a chat that was deleted elsewhere has it back
+    again = {"deleted": sa.case((new.excluded["last"].is_not(None), None), else_=c.deleted)}
     last = sa.func.coalesce(new.excluded["last"], c.last)
     kept = sa.case((c.title == "", new.excluded["title"]), else_=c.title)
     titled = kept if keep else sa.case((new.excluded["title"] == "", c.title), else_=new.excluded["title"])
-    return new.on_conflict_do_update(index_elements=[c.key], set_={"title": titled, "last": last})
+    return new.on_conflict_do_update(index_elements=[c.key], set_={"title": titled, "last": last, **again})
 
 
 async def save_own_words(tx: Tx, chat: Chat, turn: int, text: str) -> None:

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from bot.types import (
     BalanceReading,
     Chat,
-    ChatSummary,
     Json,
     LedgerEntry,
     Message,
@@ -33,7 +32,6 @@ __all__ = [
     "balance",
     "context",
     "context_query",
-    "conversations",
     "entries",
     "history",
     "history_query",
@@ -62,8 +60,6 @@ _NEWEST = (
 )
 _IN_FORCE = sa.select(settings).where(settings.c.id.in_(_NEWEST)).order_by(settings.c.name)
 _PIECES = sa.select(posts).where(posts.c.turn.in_(sa.bindparam("ids", expanding=True))).order_by(posts.c.position)
-
-_TITLE = 60  # characters of a first question that stand for a chat's title
 
 
 def history_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
@@ -118,23 +114,6 @@ async def settings_in_force(tx: Tx, chat: Chat) -> Sequence[SettingRow]:
     rows = (await tx.conn.execute(_IN_FORCE, {"scopes": chat.scopes})).mappings()
     kept = [SettingRow(row["scope"], row["name"], row["value"], row["by"], row["at"]) for row in rows]
     return sorted((row for row in kept if row.value is not None), key=lambda row: chat.scopes.index(row.scope))
-
-
-async def conversations(tx: Tx, platform: str, account: str, *, limit: int) -> Sequence[ChatSummary]:
-    c = chats.c
-    said = sa.select(messages.c.text).where(messages.c.chat == c.key, messages.c.role == Role.USER)
-    first = said.order_by(messages.c.id).limit(1)
-    asked = first.where(IN_CONTEXT)
-    query = (
-        sa.select(c.key, c.title, c.last, asked.scalar_subquery().label("asked"), first.scalar_subquery().label("said"))
-        .where(c.platform == platform, c.account == account, c.last.is_not(None))
-        .order_by(c.last.desc(), c.key)
-        .limit(limit)
-    )
-    return [
-        ChatSummary(Chat.parse(row.key), row.title or _line(row.asked or row.said or ""), row.last)
-        for row in await tx.conn.execute(query)
-    ]
 
 
 async def turns_of(tx: Tx, query: sa.Executable, parameters: Mapping[str, Any] | None = None) -> list[Turn]:
@@ -213,8 +192,8 @@ async def outlay(tx: Tx, gateway: str, currency: str, *, since: int, most: int) 
             sa.func.sum(sa.case((sa.and_(e.input.is_not(None), e.cost.is_(None)), 1), else_=0)).label("unknown"),
             _sum(e.cost, sa.case((e.currency == currency, sa.type_coerce(e.cost, sa.BigInteger)), else_=0)),
         )
-        .join(turns, turns.c.id == e.turn)
-        .join(chats, chats.c.key == turns.c.chat)
+        .outerjoin(turns, turns.c.id == e.turn)  # those of a chat that was deleted have none
+        .outerjoin(chats, chats.c.key == turns.c.chat)
         .where(e.gateway == gateway, e.started >= since)
         .group_by(chats.c.key, chats.c.title)
         .order_by(chats.c.key)
@@ -223,13 +202,15 @@ async def outlay(tx: Tx, gateway: str, currency: str, *, since: int, most: int) 
     costs: dict[Chat, Decimal] = {}
     titles: dict[Chat, str] = {}
     for row in rows:
+        if row.key is None:
+            continue
         room = Chat.parse(row.key).room
         costs[room] = costs.get(room, Decimal(0)) + (row.cost or 0)
         titles[room] = titles.get(room) or row.title
     spenders = [Spender(room, titles[room], Money(cost, currency)) for room, cost in costs.items() if cost > 0]
     spenders.sort(key=lambda each: -each.cost.amount)
     return Outlay(
-        Money(sum(costs.values(), Decimal(0)), currency),
+        Money(sum((row.cost or Decimal(0) for row in rows), Decimal(0)), currency),
         min((row.first for row in rows), default=None),
         sum(int(row.unknown) for row in rows),
         tuple(spenders[:most]),
@@ -258,8 +239,3 @@ async def lessons(tx: Tx, gateway: str) -> Mapping[str, Json]:
 def _sum(money: sa.ColumnElement[Any], nano: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """The sum of `nano`, as `cost`, which is what `money` is; PostgreSQL's own would be a numeric."""
     return sa.type_coerce(sa.cast(sa.func.sum(nano), sa.BigInteger), money.type).label("cost")
-
-
-def _line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[0].strip()[:_TITLE] if lines else ""

@@ -36,7 +36,7 @@ from bot.types import (
     Turn,
     TurnState,
 )
-from storage import arrivals, corrections, learning, moving, overhearing, reading, tidying, turns
+from storage import arrivals, conversations, corrections, learning, moving, overhearing, reading, tidying, turns
 from storage.engine import Database, Tx, parse_url
 from storage.locks import DataLock
 from storage.migrate import upgrade
@@ -98,8 +98,11 @@ class SqlStore(Store):
     async def settings(self, chat: Chat) -> Sequence[SettingRow]:
         return await self._db.read(reading.settings_in_force, chat)
 
-    async def chats(self, platform: str, account: str, *, limit: int = 100) -> Sequence[ChatSummary]:
-        return await self._db.read(reading.conversations, platform, account, limit=limit)
+    async def chats(
+        self, platform: str, account: str, *, after: tuple[int, Chat] | None = None, search: str = "", limit: int = 100
+    ) -> Sequence[ChatSummary]:
+        read = conversations.conversations
+        return await self._db.read(read, platform, account, after=after, search=search, limit=limit)
 
     async def turn(self, id: int) -> Turn | None:
         return await self._db.read(reading.turn, id)
@@ -200,6 +203,18 @@ class SqlStore(Store):
 
     async def dropped(self, turn: Turn, index: int) -> None:
         await self._db.write(turns.dropped, turn, index)
+
+    async def rename(self, chat: Chat, title: str) -> bool:
+        return await self._db.write(conversations.rename, chat, title)
+
+    async def delete(self, chat: Chat) -> bool:
+        return await self._db.write(conversations.delete, chat)
+
+    async def restore(self, chat: Chat) -> bool:
+        return await self._db.write(conversations.restore, chat)
+
+    async def erase(self, *, before: int, most: int = 20) -> int:
+        return await self._db.write(conversations.erase, before=before, most=most)
 
     async def reading(self, reading: BalanceReading) -> None:
         await self._db.write(learning.reading, reading)

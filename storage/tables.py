@@ -124,7 +124,8 @@ class InboundRow(Row, table=True):
 
 class ChatRow(Row, table=True):
     """`forgotten` is the newest message's id at the last Forget, what came since belongs to `forgotten_turn` or later
-    ones, and `last` is the time of the newest message."""
+    ones, `last` is the time of the newest message, and `deleted` since when it is in no list.
+    """
 
     __tablename__ = "chats"
     __table_args__ = (sa.Index("chats_newest", "platform", "account", "last"),)
@@ -136,6 +137,7 @@ class ChatRow(Row, table=True):
     forgotten: int = _time(default=0)
     forgotten_turn: int = _time(default=0)
     last: int | None = _number()
+    deleted: int | None = _number()
 
 
 class TurnRow(Row, table=True):
@@ -224,7 +226,8 @@ class SettingsRow(Row, table=True):
 
 
 class LedgerRow(Row, table=True):
-    """One call of a chat API. `input` is null while the usage is unknown, `cost` while the cost is."""
+    """One call of a chat API. `turn` is null once its chat is gone, `input` while the usage is unknown, and `cost`
+    while the cost is."""
 
     __tablename__ = "ledger"
     __table_args__ = (
@@ -233,7 +236,7 @@ class LedgerRow(Row, table=True):
         _COUNTED,
     )
     id: int | None = _id()
-    turn: int = Field(sa_type=sa.BigInteger, foreign_key="turns.id")
+    turn: int | None = Field(default=None, sa_type=sa.BigInteger, foreign_key="turns.id", nullable=True)
     attempt: int
     gateway: str = _key()
     asked: str = _key()

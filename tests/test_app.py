@@ -88,7 +88,7 @@ def test_a_kill_in_mid_answer_leaves_exactly_one_whole_answer(service: Service) 
         wait_for(lambda: "growing" in str(turns(http)))
         time.sleep(0.2)
     service.kill()
-    with sqlite3.connect(service.directory / "data" / "magpie.db") as db:
+    with sqlite3.connect(service.directory / "data" / "demo" / "magpie.db") as db:
         db.execute("insert into inbound (key, at) values ('long ago', 1)")
     db.close()
     with client(service.start()) as http:
@@ -97,11 +97,20 @@ def test_a_kill_in_mid_answer_leaves_exactly_one_whole_answer(service: Service) 
         pieces = turn["pieces"]
     assert len(pieces) == 1
     assert service.stop() == 0
-    with sqlite3.connect(service.directory / "data" / "magpie.db") as db:
+    with sqlite3.connect(service.directory / "data" / "demo" / "magpie.db") as db:
         assert db.execute("select count(*) from messages where role = 'assistant'").fetchone() == (1,)
         assert db.execute("select attempt, finish from ledger order by id").fetchall() == [(1, "lost"), (2, "whole")]
         assert db.execute("select count(*) from inbound where key = 'long ago'").fetchone() == (0,)
     db.close()
+
+
+def test_the_demo_keeps_to_itself_and_says_what_comes_next(service: Service) -> None:
+    service.environment |= {"TELEGRAM_BOT_TOKEN": "123456:of-a-real-bot-0123456789abcdefghijk"}
+    with client(service.start()) as http:
+        assert http.get("/readyz").json() == {"store": "ok", "web": "ok", "gateway": "ok"}
+    assert str(Path("data") / "demo") in service.log
+    assert "CHAT_API_KEY=sk-..." in service.log
+    assert sorted(each.name for each in (service.directory / "data").iterdir()) == ["demo"]
 
 
 def test_a_second_process_on_the_same_data_says_so(here: Here, service: Service) -> None:
@@ -159,8 +168,9 @@ def test_run_without_a_platform_says_what_to_set(here: Here) -> None:
 
 
 def test_a_database_from_a_newer_version_is_named(here: Here, tmp_path: Path) -> None:
-    assert here("db", "upgrade")[0] == 0
-    with sqlite3.connect(tmp_path / "data" / "magpie.db") as db:
+    folder = tmp_path / "data" / "demo"
+    assert here("db", "upgrade", DATA_DIR=str(folder))[0] == 0
+    with sqlite3.connect(folder / "magpie.db") as db:
         db.execute("update alembic_version set version_num = '9999'")
     db.close()
     code, said = here("demo")
@@ -203,7 +213,8 @@ def test_a_misspelt_variable_is_told_at_the_start(here: Here, tmp_path: Path) ->
 
 def test_doctor_looks_beside_a_service_that_runs(here: Here, service: Service) -> None:
     service.start()
-    _, said = here("doctor", CHAT_API_KEY="sk-1234567", CHAT_API_URL="http://127.0.0.1:9/v1", WEB="on")
+    gateway = {"CHAT_API_KEY": "sk-1234567", "CHAT_API_URL": "http://127.0.0.1:9/v1"}
+    _, said = here("doctor", **gateway, WEB="on", DATA_DIR=str(service.directory / "data" / "demo"))
     assert "ok   database  The database is in use by a magpie that runs" in said
     assert "ok   magpie    magpie 0.1.0, Python 3." in said
 

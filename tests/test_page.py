@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -33,13 +34,17 @@ SHORT = "Say hello"
 LONG = "Give me a long answer"
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Demo:
     """A `magpie demo` process with its own data, which can be killed and started again at the same address."""
 
     def __init__(self, folder: Path, rate: int) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}/"
         self._service = Service(folder, "demo", "--port", str(port), "--rate", str(rate))  # tokens per second
         self.start()
@@ -68,6 +73,15 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     running = Demo(tmp_path_factory.mktemp("slow"), 20)
     yield running
     running.end()
+
+
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a `magpie run` whose gateway is down."""
+    keys = {"WEB": "on", "CHAT_API_KEY": "sk-1234567890", "CHAT_API_URL": f"http://127.0.0.1:{free_port()}/v1"}
+    service = Service(tmp_path_factory.mktemp("lonely"), "run", environment=keys)
+    yield f"{service.start()}/"
+    service.stop()
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +208,7 @@ def test_a_whole_answer_says_what_it_cost_and_moves_the_balance(page: Page) -> N
     expect(page.locator("#chats [aria-current]")).to_have_text(SHORT)
 
 
-def test_stop_stops_and_retry_answers_once(slow_page: Page) -> None:
+def test_stop_stops_continue_goes_on_and_retry_answers_once(slow_page: Page) -> None:
     page = slow_page
     ask(page, LONG)
     expect(page.locator(".growing")).to_have_count(1)
@@ -204,6 +218,15 @@ def test_stop_stops_and_retry_answers_once(slow_page: Page) -> None:
     text = page.inner_text(".prose")
     page.wait_for_timeout(400)
     assert page.inner_text(".prose") == text
+    tops = [page.locator(each).bounding_box() for each in (".note.stopped", ".below .menu", ".below .meta")]
+    middles = [box["y"] + box["height"] / 2 for box in tops if box is not None]
+    assert len(middles) == 3
+    assert max(middles) - min(middles) < 4  # one row for one fact
+    page.get_by_role("button", name="Continue").click()
+    until(page, f"document.querySelector('.prose').textContent.length > {len(text) + 40}")
+    assert page.inner_text(".prose").startswith(text[:-40])
+    page.click("#stop")
+    expect(page.locator(".note.stopped")).to_have_count(1)
     page.get_by_role("button", name="Retry").click()
     expect(page.locator(".growing")).to_have_count(1)
     expect(page.locator(".note.stopped")).to_have_count(0)
@@ -282,6 +305,154 @@ def test_a_reader_who_scrolled_up_is_left_alone(page: Page) -> None:
     page.click("#stop")
 
 
+# ── ends ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+COUNTING = """(() => {
+    window.ends = 0;
+    const listen = EventSource.prototype.addEventListener;
+    EventSource.prototype.addEventListener = function (name, hear) {
+        listen.call(this, name, (event) => {
+            hear(event);
+            if (name === "ended") window.ends += 1;
+        });
+    };
+})()"""
+
+
+def test_with_the_gateway_down_each_retry_comes_to_its_end(visitor: Visitor, lonely: str) -> None:
+    page = visitor.open(lonely)
+    ask(page, "hello")
+    error = page.locator(".note.error")
+    expect(error).to_contain_text("can't be reached")
+    page.add_init_script(COUNTING)
+    page.reload()
+    for attempt in range(1, 4):
+        page.get_by_role("button", name="Retry").click()
+        until(page, f"window.ends === {attempt}")
+        expect(page.locator("#stop")).to_be_hidden()
+        expect(page.locator(".thinking")).to_be_hidden()
+        expect(error).to_have_count(1)
+        expect(page.locator(".replacing")).to_have_count(0)
+    ask(page, "and again")
+    page.keyboard.press("Escape")  # whichever comes first
+    until(page, "window.ends === 4")
+    expect(page.locator("#stop")).to_be_hidden()
+    page.reload()
+    expect(error.first).to_contain_text("can't be reached")
+    expect(page.locator("#stop")).to_be_hidden()
+    expect(page.locator(".bubble")).to_have_text(["hello", "and again"])
+
+
+DEAF = """(() => {
+    const listen = EventSource.prototype.addEventListener;
+    EventSource.prototype.addEventListener = function (name, hear) {
+        if (!["turn", "piece", "ended"].includes(name)) listen.call(this, name, hear);
+        else listen.call(this, name, () => this.dispatchEvent(new MessageEvent("alive", { data: "{}" })));
+    };
+})()"""
+
+
+def test_an_end_that_got_lost_is_looked_up_though_the_line_is_alive(slow_page: Page) -> None:
+    page = slow_page
+    page.clock.install()
+    page.add_init_script(DEAF)
+    page.reload()
+    ask(page, SHORT)
+    expect(page.locator("#stop")).to_be_visible()
+    page.wait_for_timeout(8000)  # by now it is answered
+    expect(page.locator("#stop")).to_be_visible()
+    page.clock.fast_forward(45_000)
+    answered(page)
+    shows(page, SHORT)
+
+
+def test_stop_leaves_the_question_that_waits(slow_page: Page) -> None:
+    page = slow_page
+    ask(page, LONG)
+    expect(page.locator(".growing")).to_have_count(1)
+    ask(page, "12 * 34")
+    expect(page.locator(".thinking:visible")).to_contain_text("Waiting for its turn")
+    page.click("#stop")
+    expect(page.locator(".note.stopped")).to_be_visible()
+    answered(page, 2)
+    expect(page.locator(".turn").last).to_contain_text("408")
+
+
+# ── conversations ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_conversation_is_renamed_deleted_and_brought_back(page: Page) -> None:
+    ask(page, "Say hello to the list")
+    answered(page)
+    mine = page.locator("#chats li", has_text="Say hello to the list")
+    expect(page.locator("#chats h2").first).to_have_text("Today")
+    mine.hover()
+    mine.get_by_role("button", name="Rename").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("A title of my own")
+    page.keyboard.press("Enter")
+    expect(page.locator("#title")).to_have_text("A title of my own")
+    page.reload()
+    expect(page.locator("#title")).to_have_text("A title of my own")
+    named = page.locator("#chats li", has_text="A title of my own")
+    for undone in (True, False):
+        named.hover()
+        named.get_by_role("button", name="Delete").click()
+        expect(named).to_have_count(0)
+        expect(page.locator("#hello")).to_be_visible()
+        if undone:
+            page.get_by_role("button", name="Undo").click()
+            expect(named).to_have_count(1)
+            expect(page.locator(".bubble")).to_have_text("Say hello to the list")
+    page.reload()
+    expect(page.locator("#model-name")).to_have_text("qwen-plus")
+    expect(named).to_have_count(0)
+
+
+def test_conversations_are_found_by_title_and_by_what_was_said(page: Page) -> None:
+    ask(page, "Explain how tides work, for a ten-year-old")
+    answered(page)
+    page.keyboard.press("Control+k")
+    ask(page, "/status")
+    answered(page)
+    expect(page.locator("#chats [aria-current]")).to_have_text("New conversation")  # a command is no title
+    page.fill("#chat-find", "merry-go-round")
+    expect(page.locator("#chats li")).to_have_count(1)
+    expect(page.locator("#chats li")).to_have_text("Explain how tides work, for a ten-year-old")
+    page.fill("#chat-find", "nothing has this in it")
+    expect(page.locator("#chats")).to_have_text("No conversation with these words.")
+    page.fill("#chat-find", "")
+    expect(page.locator("#chats li")).not_to_have_count(1)
+
+
+def test_a_thousand_conversations_can_all_be_reached(browser: Browser, tmp_path: Path) -> None:
+    demo = Demo(tmp_path, 200)
+    demo.end()
+    with sqlite3.connect(tmp_path / "data" / "demo" / "magpie.db") as db:
+        now = round(time.time() * 1000)
+        columns = "key, platform, account, title, present, forgotten, forgotten_turn, last"
+        row = f"insert into chats ({columns}) values (?, 'web', 'local', ?, 1, 0, 0, ?)"
+        db.executemany(row, [(f"web/local/many{n:04}", f"Number {n}", now - n * 3_600_000) for n in range(1000)])
+    db.close()
+    demo.start()
+    visiting = Visitor(browser)
+    page = visiting.open(demo.url)
+    expect(page.locator("#chats li").first).to_have_text("Number 0")
+    end = time.monotonic() + PATIENCE / 1000
+    while page.locator("#chats li").count() < 1000 and time.monotonic() < end:
+        page.evaluate("document.getElementById('chats').scrollTop = 1e9")
+        page.wait_for_timeout(50)
+    titles = page.locator("#chats li").all_inner_texts()
+    assert titles == [f"Number {n}" for n in range(1000)]
+    headings = page.locator("#chats h2").all_inner_texts()
+    assert len(headings) == len(set(headings))
+    assert headings[0] == "Today"
+    assert "Previous 30 days" in headings
+    visiting.leave()
+    demo.end()
+
+
 # ── sending ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -331,6 +502,26 @@ def test_enter_belongs_to_the_input_method_while_it_is_open(page: Page) -> None:
     expect(page.locator(".bubble")).to_have_text("ni hao")
 
 
+def test_a_slash_offers_the_commands(page: Page) -> None:
+    page.locator("#input").press_sequentially("/")
+    expect(page.locator("#slash li").first).to_be_visible()
+    page.locator("#input").press_sequentially("stat")
+    expect(page.locator("#slash li")).to_have_count(1)
+    page.keyboard.press("Tab")
+    expect(page.locator("#input")).to_have_value("/status ")
+    expect(page.locator("#slash")).to_be_hidden()
+    page.fill("#input", "/us")
+    page.keyboard.press("Escape")
+    expect(page.locator("#slash")).to_be_hidden()
+    page.fill("#input", "/us")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#input")).to_have_value("/usage ")
+    page.keyboard.press("Enter")
+    answered(page)
+    expect(page.locator(".bubble")).to_have_text("/usage")
+
+
 def test_what_is_not_sent_yet_is_kept(page: Page) -> None:
     page.fill("#input", "half a thought")
     page.reload()
@@ -378,21 +569,26 @@ def test_a_photo_by_button_is_answered_about(page: Page) -> None:
     expect(page.locator(".pictures img")).to_have_js_property("naturalWidth", 64)
 
 
-@pytest.mark.parametrize("way", ["paste", "drop"])
-def test_a_photo_by_paste_or_drop_can_be_taken_back(page: Page, way: str) -> None:
+def bring(page: Page, way: str, name: str, mime: str, data: bytes) -> None:
+    """A file by paste or drop."""
     page.evaluate(
-        """([way, data]) => {
+        """([way, name, type, data]) => {
             const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
             const transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], "blue.png", { type: "image/png" }));
+            transfer.items.add(new File([bytes], name, { type }));
             const options = { bubbles: true, cancelable: true };
             const event = way === "paste"
                 ? new ClipboardEvent("paste", { ...options, clipboardData: transfer })
                 : new DragEvent("drop", { ...options, dataTransfer: transfer });
             document.getElementById("input").dispatchEvent(event);
         }""",
-        [way, base64.b64encode(picture((20, 30, 200))).decode()],
+        [way, name, mime, base64.b64encode(data).decode()],
     )
+
+
+@pytest.mark.parametrize("way", ["paste", "drop"])
+def test_a_photo_by_paste_or_drop_can_be_taken_back(page: Page, way: str) -> None:
+    bring(page, way, "blue.png", "image/png", picture((20, 30, 200)))
     expect(page.locator(".preview.ready img")).to_be_visible()
     expect(page.locator("#send")).to_be_enabled()
     page.get_by_role("button", name="Remove blue.png").click()
@@ -400,26 +596,56 @@ def test_a_photo_by_paste_or_drop_can_be_taken_back(page: Page, way: str) -> Non
     expect(page.locator("#send")).to_be_disabled()
 
 
-def test_a_picture_that_cannot_be_sent_says_why(page: Page, tmp_path: Path) -> None:
-    empty, large = tmp_path / "empty.png", tmp_path / "large.png"
-    empty.touch()
+GOOD = {"name": "red.png", "mimeType": "image/png", "buffer": picture()}
+BAD = [
+    ("report.pdf", b"%PDF-1.7 and more", "PDF files can't be read here yet"),
+    ("page.pdf.png", b"%PDF-1.7 called a picture", "PDF files can't be read here yet"),
+    ("empty.jpg", b"", "empty (0 bytes)"),
+    ("song.mp3", b"ID3\x04\x00\x00" + bytes(40), "MP3 files can't be read here yet"),
+    ("clip.jpg", b"\x00\x00\x00\x18ftypmp42" + bytes(40), "MP4 files can't be read here yet"),
+    ("book.docx", b"PK\x03\x04" + bytes(40), "DOCX files can't be read here yet"),
+    ("noname", bytes(range(40)), "This kind of file can't be read here yet"),
+]
+
+
+def test_what_cannot_be_read_is_refused_where_it_is_chosen_and_the_rest_is_sent(page: Page) -> None:
+    files = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data, _ in BAD]
+    page.set_input_files("#files", [*files[:3], GOOD, *files[3:]])
+    expect(page.locator(".preview")).to_have_count(len(BAD) + 1)
+    for number, (name, _, why) in enumerate(BAD):
+        row = page.locator(".preview.bad").nth(number)
+        expect(row).to_contain_text(name)
+        expect(row).to_contain_text(why)
+        row_box, close = row.bounding_box(), row.get_by_role("button").bounding_box()
+        assert row_box is not None
+        assert close is not None
+        assert row_box["x"] + row_box["width"] >= close["x"] + close["width"]
+        assert row_box["y"] <= close["y"]
+    expect(page.locator(".preview.ready img")).to_be_visible()
+    ask(page, "What is in this picture?")
+    answered(page)
+    expect(page.locator(".prose")).to_contain_text("red")
+    expect(page.locator(".pictures img")).to_have_count(1)
+    expect(page.locator(".note.error")).to_have_count(0)
+
+
+@pytest.mark.parametrize("way", ["paste", "drop"])
+def test_paste_and_drop_refuse_as_the_picker_does(page: Page, way: str) -> None:
+    bring(page, way, "report.png", "image/png", b"%PDF-1.7 called a picture")
+    expect(page.locator(".preview.bad")).to_contain_text("report.png")
+    expect(page.locator(".preview.bad")).to_contain_text("PDF files can't be read here yet")
+    expect(page.locator("#send")).to_be_disabled()
+    bring(page, way, "no-label", "", picture())
+    expect(page.locator(".preview.ready")).to_have_count(1)
+    expect(page.locator(".preview.bad")).to_have_count(0)
+
+
+def test_a_file_too_large_says_so(page: Page, tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
     with large.open("wb") as file:
         file.truncate(30 * 1024 * 1024)
-    page.set_input_files("#files", [empty, large])
-    expect(page.locator(".preview.bad").nth(0)).to_contain_text("empty (0 bytes)")
-    expect(page.locator(".preview.bad").nth(1)).to_contain_text("larger than 20 MB")
-    ask(page, "look")
-    expect(page.locator("#trouble")).to_be_visible()
-    expect(page.locator(".bubble")).to_have_count(0)
-
-
-def test_a_page_called_a_picture_is_refused_in_the_chat(page: Page) -> None:
-    page.set_input_files(
-        "#files", [{"name": "page.png", "mimeType": "image/png", "buffer": b"<html>no picture</html>"}]
-    )
-    expect(page.locator(".preview.ready")).to_be_visible()
-    ask(page, "look")
-    expect(page.locator(".note.error")).to_be_visible()
+    page.set_input_files("#files", [large])
+    expect(page.locator(".preview.bad")).to_contain_text("larger than 20 MB")
 
 
 # ── around it ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -428,7 +654,9 @@ def test_a_page_called_a_picture_is_refused_in_the_chat(page: Page) -> None:
 def test_a_model_is_found_and_chosen(page: Page) -> None:
     page.click("#model")
     expect(page.locator("#model-list li[aria-selected=true]")).to_have_attribute("data-id", "qwen-plus")
-    expect(page.locator(".recent").first).to_be_visible()
+    expect(page.locator("#model-list li")).not_to_have_count(0)
+    expect(page.locator(".recent")).to_have_count(0)  # of a price list of long ago nothing is recent
+    expect(page.get_by_role("button", name="Model: qwen-plus")).to_have_count(1)
     page.fill("#model-find", "qwen-vl-max")
     row = page.locator("#model-list li[data-id=qwen-vl-max]")
     expect(row).to_contain_text("Sees pictures")
@@ -451,6 +679,7 @@ def test_a_setting_tells_its_bound_and_whose_it_is(page: Page) -> None:
     page.fill("#set-temperature", "2")
     page.press("#set-temperature", "Enter")
     expect(field.locator(".said")).to_contain_text("below 2, got 2")
+    expect(field.locator(".said")).not_to_contain_text("/set")
     expect(page.locator("#set-temperature")).to_have_attribute("aria-invalid", "true")
     page.fill("#set-temperature", "0.7")
     page.press("#set-temperature", "Enter")
@@ -569,13 +798,26 @@ def test_code_can_be_copied(visitor: Visitor, demo: Demo) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == page.locator(".code code").first.text_content()
 
 
-def test_a_low_balance_is_told_in_a_line_that_leads_to_the_alert(page: Page) -> None:
-    for number in range(1, 5):  # the sandbox's balance falls with each answer, and the next one tells it
-        ask(page, SHORT)
-        answered(page, number)
-        if page.locator("#alert").is_visible():
-            break
+def test_a_low_balance_is_told_when_asked_for_in_a_line_that_leads_to_the_alert(page: Page) -> None:
+    expect(page.locator("#sandbox-hello")).to_contain_text("A sandbox answers here")
+    ask(page, SHORT)
+    answered(page)
+    expect(page.locator("#alert")).to_be_hidden()
+    ask(page, "Show me a low-balance alert")
+    answered(page, 2)
     page.locator("#alert").get_by_text("Show alerts").click()
     expect(page.locator("#title")).to_have_text("Alerts")
-    expect(page.get_by_text(re.compile(r"The balance is low: ¥\d+\.\d+, below ¥10\.00\."))).to_have_count(1)
+    expect(page.get_by_text(re.compile(r"The balance is low: ¥4\.\d+, below ¥5\.00\."))).to_have_count(1)
     expect(page.locator("#balance")).to_have_class("balance low")
+    expect(page.locator("#chats a")).not_to_contain_text(["Alerts"])
+    box = page.locator("#alert").bounding_box()
+    assert box is not None
+    assert box["height"] < 45
+    page.locator("#alert").get_by_role("button", name="Close").click()
+    page.reload()
+    expect(page.locator("#balance")).to_have_class("balance low")
+    expect(page.locator("#alert")).to_be_hidden()
+    page.keyboard.press("Control+k")
+    ask(page, "top up")
+    answered(page)
+    expect(page.locator("#balance")).to_have_class("balance")

@@ -366,7 +366,7 @@ async def test_the_date_is_the_clocks() -> None:
 
 
 async def test_markdown_has_code_and_a_table(client: Client) -> None:
-    for question in ("Show me some code", "代码和表格"):
+    for question in ("Show me Markdown with code", "表格和代码"):
         answer = await client.ask(question)
         assert "```python\n" in answer
         assert answer.count("```") == 2
@@ -385,6 +385,52 @@ async def test_a_long_answer_shows_cuts_and_repeats(client: Client, question: st
     assert len({text for _, text in numbered}) == len(numbered) > 15
     assert str(len(numbered)) in answer.rpartition("**")[2]
     assert answer == await client.ask(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("Write some python code with a long line", "```python"),
+        ("How do I write a long function in Python?", "```python"),
+        ("写一段代码，里面有一行很长", "```python"),
+        ("Give me a long answer about Python code", "paragraphs."),
+        ("来个长回答，讲讲代码", "全文完"),
+        ("I long for a table", "| Model |"),
+        ("What is the date, in a table?", "By the sandbox's clock"),
+        ("Remember my account?", "You have not asked anything"),
+    ],
+)
+async def test_a_question_is_about_what_it_names_first(client: Client, question: str, told: str) -> None:
+    assert told in await client.ask(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("Explain how tides work, for a ten-year-old", "two high tides"),
+        ("why does the tide come twice a day?", "two high tides"),
+        ("给十岁的孩子讲讲潮汐是怎么回事", "两次涨潮"),
+        ("Write a polite e-mail asking for a day off", "**Subject:**"),
+        ("帮我写一封得体的请假邮件", "**主题：**"),
+        ("Compare SQLite and PostgreSQL in a table", "| **Writers at once** |"),
+        ("postgres or sqlite?", "| **Writers at once** |"),
+        ("用表格比较 SQLite 和 PostgreSQL", "| **同时写入** |"),
+        ("用SQLite还是PostgreSQL好", "| **同时写入** |"),
+    ],
+)
+async def test_the_pages_ideas_have_answers_made_for_them(client: Client, question: str, told: str) -> None:
+    answer = await client.ask(question)
+    assert told in answer
+    assert "sandbox" in answer or "沙箱" in answer
+    assert re.search("[一-鿿]", answer) is None or re.search("[一-鿿]", question)
+
+
+async def test_the_account_is_low_when_that_is_asked_for(client: Client) -> None:
+    for low, full in (("Show me a low-balance alert", "Top up, please"), ("给我看看余额不足的提醒", "充值")):
+        assert "¥4.20" in await client.ask(low)
+        assert await client.balance() < Decimal("4.2")
+        assert "¥20.00" in await client.ask(full)
+        assert await client.balance() > 19
 
 
 async def test_not_every_long_asks_for_length(client: Client) -> None:

@@ -23,6 +23,7 @@ from adapters.web.settings import WebSettings, load_settings
 from bot.attached import MAX_BYTES
 from bot.errors import Gone, MediaError, RetryLater, SettingError, StoreError
 from bot.markdown.parser import parse
+from bot.turns import TurnEnds
 from bot.types import (
     Ack,
     Admins,
@@ -69,7 +70,10 @@ class House:
         self.core = core or WebCore()
         self.clock = SimClock()
         self.settings = WebSettings(**{"data_dir": folder, "http_host": "127.0.0.1", "_env_file": None, **settings})
-        around = Surroundings(self.core, lambda: MODELS, self.clock, "gateway", {"model": "qwen-plus"})
+        self.ends = TurnEnds()
+        around = Surroundings(
+            self.core, lambda: MODELS, self.clock, "gateway", {"model": "qwen-plus"}, on_turn_end=self.ends.follow
+        )
         self.adapter = WebAdapter(self.settings, around)
         self.app = self.adapter.http["/"]
         transport = httpx.ASGITransport(self.app)  # type: ignore[arg-type]
@@ -632,6 +636,36 @@ async def test_a_message_shows_in_every_open_page(house: House) -> None:
         await stream.settle()
     (told,) = [event["data"] for event in stream.events if event["name"] == "turn"]
     assert (told["messages"][0]["text"], told["messages"][0]["client"], told["open"]) == ("hello", "message-1", True)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.GONE, Outcome.EXPIRED, Outcome.STOPPED, Outcome.REFUSED])
+async def test_an_end_of_which_nothing_was_put_is_told(house: House, outcome: Outcome) -> None:
+    await house.send("hello")
+    async with Stream(house, (await house.page())["position"]) as stream:
+        house.core.turns[1] = replace(house.core.turns[1], state=TurnState.ENDED, outcome=outcome)
+        house.ends.tell(house.core.turns[1])
+        await stream.settle()
+        assert stream.names()[-2:] == ["turn", "ended"]
+        assert (stream.events[-2]["data"]["open"], stream.events[-2]["data"]["outcome"]) == (False, str(outcome))
+
+
+async def test_an_end_that_was_seen_already_is_told_in_one_word(house: House) -> None:
+    await house.send("hello")
+    async with Stream(house, (await house.page())["position"]) as stream:
+        await house.core.answer(house.adapter, 1, "answered")
+        house.ends.tell(house.core.turns[1])
+        await stream.settle()
+        assert stream.names()[-2:] == ["turn", "ended"]
+        house.core.reopen(1)
+        house.core.generate(1, "answered")  # the same again: nothing is put
+        house.core.turns[1] = replace(house.core.turns[1], state=TurnState.ENDED)
+        house.ends.tell(house.core.turns[1])
+        await stream.settle()
+        assert stream.names()[-2:] == ["ended", "ended"]
+        house.ends.tell(replace(house.core.turns[1], chat=Chat("telegram", "1", CHAT.id)))
+        count = len(stream.events)
+        await stream.settle()
+        assert len(stream.events) == count
 
 
 async def test_the_end_of_the_run_ends_the_streams(tmp_path: Path) -> None:

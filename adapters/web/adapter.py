@@ -7,6 +7,7 @@ between the two.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from adapters.web.render import measure
 from adapters.web.rooms import Room, Rooms, parse_key
 from adapters.web.settings import WebSettings
 from adapters.web.signin import Sessions
-from adapters.web.view import Conversation, piece_view
+from adapters.web.view import Conversation, piece_view, place_of
 from bot.errors import Gone, RetryLater, StoreError
 from bot.types import (
     Account,
@@ -40,9 +41,12 @@ from bot.types import (
     Query,
     Status,
     Surroundings,
+    Turn,
 )
 
 __all__ = ["WebAdapter"]
+
+log = logging.getLogger(__name__)
 
 SIZE = 200_000  # characters; long before that the model is at its end
 FRAME = 0.1
@@ -70,6 +74,8 @@ class WebAdapter:
             options=settings,
             tell=self._tell,
         )
+        self._telling: set[asyncio.Task[None]] = set()
+        surroundings.on_turn_end(self._ended)
         self._http: AsgiApp = Guard(self._api.app(), settings, self._sessions)
 
     @property
@@ -157,9 +163,27 @@ class WebAdapter:
         room = self._rooms.of(chat.id)
         async with room.lock:
             view = await Conversation(self._reader, chat, room).turn(turn)
-            if view is not None:
+            if view is not None and not room.stands(f"turn:{turn}", view, without=f"piece:{turn}."):
                 room.tell("turn", f"turn:{turn}", view, instead_of=f"piece:{turn}.")
         return view is not None
+
+    def _ended(self, turn: Turn) -> None:
+        if turn.chat.platform == PLATFORM:
+            task = asyncio.create_task(self._tell_end(turn), name=f"end of turn {turn.id}")
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def _tell_end(self, turn: Turn) -> None:
+        """The end is an event of its own: an answer that is the same as before is not put again, and one that is gone
+        not at all."""
+        try:
+            now = await self._reader.turn(turn.id)
+            place = place_of(now or turn)
+            await self._tell(turn.chat, place)
+        except StoreError as error:
+            log.warning("the end of turn %d can't be told to the page: %s", turn.id, error.detail or error)
+            return
+        self._rooms.of(turn.chat.id).tell("ended", f"ended:{place}", {"turn": place})
 
 
 def _tell_piece(room: Room, turn: int, post: PostId, piece: Piece) -> None:

@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from adapters.web import inbound
+from adapters.web.chats import Chats
 from adapters.web.files import EmptyFile, Files, NoSpace, TooLarge, sniff
 from adapters.web.inbound import MOST_CHARACTERS, MOST_FILES, BadRequest
 from adapters.web.pages import STATIC, Pages
@@ -67,7 +68,8 @@ class Api:
             Route("/api/start", self.start),
             Route("/api/models", self.list_models),
             Route("/api/balance", self.balance),
-            Route("/api/chats", self.list_chats),
+            Route("/api/commands", self.list_commands),
+            *Chats(self.around).routes(),
             Route(chat, self.conversation),
             Route(f"{chat}/settings", self.settings),
             Route(f"{chat}/events", self.events),
@@ -84,15 +86,17 @@ class Api:
 
     async def start(self, _request: Request) -> Response:
         limits = {"file_bytes": self.files.most, "files": MOST_FILES, "characters": MOST_CHARACTERS}
-        return _json({"limits": limits, "defaults": dict(self.around.defaults), "password": self.sessions.needed})
+        about = {"password": self.sessions.needed, "sandbox": self.around.sandbox, "reads": list(self.around.reads)}
+        return _json({"limits": limits, "defaults": dict(self.around.defaults), **about})
 
     async def list_models(self, _request: Request) -> Response:
         return _json({"models": [model_view(model) for model in self.around.models()]})
 
-    async def list_chats(self, _request: Request) -> Response:
-        found = await self.around.reader.chats(inbound.PLATFORM, inbound.ACCOUNT)
-        chats = [{"id": one.chat.id, "title": one.title, "at": one.at} for one in found]
-        return _json({"chats": chats, "alerts": self.around.alerts})
+    async def list_commands(self, request: Request) -> Response:
+        """(name, what it does), in the page's language."""
+        chosen, accepted = request.query_params.get("language"), request.headers.get("accept-language", "")
+        listing = self.around.commands
+        return _json({"commands": listing(inbound.language_of(chosen, accepted)) if listing is not None else []})
 
     async def balance(self, _request: Request) -> Response:
         reader, gateway = self.around.reader, self.around.gateway

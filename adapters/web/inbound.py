@@ -9,7 +9,17 @@ from typing import Any
 from bot.errors import Gone, MagpieError
 from bot.types import Attachment, Chat, IncomingMessage, Person, Press
 
-__all__ = ["MOST_CHARACTERS", "MOST_FILES", "PLATFORM", "BadRequest", "chat_of", "language_of", "message", "press"]
+__all__ = [
+    "MOST_CHARACTERS",
+    "MOST_FILES",
+    "PLATFORM",
+    "BadRequest",
+    "chat_of",
+    "clean",
+    "language_of",
+    "message",
+    "press",
+]
 
 PLATFORM, ACCOUNT = "web", "local"
 MOST_FILES = 10
@@ -85,7 +95,7 @@ def press(chat: Chat, body: Mapping[str, Any], language: str, now: int) -> Press
 def _attachment(file: object, describe: Callable[[str, str, str], Attachment]) -> Attachment:
     if not isinstance(file, Mapping) or not isinstance(file.get("ref"), str):
         raise BadRequest("bad_request", "A file needs a ref.")
-    name, claimed = (_clean(str(file.get(field) or ""))[:200] for field in ("name", "mime"))
+    name, claimed = (clean(str(file.get(field) or ""))[:200] for field in ("name", "mime"))
     try:
         return describe(file["ref"], name, claimed)
     except Gone as gone:
@@ -105,9 +115,9 @@ def _text(body: Mapping[str, Any], name: str, most: int) -> str:
         raise BadRequest("bad_request", "{name} must be text.", name=name)
     if len(value) > most:
         raise BadRequest("too_long", "At most {limit} characters can be sent at once.", limit=most)
-    return _clean(value)
+    return clean(value)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Half a surrogate pair can't be stored as UTF-8, and a NUL not at all in PostgreSQL."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

@@ -110,6 +110,11 @@ class Room:
         for follower in self.followers:
             follower.set()
 
+    def stands(self, key: str, data: Json, *, without: str) -> bool:
+        """Whether the newest event with this `key` said just this, and none since whose key begins with `without`."""
+        told = self._events.get(key)
+        return told is not None and told.data == data and not any(other.startswith(without) for other in self._events)
+
     def since(self, number: int) -> list[Event] | None:
         """What came after event `number`; None if that can't be told any more."""
         if number < self.floor or number > self.number:

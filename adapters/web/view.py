@@ -32,7 +32,7 @@ from bot.types import (
     TurnState,
 )
 
-__all__ = ["Conversation", "is_open", "is_stored", "model_view", "settings_view"]
+__all__ = ["Conversation", "is_open", "is_stored", "model_view", "place_of", "settings_view"]
 
 View = dict[str, Any]
 
@@ -100,14 +100,14 @@ class Conversation:
     def _replacements(self, turns: Iterable[Turn]) -> None:
         """Take from the store which turns are shown in another's place; in memory this is lost with a restart."""
         for turn in sorted(turns, key=lambda each: each.id):
-            place = _place(turn)
+            place = place_of(turn)
             if place != turn.id and place in {each.id for each in turns}:
                 self._room.replaced[place] = max(turn.id, self._room.replaced.get(place, 0))
 
     async def _entry(self, id: int, turn: Turn | None, messages: Sequence[Message]) -> View | None:
         if turn is None:
             return _loose(id, messages)
-        place = _place(turn)
+        place = place_of(turn)
         if place != id and self._room.replaced.get(place) is not None:
             return None  # it is shown there
         asked = [message for message in messages if message.role is Role.USER]
@@ -158,7 +158,7 @@ class Conversation:
         ]
 
 
-def _place(turn: Turn) -> int:
+def place_of(turn: Turn) -> int:
     """The turn in whose place this one's answer stands: its own, but for a notice that replaces a message."""
     first: Posted | None = next((posted for posted in turn.posts if posted.index == 0), None)
     if first is None or first.post is None:

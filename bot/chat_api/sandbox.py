@@ -15,6 +15,7 @@ import orjson
 
 from bot.chat_api.sandbox_generation import Generation, generate
 from bot.chat_api.sandbox_pictures import Picture, look
+from bot.chat_api.sandbox_prepared import account_after
 from bot.chat_api.sandbox_rules import SERVED, Problem, read
 from bot.clock import SystemClock
 from bot.money.price import cost
@@ -101,6 +102,7 @@ class _Sandbox:
         urls = tuple(dict.fromkeys(url for said in asked.messages for url in (*said.images, *said.frames)))
         pictures = await asyncio.to_thread(_look_at, urls) if urls else {}
         generation = generate(asked, pictures, self._clock.now())
+        self._balance = account_after(asked.last.text, self._balance)
         gone = asyncio.ensure_future(_disconnected(receive))
         try:
             await (self._stream if asked.stream else self._whole)(generation, gone, send)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.chat_api.sandbox_pictures import Picture
+from bot.chat_api.sandbox_prepared import prepared, written
 from bot.chat_api.sandbox_rules import Asked
 from bot.chat_api.sandbox_translation import translate
 
@@ -94,10 +95,9 @@ def _body(talk: _Talk) -> str:
         return _frames(talk)
     if last.video:
         return _video(talk)
-    for pattern, speak in _TOPICS:
-        if pattern.search(talk.question):
-            return speak(talk)
-    return _echo(talk)
+    if (ready := prepared(talk.question, zh=talk.zh)) is not None:
+        return ready
+    return _topic_of(talk.question)(talk)
 
 
 def _closing(talk: _Talk) -> str:
@@ -265,6 +265,10 @@ def _markdown(talk: _Talk) -> str:
     )
 
 
+def _code(talk: _Talk) -> str:
+    return written("code", zh=talk.zh)
+
+
 def _count(talk: _Talk) -> str:
     found = _COUNT.search(talk.question)
     end = min(int(found[1]), 1000) if found else 10
@@ -338,6 +342,12 @@ _COUNT = re.compile(r"(?:count (?:up )?to|数到)\s*(\d{1,4})", re.IGNORECASE)
 _LENGTH = re.compile(r"(\d[\d,]{1,6})\s*(?:个)?\s*(characters?|chars?|words?|字符?|词)", re.IGNORECASE)
 
 
+def _topic_of(question: str) -> Callable[[_Talk], str]:
+    """What the question is about is what it names first: "python code with a long line" asks for code."""
+    found = [(match.start(), speak) for pattern, speak in _TOPICS if (match := pattern.search(question))]
+    return min(found, key=lambda each: each[0])[1] if found else _echo
+
+
 def _topic(english: str, chinese: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{english})\b|{chinese}", re.IGNORECASE)
 
@@ -346,10 +356,14 @@ _TOPICS: tuple[tuple[re.Pattern[str], Callable[[_Talk], str]], ...] = (
     (_COUNT, _count),
     (_LENGTH, _long),
     (
-        _topic("(?<!how )(?<!as )long(?! ago)", "长(?!江|城|期|官|辈)(?<!校长)(?<!成长)(?<!增长)(?<!擅长)(?<!多长)"),
+        _topic(
+            "long(?:er)? (?:answer|text|reply|response|story|essay|article|letter|poem|one)s?|at length",
+            "长(?:一点|一些|些)?的?(?:回答|答案|回复|文|故事|文章|篇|信|诗)|(?:来|写|说|讲)(?:个|得|篇|点)?长",
+        ),
         _long,
     ),
-    (_topic("markdown|code|tables?|lists?|format(?:ting)?|python", "代码|表格|格式|排版|列表|编程"), _markdown),
+    (_topic("markdown|tables?|lists?|formatting", "表格|格式|排版|列表"), _markdown),
+    (_topic("code|python|program|function|script", "代码|编程|程序|函数|脚本"), _code),
     (
         _topic("keys?|api[-_ ]?key|set ?up|real model|account|configure", "密钥|真正的模型|真实模型|配置|账号|接入"),
         _key,

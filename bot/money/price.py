@@ -42,9 +42,10 @@ def from_nano(amount: int, currency: str = "CNY") -> Money:
     return Money(Decimal(amount) / _NANO, currency)
 
 
-def show(money: Money, language: str = "en") -> str:
-    """Money for people: four significant digits or more, two decimals or more: "¥0.000112", "¥0.06115", "$1,234.50"."""
-    return _with_sign(_rounded(money.amount), money.currency, language)
+def show(money: Money, language: str = "en", *, digits: int = _DIGITS) -> str:
+    """Money for people: `digits` significant digits or more, two decimals or more: "¥0.000112", "¥0.06115",
+    "$1,234.50"."""
+    return _with_sign(_rounded(money.amount, digits), money.currency, language)
 
 
 def rounded_below(amount: Decimal, bound: Decimal) -> Decimal:
@@ -72,14 +73,14 @@ def label(price: Price | None) -> Text:
     return Text("price unknown")
 
 
-def _rounded(amount: Decimal) -> str:
-    text = f"{amount.quantize(Decimal(1).scaleb(-_decimals(amount)), ROUND_HALF_UP):,f}"
+def _rounded(amount: Decimal, digits: int = _DIGITS) -> str:
+    text = f"{amount.quantize(Decimal(1).scaleb(-_decimals(amount, digits)), ROUND_HALF_UP):,f}"
     whole, _, fraction = text.partition(".")
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
-def _decimals(amount: Decimal) -> int:
-    return max(2, _DIGITS - 1 - amount.adjusted()) if amount else 2
+def _decimals(amount: Decimal, digits: int = _DIGITS) -> int:
+    return max(2, digits - 1 - amount.adjusted()) if amount else 2
 
 
 def _listed(amount: Decimal, price: Price) -> str:

@@ -29,7 +29,7 @@ from bot.intake import CoreIntake
 from bot.locales import say
 from bot.media import MediaStore
 from bot.planning import Options, Planner
-from bot.turns import Turns
+from bot.turns import TurnEnds, Turns
 from bot.types import Adapter, Chat, ChatSettings, Reader, Surroundings
 from storage import open_store
 from tests.fakes.model import FakeModel
@@ -157,14 +157,25 @@ async def house(folder: Path, model: FakeModel, make: Callable[[Surroundings], P
     clock = SystemClock()
     store = await open_store("sqlite://", owner="contract", clock=clock)
     reader: Reader = store
-    place = make(Surroundings(reader, Catalogue().all, clock, "fake", {"model": "qwen-plus"}, listing, say=say))
+    ends = TurnEnds()
+    around = Surroundings(
+        reader,
+        Catalogue().all,
+        clock,
+        "fake",
+        {"model": "qwen-plus"},
+        listing,
+        say=say,
+        on_turn_end=ends.follow,
+    )
+    place = make(around)
     options = Options(ChatSettings("qwen-plus"), "qwen-vl-plus", "qwen-vl-max", "qwen-mt-turbo")
     calibration, access = Calibration(), Access(store, everyone=True)
     media = MediaStore(folder / "media", clock)
     planner = Planner(store, model, media, clock, options, calibration)
     adapters = {place.adapter.account.platform: place.adapter}
     dispatcher = Dispatcher(store, model, adapters, planner, Gate(clock), clock, calibration)
-    turns = Turns(store, dispatcher.run, clock)
+    turns = Turns(store, dispatcher.run, clock, ended=ends.tell)
     commands = Commands(store, Catalogue(), options.defaults, GatewayFacts("fake"), access=access)
     intake = CoreIntake(store, commands, turns, clock, access, lambda chat: place.adapter.features)
     place.running = asyncio.create_task(place.adapter.run(intake))

@@ -901,7 +901,7 @@ class TestReading:
         await store.answer(said("/help", Chat("web", "local", "4")), Reply(""))
         summaries = await store.chats("web", "local")
         assert [(summary.title, summary.at) for summary in summaries[1:]] == [
-            ("/help", START + 2000),
+            ("", START + 2000),  # a command is no title
             ("Named", START + 1000),
             ("What is it?", START),
         ]

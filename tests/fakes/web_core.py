@@ -58,6 +58,8 @@ class WebCore:
         self.acks: dict[str, Ack] = {}
         self.raised: dict[str, int] = {}
         self.broken = False
+        self.titles: dict[Chat, str] = {}
+        self.deleted: set[Chat] = set()
 
     # ── Intake ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -151,9 +153,31 @@ class WebCore:
     async def settings(self, chat: Chat) -> Sequence[SettingRow]:
         return [row for row in self.rows if row.scope in chat.scopes]
 
-    async def chats(self, platform: str, account: str, *, limit: int = 100) -> Sequence[ChatSummary]:
+    async def chats(
+        self, platform: str, account: str, *, after: tuple[int, Chat] | None = None, search: str = "", limit: int = 100
+    ) -> Sequence[ChatSummary]:
         first = {m.chat: m for m in reversed(self.messages) if (m.chat.platform, m.chat.account) == (platform, account)}
-        return [ChatSummary(chat, message.text, message.at) for chat, message in first.items()][:limit]
+        found = [ChatSummary(chat, self.titles.get(chat) or m.text, m.at) for chat, m in first.items()]
+        found = [each for each in found if each.chat not in self.deleted and search in each.title]
+        found.sort(key=lambda each: (-each.at, each.chat.key))
+        rest = [each for each in found if after is None or (-each.at, each.chat.key) > (-after[0], after[1].key)]
+        return rest[:limit]
+
+    # ── Archive ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def rename(self, chat: Chat, title: str) -> bool:
+        self.titles[chat] = title
+        return any(message.chat == chat for message in self.messages)
+
+    async def delete(self, chat: Chat) -> bool:
+        there = chat not in self.deleted and any(message.chat == chat for message in self.messages)
+        self.deleted.add(chat)
+        return there
+
+    async def restore(self, chat: Chat) -> bool:
+        there = chat in self.deleted
+        self.deleted.discard(chat)
+        return there
 
     async def turn(self, id: int) -> Turn | None:
         return self.turns.get(id)

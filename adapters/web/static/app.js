@@ -1,20 +1,22 @@
 // Brings the page together: which conversation is shown, its stream of events, and everything around it.
 
 import { get, post } from "./api.js";
+import { Chats } from "./chats.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { $, el, icon, load, newId, save, toast } from "./dom.js";
 import { Models } from "./models.js";
 import { Settings } from "./settings.js";
 import { Stream } from "./stream.js";
-import { money, switchLanguage, t, translatePage } from "./strings.js";
+import { roundMoney, switchLanguage, t, translatePage } from "./strings.js";
 
 const THEMES = ["auto", "light", "dark"];
 const SIGNS = { auto: "auto", light: "sun", dark: "moon" };
-const STUCK = 30_000; // an answer from which nothing was heard for so long is looked up
+const STUCK = 30_000; // an answer from which nothing was heard for so long is looked up; that the line is alive says nothing of it
+const ABOUT_TURNS = new Set(["turn", "piece", "ended"]);
 
-const state = { chat: null, stream: null, chats: [], older: null, defaults: {}, model: "", heard: 0, wasOpen: false, lost: null };
-let conversation, composer, models, settings;
+const state = { chat: null, stream: null, older: null, defaults: {}, model: "", heard: 0, wasOpen: false, lost: null };
+let conversation, composer, chats, models, settings;
 
 // ── the conversation that is shown ──────────────────────────────────────────────────────────────────────────────────
 
@@ -24,7 +26,7 @@ async function show(id) {
   conversation.clear();
   composer.switchTo(id);
   closeSide();
-  showChats();
+  chats.show();
   if (id === null) {
     lost(false);
     changed();
@@ -63,9 +65,10 @@ function follow(id, position) {
 }
 
 function heard(name, data) {
-  state.heard = Date.now();
+  if (ABOUT_TURNS.has(name)) state.heard = Date.now();
   if (name === "turn") conversation.turn(data);
   else if (name === "piece" && !conversation.piece(data)) refresh();
+  else if (name === "ended" && !conversation.ended(data.turn)) refresh();
   else if (name === "reload") refresh();
   else if (name === "settings") readSettings();
 }
@@ -98,7 +101,8 @@ function changed() {
   $("older").hidden = state.older === null;
   if (state.wasOpen && !open) {
     readBalance();
-    readChats();
+    chats.read();
+    if (document.hidden) state.unseen = true;
   }
   state.wasOpen = open;
   showTitle();
@@ -120,7 +124,8 @@ const press = (action, about) => post(`/api/chats/${begin()}/press`, { id: newId
 async function pressed(action, about) {
   try {
     const answer = await press(action, about);
-    toast(answer.toast, answer.error);
+    // that it is asked again, or goes on, shows where the answer stands
+    if (answer.error || !/^\/(retry|continue)\b/.test(action)) toast(answer.toast, answer.error);
     return !answer.error;
   } catch (error) {
     toast(error.message, true);
@@ -139,7 +144,7 @@ async function stop() {
 }
 
 function sent(chat, answer) {
-  readChats();
+  chats.read();
   if (chat !== state.chat) return;
   if (answer.toast) toast(answer.toast, answer.error);
   // its turn comes with the stream; what became no turn is in the record only
@@ -160,7 +165,9 @@ async function readSettings() {
 }
 
 function showModel() {
-  $("model-name").textContent = state.model || state.defaults.model || t("choose_model");
+  const name = state.model || state.defaults.model;
+  $("model-name").textContent = name || t("choose_model");
+  $("model").setAttribute("aria-label", name ? t("model_is", { model: name }) : t("choose_model"));
 }
 
 async function chooseModel(id) {
@@ -177,29 +184,12 @@ async function chooseModel(id) {
 
 // ── around it ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-async function readChats() {
-  const answer = await get("/api/chats").catch(() => null);
-  if (!answer) return;
-  // this one's title is in the language in which its first message was written
-  state.chats = answer.chats.map((chat) => (chat.id === answer.alerts ? { ...chat, title: t("alerts") } : chat));
-  showChats();
-  showTitle();
-}
-
-function showChats() {
-  const rows = state.chats.map((chat) => {
-    const current = chat.id === state.chat;
-    const link = el("a", { href: `#${chat.id}`, "aria-current": current ? "page" : null, title: chat.title }, chat.title || t("untitled"));
-    return el("li", {}, link);
-  });
-  $("chats").replaceChildren(...rows);
-}
-
 function showTitle() {
-  const known = state.chats.find((chat) => chat.id === state.chat)?.title;
+  const own = state.chat !== null && state.chat === state.alerts ? t("alerts") : chats.title(state.chat);
+  const known = own || conversation.firstWords;
   const title = known || t("untitled");
   $("title").textContent = title;
-  document.title = known ? `${known} · Magpie` : "Magpie";
+  document.title = (state.unseen ? "● " : "") + (known ? `${known} · Magpie` : "Magpie");
 }
 
 async function readBalance() {
@@ -207,19 +197,31 @@ async function readBalance() {
   if (!answer) return;
   showAlert(answer.alerts);
   $("balance").hidden = answer.balance === null;
-  if (answer.balance) $("balance").textContent = t("balance", { money: money(answer.balance) });
+  if (answer.balance) $("balance").textContent = t("balance", { money: roundMoney(answer.balance) });
 }
 
-// what is raised now, in one line that leads to where it was told
+// what is raised now, in one line that leads to where it was told; put away, it stays so until something else is raised
 function showAlert({ names, chat }) {
+  state.alerts = chat;
+  $("alerts").hidden = !names.length && !chats.alerts;
+  $("alerts").setAttribute("href", `#${chat}`);
   const kind = ["key", "money"].find((name) => names.includes(name)) ?? (names.length ? "low" : null);
-  $("alert").hidden = kind === null;
+  const raised = names.join(" ");
+  if (kind === null) save("magpie.alert", null);
+  $("alert").hidden = kind === null || load("magpie.alert") === raised;
   $("balance").classList.toggle("low", kind !== null);
-  if (kind) $("alert").replaceChildren(t(`alert_${kind}`), " ", el("a", { href: `#${chat}` }, t("alert_show")));
+  if (!kind) return;
+  const away = () => {
+    save("magpie.alert", raised);
+    $("alert").hidden = true;
+  };
+  const close = el("button", { type: "button", class: "icon", "aria-label": t("close"), title: t("close"), onclick: away }, icon("close"));
+  $("alert").replaceChildren(el("span", {}, t(`alert_${kind}`), " ", el("a", { href: `#${chat}` }, t("alert_show"))), close);
 }
 
 function showIdeas() {
-  const ideas = ["idea_1", "idea_2", "idea_3"].map((key) => {
+  const keys = ["idea_1", "idea_2", "idea_3", ...(state.sandbox ? ["idea_alert"] : [])];
+  const ideas = keys.map((key) => {
     const onclick = () => {
       composer.input.value = t(key);
       composer.input.dispatchEvent(new Event("input"));
@@ -249,7 +251,7 @@ function speak() {
   $("new-key").textContent = /Mac|iP/.test(navigator.platform) ? "⌘K" : "Ctrl K";
   showTheme();
   showIdeas();
-  showChats();
+  chats.show();
   showTitle();
   showModel();
 }
@@ -258,6 +260,7 @@ function openSide() {
   document.body.classList.add("side-open");
   $("scrim").hidden = false;
   $("side-open").setAttribute("aria-expanded", "true");
+  document.querySelector("main").inert = true; // the keyboard stays in the drawer
   $("side-close").focus();
 }
 
@@ -265,6 +268,12 @@ function closeSide() {
   document.body.classList.remove("side-open");
   $("scrim").hidden = true;
   $("side-open").setAttribute("aria-expanded", "false");
+  document.querySelector("main").inert = false;
+}
+
+function go(id) {
+  if (id) location.hash = id;
+  else fresh();
 }
 
 function fresh() {
@@ -293,6 +302,11 @@ function listen() {
     dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   }
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !state.unseen) return;
+    state.unseen = false;
+    showTitle();
+  });
   addEventListener("hashchange", () => show(fromHash()));
   addEventListener("keydown", shortcut);
   setInterval(() => conversation.isOpen && Date.now() - state.heard > STUCK && refresh(), 10_000);
@@ -325,7 +339,10 @@ async function start() {
     await new Promise((resolve) => setTimeout(resolve, 1500));
   }
   state.defaults = first.defaults;
+  state.sandbox = first.sandbox;
+  $("sandbox").hidden = $("sandbox-hello").hidden = !first.sandbox;
   $("logout").hidden = !first.password;
+  chats = new Chats({ current: () => state.chat, go, changed: () => showTitle() });
   conversation = new Conversation({
     press: pressed,
     changed,
@@ -341,12 +358,13 @@ async function start() {
     sent,
     begin,
     limits: first.limits,
+    reads: first.reads,
   });
   models = new Models(chooseModel);
   settings = new Settings({ press, read: readSettings });
   listen();
   speak();
-  await Promise.all([show(fromHash()), readChats(), readBalance()]);
+  await Promise.all([show(fromHash()), chats.read(), readBalance()]);
   if (matchMedia("(hover: hover)").matches) composer.input.focus();
 }
 

@@ -2,18 +2,22 @@
 
 import { Failure, post, upload } from "./api.js";
 import { $, el, icon, load, newId, save } from "./dom.js";
+import { kindOf, nameOf } from "./kinds.js";
+import { Slash } from "./slash.js";
 import { t } from "./strings.js";
 
 export class Composer {
   // `deliver(item)` shows an item in the conversation; `sent(chat, answer)` when the server has it; `begin()` gives the chat's id
-  constructor({ deliver, sent, begin, limits }) {
+  constructor({ deliver, sent, begin, limits, reads }) {
     this.deliver = deliver;
     this.sent = sent;
     this.begin = begin;
     this.limits = limits;
+    this.reads = reads;
     this.chat = null;
     this.pictures = [];
     this.input = $("input");
+    this.slash = new Slash();
     this.listen();
   }
 
@@ -46,6 +50,7 @@ export class Composer {
 
   // While an input method is open, Enter belongs to it. Safari ends the composition just before it tells of the key.
   key(event) {
+    if (this.slash.key(event)) return;
     if (event.key !== "Enter" || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.isComposing || event.keyCode === 229 || performance.now() - (this.composed ?? -1e9) < 50) return;
     event.preventDefault();
@@ -86,12 +91,13 @@ export class Composer {
 
   async send() {
     const text = this.input.value.trim();
-    if (this.pictures.some((picture) => !picture.ref)) {
+    const taken = this.pictures.filter((picture) => !picture.refused);
+    if (taken.some((picture) => !picture.ref)) {
       this.complain(t("err_wait"));
       return;
     }
-    if (!text && !this.pictures.length) return;
-    const files = this.pictures.map(({ ref, file }) => ({ ref, name: file.name, mime: file.type }));
+    if (!text && !taken.length) return;
+    const files = taken.map(({ ref, file }) => ({ ref, name: file.name, mime: file.type }));
     save(this.draft(), null);
     this.input.value = "";
     this.clearPictures();
@@ -165,19 +171,36 @@ export class Composer {
     });
   }
 
-  add(files) {
+  // What can't be taken is refused here, by name and reason; the others stay.
+  async add(files) {
     this.complain("");
-    const { files: most, file_bytes: bytes } = this.limits;
-    if (this.pictures.length + files.length > most) this.complain(new Failure("too_many_files", { limit: most }).message);
-    for (const file of files.slice(0, most - this.pictures.length)) {
+    this.pictures = this.pictures.filter((picture) => !picture.refused); // they were read about; these are new ones
+    const { files: most } = this.limits;
+    this.input.focus();
+    for (const file of files) {
       const picture = { file, ref: null, url: URL.createObjectURL(file) };
+      picture.reason = await this.refusal(file);
+      picture.refused = Boolean(picture.reason);
+      if (picture.refused) picture.image = fileChip(file);
+      else if (this.pictures.filter((other) => !other.refused).length >= most) {
+        this.complain(new Failure("too_many_files", { limit: most }).message);
+        continue;
+      } else this.upload(picture);
       this.pictures.push(picture);
-      if (file.size === 0) Object.assign(picture, { reason: new Failure("empty_file").message, image: icon("file") });
-      else if (file.size > bytes) picture.reason = new Failure("too_large", { limit: bytes / 1e6 }).message;
-      else this.upload(picture);
     }
     this.showPictures();
-    this.input.focus();
+  }
+
+  // Why a file can't be read, or "".
+  async refusal(file) {
+    const { file_bytes: bytes } = this.limits;
+    if (file.size === 0) return new Failure("empty_file").message;
+    if (file.size > bytes) return new Failure("too_large", { limit: bytes / 1e6 }).message;
+    const kind = await kindOf(file).catch(() => "");
+    if (this.reads.includes(kind)) return "";
+    const kinds = this.reads.map((mime) => (mime === "text/plain" ? t("texts") : nameOf(mime, ""))).join(", ");
+    const name = nameOf(kind, file.name);
+    return name ? t("err_cannot_read", { kind: name, kinds }) : t("err_unknown_kind", { kinds });
   }
 
   async upload(picture) {
@@ -212,12 +235,12 @@ export class Composer {
     };
     const image = picture.image ?? el("img", { src: picture.url, alt: name });
     image.onerror = () => {
-      picture.image = el("span", { class: "file" }, icon("file"), name);
+      picture.image = fileChip(picture.file);
       image.replaceWith(picture.image);
     };
     picture.image = image;
     const state = picture.reason ? "bad" : picture.ref ? "ready" : "loading";
-    const words = picture.reason ? `${name}: ${picture.reason}` : picture.ref ? "" : t("uploading", { name });
+    const words = picture.reason ? (picture.image ? picture.reason : `${name}: ${picture.reason}`) : picture.ref ? "" : t("uploading", { name });
     return el(
       "li",
       { class: `preview ${state}` },
@@ -226,4 +249,8 @@ export class Composer {
       el("button", { type: "button", class: "remove", "aria-label": t("remove", { name }), title: t("remove", { name }), onclick }, icon("close")),
     );
   }
+}
+
+function fileChip(file) {
+  return el("span", { class: "file" }, icon("file"), file.name || t("picture"));
 }

@@ -1,7 +1,7 @@
 // Shows the turns of one conversation: the questions, and the answers as they grow.
 
 import { $, copy, el, fromServer, icon, toast } from "./dom.js";
-import { t } from "./strings.js";
+import { clockOf, t } from "./strings.js";
 
 const QUIET_NOTES = new Set(["model", "cost", "reasoning"]);
 const OUTCOMES = new Set(["stopped", "expired", "gone"]);
@@ -36,6 +36,12 @@ export class Conversation {
 
   get isEmpty() {
     return this.turns.size === 0 && this.pending.size === 0;
+  }
+
+  // What a conversation is called as long as the list doesn't say.
+  get firstWords() {
+    const first = [...this.turns.values()].find((turn) => turn.view.kind === "question" && turn.view.messages[0]?.text);
+    return first?.view.messages[0].text.trim().split("\n")[0].slice(0, 60) ?? "";
   }
 
   get newest() {
@@ -83,6 +89,13 @@ export class Conversation {
     this.showTurn({ ...turn.view, pieces, open: turn.view.open || piece.growing, waiting: false });
     this.settle();
     return true;
+  }
+
+  // Nobody works on it any more, whether or not anything looks different now. False if it still stands open here.
+  ended(id) {
+    const turn = this.turns.get(id);
+    turn?.node.classList.remove("replacing");
+    return !turn?.view.open;
   }
 
   showTurn(view) {
@@ -142,6 +155,7 @@ export class Conversation {
 
   showPiece(turn, shown, piece, last) {
     showBlocks(shown, piece.blocks);
+    if (!piece.growing) levelHeadings(shown.prose);
     shown.node.classList.toggle("growing", piece.growing);
     const rest = JSON.stringify([piece.notes, piece.menu, piece.growing, last, turn.view.kind, document.documentElement.lang]);
     if (rest === shown.rest) return;
@@ -151,6 +165,7 @@ export class Conversation {
     const below = loud.map((note) => el("p", { class: `note ${note.kind}` }, note.text));
     if (!piece.growing && piece.menu.length) below.push(this.menu(turn, piece));
     if (!piece.growing && last) below.push(this.footer(turn, piece));
+    shown.below.classList.toggle("row", loud.length > 0); // what happened and what can be done about it: one line
     shown.below.replaceChildren(...below);
   }
 
@@ -179,7 +194,9 @@ export class Conversation {
 
   footer(turn, piece) {
     const quiet = piece.notes.filter((note) => note.kind === "model" || note.kind === "cost").map((note) => note.text);
-    const about = quiet.map((text) => el("span", {}, text));
+    const [time, moment] = clockOf(turn.view.at);
+    const about = [el("time", { datetime: new Date(turn.view.at).toISOString(), title: moment }, time)];
+    about.push(...quiet.map((text) => el("span", {}, text)));
     const buttons = [];
     if (piece.source) {
       const onclick = (event) => copied(event.currentTarget, piece.source);
@@ -202,7 +219,12 @@ export class Conversation {
     if (turn.thinking.hidden || turn.thinking.dataset.words === words) return;
     turn.thinking.dataset.words = words;
     const dots = el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i"));
-    turn.thinking.replaceChildren(...(ended ? [words] : [dots, words]));
+    turn.thinking.replaceChildren(...(ended ? [words, this.retry(turn)] : [dots, words]));
+  }
+
+  retry(turn) {
+    const onclick = (event) => this.pressed(turn, event.currentTarget, `/retry ${turn.id}`, null);
+    return el("button", { type: "button", class: "choice", onclick }, t("retry"));
   }
 
   // Words of the page itself have to be said anew in another language.
@@ -298,6 +320,14 @@ function question(text, files) {
     pictures.length ? el("div", { class: "pictures" }, ...pictures) : null,
     text ? el("div", { class: "bubble" }, text) : null,
   );
+}
+
+// An answer begins with whatever level its model likes; for who listens, its highest is the one below the page's title.
+function levelHeadings(prose) {
+  const headings = [...prose.querySelectorAll("h3, h4, h5, h6")];
+  const level = (node) => Number(node.tagName[1]);
+  const top = Math.min(...headings.map(level));
+  headings.forEach((node) => node.setAttribute("aria-level", 2 + level(node) - top));
 }
 
 function newPiece() {

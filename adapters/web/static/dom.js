@@ -56,11 +56,17 @@ export function save(key, value) {
   }
 }
 
-export function toast(text, error = false) {
+// `action` {label, act, time} is a button in it, such as the way back.
+export function toast(text, error = false, action = null) {
   if (!text) return;
   const node = el("div", { class: error ? "toast error" : "toast" }, text.replace(/\n{2,}/g, "\n"));
+  const act = () => {
+    node.remove();
+    action.act();
+  };
+  if (action) node.append(el("button", { type: "button", class: "link", onclick: act }, action.label));
   document.getElementById("toasts").append(node);
-  setTimeout(() => node.remove(), error ? 8000 : 3500);
+  setTimeout(() => node.remove(), action?.time ?? (error ? 8000 : 3500));
 }
 
 export async function copy(text) {

@@ -12,6 +12,8 @@ const ABILITIES = [
   ["translation", "can_translation", "translate"],
 ];
 
+const RECENT = 120 * 86_400_000; // ms
+
 export class Models {
   // `choose(id)` gives "" when it is done, else what went wrong
   constructor(choose) {
@@ -82,7 +84,7 @@ export class Models {
         { class: "first" },
         el("strong", {}, model.name),
         model.name === model.id ? null : el("code", {}, model.id),
-        model.recent ? el("span", { class: "recent", title: model.date }, t("recent")) : null,
+        isRecent(model.date) ? el("span", { class: "recent", title: model.date }, t("recent")) : null,
         chosen ? icon("check") : null,
       ),
       el("div", { class: "facts" }, facts.join(" · ")),
@@ -114,6 +116,9 @@ export class Models {
     $("model-trouble").hidden = !text;
   }
 }
+
+// By its date: a mark in a price list grows old.
+const isRecent = (date) => Date.now() - Date.parse(date) < RECENT;
 
 function price(known) {
   if (!known) return t("price_unknown");

@@ -143,7 +143,9 @@ export class Settings {
   say(field, text, error) {
     const node = this.node(field);
     node.classList.toggle("wrong", error);
-    node.querySelector(".said").textContent = text.replace(/\n{2,}/g, "\n");
+    // a command's error ends with an example of the command, which nobody types here
+    const [said, example] = text.split(/\n{2,}(?=[^\n]*\/[a-z]+ [^\n]*$)/);
+    node.querySelector(".said").textContent = (error && example ? said : text).replace(/\n{2,}/g, "\n");
     $(`set-${field.name}`).setAttribute("aria-invalid", String(error));
   }
 }

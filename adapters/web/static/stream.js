@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 
-const NAMES = ["turn", "piece", "status", "settings", "reload", "alive"];
+const NAMES = ["turn", "piece", "status", "ended", "settings", "reload", "alive"];
 const SILENCE = 40_000; // the server gives a sign of life every 15 s
 const MOST_PAUSE = 8_000;
 const HIDDEN_PAUSE = 60_000; // a browser has few connections per server: a tab that nobody sees gives its own back

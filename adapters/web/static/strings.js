@@ -19,17 +19,33 @@ const WORDS = {
     idea_1: "Explain how tides work, for a ten-year-old",
     idea_2: "Write a polite e-mail asking for a day off",
     idea_3: "Compare SQLite and PostgreSQL in a table",
+    idea_alert: "Show me a low-balance alert",
+    sandbox: "Sandbox",
+    sandbox_hello: "A sandbox answers here: no real model, no account, no cost. It has real answers to these:",
+    find_chat: "Search conversations",
+    no_chat: "No conversation with these words.",
+    rename_chat: "Rename “{title}”",
+    delete_chat: "Delete “{title}”",
+    new_title: "New title",
+    deleted: "“{title}” is deleted.",
+    undo: "Undo",
+    today: "Today",
+    yesterday: "Yesterday",
+    this_week: "Previous 7 days",
+    this_month: "Previous 30 days",
+    model_is: "Model: {model}",
     messages: "Messages",
     latest: "Go to the newest message",
-    pictures: "Pictures to send",
+    files: "Files to send",
     message: "Message",
     placeholder: "Message Magpie",
-    add_picture: "Add a picture",
+    commands: "Commands",
+    add_file: "Add files",
     hint: "Enter to send · Shift+Enter for a new line",
     stop: "Stop the answer",
     send: "Send",
     fine: "Models make mistakes. Check what matters.",
-    drop_here: "Drop pictures here",
+    drop_here: "Drop files here",
     models: "Models",
     choose_model: "Choose a model",
     find_model: "Find a model",
@@ -104,13 +120,17 @@ const WORDS = {
     err_too_large: "The file is larger than {limit} MB.",
     err_empty_file: "The file is empty (0 bytes).",
     err_no_space: "Magpie has no space left to keep the file.",
-    err_too_many_files: "At most {limit} pictures can be sent at once.",
+    err_too_many_files: "At most {limit} files can be sent at once.",
+    err_cannot_read: "{kind} files can't be read here yet. These can: {kinds}.",
+    err_unknown_kind: "This kind of file can't be read here yet. These can: {kinds}.",
     err_too_long: "At most {limit} characters can be sent at once.",
-    err_no_file: "A picture of this message is not there any more. Please add it again.",
+    err_no_file: "A file of this message is not there any more. Please add it again.",
     err_starting: "Magpie is starting or stopping. Please try again in a moment.",
     err_store: "The database has a problem. Please try again; the log says more.",
     err_failed: "Something went wrong. Please try again; the log says more.",
-    err_wait: "Wait until every picture is added, or remove those that can't be.",
+    err_wait: "Wait until every file is added, or remove those that can't be.",
+    err_not_found: "It is not there any more.",
+    texts: "text",
   },
   zh: {
     skip: "跳到输入框",
@@ -128,17 +148,33 @@ const WORDS = {
     idea_1: "给十岁的孩子讲讲潮汐是怎么回事",
     idea_2: "帮我写一封得体的请假邮件",
     idea_3: "用表格比较 SQLite 和 PostgreSQL",
+    idea_alert: "给我看看余额不足的提醒",
+    sandbox: "沙箱",
+    sandbox_hello: "这里由沙箱回答：不是真正的模型，不需要账号，也不花钱。下面这几个问题有真实的回答：",
+    find_chat: "搜索对话",
+    no_chat: "没有包含这些词的对话。",
+    rename_chat: "重命名“{title}”",
+    delete_chat: "删除“{title}”",
+    new_title: "新标题",
+    deleted: "“{title}”已删除。",
+    undo: "撤销",
+    today: "今天",
+    yesterday: "昨天",
+    this_week: "过去 7 天",
+    this_month: "过去 30 天",
+    model_is: "模型：{model}",
     messages: "消息",
     latest: "回到最新消息",
-    pictures: "待发送的图片",
+    files: "待发送的文件",
     message: "消息",
     placeholder: "给 Magpie 发消息",
-    add_picture: "添加图片",
+    commands: "命令",
+    add_file: "添加文件",
     hint: "回车发送 · Shift+回车换行",
     stop: "停止回答",
     send: "发送",
     fine: "模型也会出错，重要内容请核对。",
-    drop_here: "把图片放到这里",
+    drop_here: "把文件放到这里",
     models: "模型",
     choose_model: "选择模型",
     find_model: "查找模型",
@@ -190,9 +226,9 @@ const WORDS = {
     max_tokens_hint: "超出的部分会被截断，并有说明。",
     seed: "随机种子",
     seed_hint: "种子相同，回答相近。",
-    presence_penalty: "存在惩罚",
+    presence_penalty: "重复惩罚",
     presence_penalty_hint: "−2 到 2。越大越少重复。",
-    stop_words: "遇到即停",
+    stop_words: "停止词",
     stop_words_hint: "每行一个词或短语。",
     search: "联网搜索",
     search_hint: "需要模型支持。",
@@ -213,13 +249,17 @@ const WORDS = {
     err_too_large: "文件超过 {limit} MB。",
     err_empty_file: "文件是空的（0 字节）。",
     err_no_space: "Magpie 没有空间保存这个文件了。",
-    err_too_many_files: "一次最多发送 {limit} 张图片。",
+    err_too_many_files: "一次最多发送 {limit} 个文件。",
+    err_cannot_read: "这里还读不了 {kind} 文件。可以读的有：{kinds}。",
+    err_unknown_kind: "这里还读不了这种文件。可以读的有：{kinds}。",
     err_too_long: "一次最多发送 {limit} 个字符。",
-    err_no_file: "这条消息里的一张图片已经不在了，请重新添加。",
+    err_no_file: "这条消息里的一个文件已经不在了，请重新添加。",
     err_starting: "Magpie 正在启动或停止，请稍后再试。",
     err_store: "数据库有问题，请重试；详情见日志。",
     err_failed: "出了点问题，请重试；详情见日志。",
-    err_wait: "请等图片全部添加完，或移除无法添加的图片。",
+    err_wait: "请等文件全部添加完，或移除无法添加的文件。",
+    err_not_found: "它已经不在了。",
+    texts: "文本",
   },
 };
 
@@ -263,6 +303,29 @@ export function translatePage(root = document) {
 }
 
 export const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
+
+const DAY = 86_400_000;
+
+// The group of a day in a list: Today, Yesterday, the last 7 and 30 days, then months.
+export function dayOf(at) {
+  const midnight = new Date().setHours(0, 0, 0, 0);
+  if (at >= midnight) return t("today");
+  if (at >= midnight - DAY) return t("yesterday");
+  if (at >= midnight - 7 * DAY) return t("this_week");
+  if (at >= midnight - 30 * DAY) return t("this_month");
+  return new Intl.DateTimeFormat(document.documentElement.lang, { month: "long", year: "numeric" }).format(at);
+}
+
+// When it was: the time alone, if that was today; and the whole of it.
+export function clockOf(at) {
+  const today = at >= new Date().setHours(0, 0, 0, 0);
+  const day = today ? {} : { month: "short", day: "numeric" };
+  const format = (options) => new Intl.DateTimeFormat(document.documentElement.lang, options).format(at);
+  return [format({ ...day, hour: "2-digit", minute: "2-digit" }), format({ dateStyle: "full", timeStyle: "short" })];
+}
+
+// What is left on an account, to the cent.
+export const roundMoney = ({ amount, currency }) => money({ amount: Number(amount).toFixed(2), currency });
 
 // Money in full: a price of 0.0003 must not be shown as 0.00.
 export function money({ amount, currency }) {
