@@ -4,10 +4,12 @@ In a block marked `sh`, each line is one command, and of one of these kinds:
 `magpie ...`, or `.venv/bin/magpie ...`, runs in a directory of its own, with the sandbox as its gateway (`demo`, `run`:
 until the page is served);
 `make ...` is a target of the Makefile; `docker ...`, `git ...` and `pip ...` name files that are there.
+Blocks marked `bash` are for a machine of somebody else's; tests/test_running.py runs those of them that make backups.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -28,7 +30,7 @@ from tests.project import ROOT, files, settings_classes, variables
 
 PAGES = sorted(path for path in files() if path.suffix == ".md" and path.parts[0] not in ("tests", "bench"))
 # Written like variables, and in the documents, but not Magpie's to read.
-OTHERS = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"}
+OTHERS = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "POSTGRES_USER", "POSTGRES_PASSWORD"}
 # Where a page's commands run there is no gateway but a dead port.
 HERE = {"CHAT_API_URL": "http://127.0.0.1:9/v1", "CHAT_API_KEY": "sk-example", "WEB": "on", "HTTP_PORT": "0"}
 
@@ -87,12 +89,14 @@ def test_commands(line: str, page: str, tmp_path: Path) -> None:
         case ["docker", verb, *_]:
             assert verb in ("build", "run")
             assert (ROOT / "Dockerfile").exists()
-        case ["pip", "install", *words]:
+        case ["pip" | ".venv/bin/pip", "install", *words]:
             assert not [
                 word for word in words if re.search(r"\.(?:lock|toml|txt)$", word) and not (ROOT / word).exists()
             ]
         case ["git", verb, *_]:
-            assert verb in ("clone", "pull")
+            assert verb in ("clone", "pull", "rev-parse")
+        case ["systemctl", verb, "magpie"]:
+            assert verb in ("restart", "stop", "start", "status")
         case ["cd", _] | [".ci/run"]:
             pass
         case ["cp", source, _]:
@@ -192,6 +196,55 @@ def test_the_image_sets_what_exists() -> None:
     )
     assert composed
     assert set(composed) <= set(variables())
+
+
+# ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SYMPTOMS = Path("docs/troubleshooting.md")
+_HOLE = re.compile(r"\{[^{}]*\}|%[-.\d]*[a-z]|…")
+
+
+@cache
+def told() -> tuple[re.Pattern[str], ...]:
+    """What the code can say, as patterns: whatever is filled in may be anything."""
+    found = set()
+    for path in files():
+        if path.suffix == ".py" and path.parts[0] in ("bot", "adapters", "storage"):
+            for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    found.add(
+                        "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+                    )
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.add(node.value)
+        elif path.suffix == ".js" and path.parts[0] == "adapters":
+            found.update(re.findall(r'"([^"\n]+)"', (ROOT / path).read_text(encoding="utf-8")))
+    texts = [text.strip() for text in found if len(re.sub(r"\W", "", _HOLE.sub("", text))) >= 16]
+    return tuple(re.compile(".+".join(map(re.escape, _HOLE.split(text))), re.DOTALL) for text in texts)
+
+
+def shown() -> list[str]:
+    """What the page says that people see: boxes, and code at the beginning of a table's row."""
+    page = text(SYMPTOMS)
+    boxes = "\n".join(re.findall(r"^ *```text\n(.*?)^ *```$", page, re.MULTILINE | re.DOTALL)).splitlines()
+    return [line.strip() for line in boxes if line.strip()] + re.findall(r"^\| `([^`]+ [^`]+)` \|", page, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", shown())
+def test_what_the_page_of_symptoms_shows_is_what_people_see(line: str) -> None:
+    """A box may stop early, with `…`; before a setting's fault its name stands."""
+    words = re.sub(r"^magpie: [A-Z_]+: ", "", line)
+    if words.endswith(". …"):
+        assert any(words[:-2] in re.sub(r"\\(.)", r"\1", each.pattern) for each in told())
+    elif not re.match(r"turn=\d|turn \d+: [A-Z]", words):
+        assert any(each.fullmatch(words) for each in told())
+
+
+def test_what_a_turn_leaves_in_the_log() -> None:
+    (line,) = [each for each in shown() if each.startswith("turn=")]
+    source = (ROOT / "bot" / "dispatcher.py").read_text(encoding="utf-8")
+    written = re.findall(r'^        "(\w+)": ', source[source.index("def _line(") :], re.MULTILINE)
+    assert re.findall(r"(\w+)=", line) == written
 
 
 # ── links ───────────────────────────────────────────────────────────────────────────────────────────────────────────
