@@ -206,7 +206,8 @@ class Gate:
 
     def _leave(self, waiter: _Waiter) -> None:
         if waiter.future.cancelled():
-            self._remove(waiter)
+            if waiter.number in waiter.line.waiters:  # else its turn came before its task heard of the end
+                self._remove(waiter)
         else:  # let through in the same moment as cancelled
             for level in waiter.line.levels:
                 level.give_back(waiter.at)
@@ -286,11 +287,12 @@ class Gate:
         if all(level.admits(line.call, now) <= now + _EPSILON for level in line.levels):
             waiter = next(iter(line.waiters.values()))
             self._remove(waiter)
-            for level in line.levels:
-                level.take(now)
-            line.speaker.served = next(self._numbers)
-            waiter.at = now
-            waiter.future.set_result(None)
+            if not waiter.future.cancelled():
+                for level in line.levels:
+                    level.take(now)
+                line.speaker.served = next(self._numbers)
+                waiter.at = now
+                waiter.future.set_result(None)
         if line.waiters:
             self._park(line, now)
         else:

@@ -16,7 +16,7 @@ _OTHERS = 0o077
 # What we make in DATA_DIR; anything else there is somebody else's to look after.
 _FOLDERS = ("files", "media", "unread")
 _BESIDE = {"magpie.toml", ".env", "lost+found"}
-_FILES = ("*.db", "*.db-wal", "*.db-shm", "lock", "web.*", "*.json", "owner-*")
+_FILES = ("*.db", "*.db-wal", "*.db-shm", "*.db-owner-*", "lock", "web.*", "*.json")
 
 
 def keep_private() -> None:

@@ -65,6 +65,24 @@ async def test_no_buckets_no_waiting() -> None:
     assert bench.gate.wait(chat("a"), Call.CHANGE, ()) == bench.gate.silent(()) == 0.0
 
 
+async def test_who_is_cancelled_in_the_moment_of_being_let_through_takes_nothing_and_breaks_nobody() -> None:
+    """Its future is cancelled at once; its task hears of that only when it runs, and others may be let through first."""
+    bench = Bench()
+    await bench.gate.enter(chat("first"), Call.CHANGE, (ONE,))
+    waiting = bench.send("cancelled", Call.CHANGE, ONE)
+    other = bench.send("other", Call.CHANGE, ONE)
+    await bench.clock.settle()
+    bench.clock.seconds += 1.0
+    waiting.cancel()
+    assert not bench.gate.try_enter(chat("third"), Call.CHANGE, (ONE,)), "the other is due"
+    await bench.clock.settle()
+    assert waiting.cancelled()
+    assert other.done()
+    assert bench.names == ["other"]
+    await bench.clock.advance(1.0)
+    assert bench.gate.try_enter(chat("third"), Call.CHANGE, (ONE,)), "and nothing is left behind"
+
+
 async def test_a_burst_then_one_per_interval_and_the_last_token_is_for_finals() -> None:
     bench = Bench()
     for number in range(4):
