@@ -66,7 +66,7 @@ async def test_no_buckets_no_waiting() -> None:
 
 
 async def test_who_is_cancelled_in_the_moment_of_being_let_through_takes_nothing_and_breaks_nobody() -> None:
-    """Its future is cancelled at once; its task hears of that only when it runs, and others may be let through first."""
+    """Its future is cancelled at once; its task hears of it only when it runs, and others may be let through first."""
     bench = Bench()
     await bench.gate.enter(chat("first"), Call.CHANGE, (ONE,))
     waiting = bench.send("cancelled", Call.CHANGE, ONE)
