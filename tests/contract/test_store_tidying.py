@@ -53,11 +53,12 @@ class TestKeys:
         assert counts == [2, 2, 1, 0]
 
     async def test_what_was_said_before_we_came_is_never_kept_twice(self, store: Store, clock: SimClock) -> None:
-        assert await store.adopt(HERE, [], key="older")
+        turn = (await store.accept(said("a question"))).turn
+        assert turn is not None
+        assert await store.adopt(HERE, [], until=START, turn=turn)
         await clock.advance(100 * KEYS_KEPT / 1000)
         await tidy(store, "g", clock)
-        assert await store.seen("older")
-        assert not await store.adopt(HERE, [], key="older")
+        assert not await store.adopt(HERE, [], until=START, turn=turn)
 
     async def test_several_processes_tidy_up_at_once(self, shared_ground: Ground) -> None:
         one, two = await shared_ground.open(), await shared_ground.open()
