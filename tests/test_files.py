@@ -310,6 +310,19 @@ async def test_one_persons_files_hold_up_nobody_else(slow: Core, platform: FakeP
     assert decoding(slow) == 1
 
 
+async def test_a_large_service_does_not_make_its_decoder_look_large(tmp_path: Path) -> None:
+    """A process that is made of another inherits the peak of that, on Linux, in ru_maxrss."""
+    ballast = bytearray(300_000_000)
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    decoder = Decoder()
+    (tmp_path / "cat").write_bytes(picture(60, 40))
+    for _ in range(2):
+        assert (await decoder.decode(tmp_path / "cat", tmp_path / "made"))["peak"] < 150_000_000
+    (worker,) = decoder._idle
+    assert worker._jobs == 2  # the same process
+    await decoder.close()
+
+
 async def test_who_comes_in_between_goes_before_the_second_of_another() -> None:
     order: list[str] = []
     decoder = Decoder(workers=1)

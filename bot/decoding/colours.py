@@ -20,6 +20,8 @@ def eight_bits(image: Image.Image) -> Image.Image:
     """A mode that can be scaled: L, RGB, RGBA or CMYK."""
     if image.mode[0] in "IF":
         return _grey(image)
+    if image.mode == "RGBA":
+        return image
     if image.has_transparency_data:
         wide = image.convert("RGBA")
         wide.info = image.info
