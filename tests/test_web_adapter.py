@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import replace
 from decimal import Decimal
@@ -17,7 +18,7 @@ import pytest
 from adapters import ADAPTERS, load, switched_on
 from adapters.web.adapter import WebAdapter
 from adapters.web.checks import checks
-from adapters.web.files import MOST_BYTES
+from adapters.web.files import KEPT_BYTES, MOST_BYTES, Files
 from adapters.web.rooms import HEARTBEAT, KEPT_EVENTS, KEPT_ROOMS, Room, Rooms
 from adapters.web.settings import WebSettings, load_settings
 from bot.attached import MAX_BYTES
@@ -27,6 +28,7 @@ from bot.turns import TurnEnds
 from bot.types import (
     Ack,
     Admins,
+    Attachment,
     Call,
     Chat,
     Choice,
@@ -39,6 +41,7 @@ from bot.types import (
     Note,
     NoteKind,
     Outcome,
+    Person,
     Piece,
     Posted,
     Press,
@@ -1032,3 +1035,44 @@ async def test_a_turn_is_open_until_its_answer_is_stored(house: House) -> None:
         states.append((view["open"], view["waiting"]))
     assert states == [(True, True), (True, False), (False, False), (False, False)]
     assert house.core.turns[1].state is TurnState.ENDED
+
+
+def kept(folder: Path, clock: SimClock, name: str, days: float, size: int = 10) -> str:
+    """An upload of so many days ago."""
+    ref = name.ljust(32, "-")
+    (folder / "files").mkdir(exist_ok=True)
+    with (folder / "files" / ref).open("wb") as file:
+        file.truncate(size)
+    os.utime(folder / "files" / ref, ns=(round((clock.now() - days * 86_400_000) * 1_000_000),) * 2)
+    return ref
+
+
+def left(folder: Path) -> set[str]:
+    return {path.name.strip("-") for path in (folder / "files").iterdir()}
+
+
+async def test_old_uploads_are_deleted_but_not_what_an_open_question_needs(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    kept(tmp_path, house.clock, "ancient", 91)
+    kept(tmp_path, house.clock, "fresh", 0.5, KEPT_BYTES)
+    kept(tmp_path, house.clock, "old", 30, KEPT_BYTES // 2)
+    kept(tmp_path, house.clock, "younger", 20, 10)
+    needed = kept(tmp_path, house.clock, "needed", 95, KEPT_BYTES)
+    asked = IncomingMessage("k", CHAT, Person("owner"), "?", house.clock.now(), (Attachment(Kind.IMAGE, needed),))
+    await house.core.accept(asked)
+    async with house.running():
+        for _ in range(100):
+            if "ancient" not in left(tmp_path) and "younger" not in left(tmp_path):
+                break
+            await asyncio.sleep(0.02)
+        assert left(tmp_path) == {"fresh", "needed"}  # both are too much, and stay
+
+
+async def test_uploads_within_the_sum_stay(tmp_path: Path) -> None:
+    files, clock = Files(tmp_path / "files"), SimClock()
+    for days in (2, 40, 89):
+        kept(tmp_path, clock, f"d{days}", days, KEPT_BYTES // 4)
+    assert await files.prune((), clock.now()) == 0
+    kept(tmp_path, clock, "d3", 3, KEPT_BYTES // 2)
+    assert await files.prune((), clock.now()) == 1
+    assert left(tmp_path) == {"d2", "d40", "d3"}

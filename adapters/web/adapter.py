@@ -21,7 +21,7 @@ from adapters.web.rooms import Room, Rooms, parse_key
 from adapters.web.settings import WebSettings
 from adapters.web.signin import Sessions
 from adapters.web.view import Conversation, piece_view, place_of
-from bot.errors import Gone, RetryLater, StoreError
+from bot.errors import Gone, MagpieError, RetryLater, StoreError
 from bot.types import (
     Account,
     Admins,
@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 
 SIZE = 200_000  # characters; long before that the model is at its end
 FRAME = 0.1
+PRUNE = 3600.0  # seconds between two looks at old uploads
+MOST_CHATS = 1000  # the newest, in which questions may be open
 
 
 def _no_buckets(_chat: Chat, _call: Call) -> tuple[Bucket, ...]:
@@ -62,6 +64,7 @@ class WebAdapter:
     def __init__(self, settings: WebSettings, surroundings: Surroundings) -> None:
         settings.check()
         self._reader = surroundings.reader
+        self._clock = surroundings.clock
         self._rooms = Rooms()
         self._tried = asyncio.Event()
         self._files = Files(settings.data_dir / "files")
@@ -108,10 +111,25 @@ class WebAdapter:
         self._api.intake = intake
         self._tried.set()
         try:
-            await asyncio.Event().wait()
+            while True:
+                await self._prune()
+                await self._clock.sleep(PRUNE)
         finally:
             self._api.intake = None
             self._rooms.close()  # an open stream would hold the server up for ever
+
+    async def _prune(self) -> None:
+        """Old uploads go, but never one whose question is still open."""
+        try:
+            needed: set[str] = set()
+            for each in await self._reader.chats(PLATFORM, ACCOUNT, limit=MOST_CHATS):
+                for turn in await self._reader.open_turns(each.chat):
+                    asked = await self._reader.question(turn.id)
+                    needed |= {attachment.ref for message in asked for attachment in message.attachments}
+            if gone := await self._files.prune(needed, self._clock.now()):
+                log.info("%d old uploads were deleted", gone)
+        except (MagpieError, OSError) as error:
+            log.warning("old uploads stay for now: %s", error)
 
     async def put(self, chat: Chat, piece: Piece | None, at: PostId | None = None) -> PostId:
         """See `Adapter.put`. A piece that changes somebody else's message takes its place, and keeps its post."""

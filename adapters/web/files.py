@@ -7,19 +7,23 @@ never served back as anything that a browser could run.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import BinaryIO
 
 from bot.errors import Gone, MediaError
 from bot.types import Attachment, Kind
 
-__all__ = ["MOST_BYTES", "EmptyFile", "Files", "NoSpace", "TooLarge", "sniff"]
+__all__ = ["KEPT", "KEPT_BYTES", "MOST_BYTES", "EmptyFile", "Files", "NoSpace", "TooLarge", "sniff"]
 
 MOST_BYTES = 20_000_000  # as the core takes them; who is told no here need not be told no in the chat
+KEPT_BYTES = 500_000_000  # as of prepared pictures
+KEPT = 90 * 86_400_000  # ms
+_FRESH = 86_400_000  # ms: somebody may be about to send it
 _REF = re.compile(r"[A-Za-z0-9_-]{32}")
 _CHUNK = 256 * 1024
 _HEAD = 32  # bytes that tell the kind of a file
@@ -106,6 +110,27 @@ class Files:
         if path.stat().st_size > limit:
             raise MediaError("The file is larger than {limit} bytes.", limit=limit)
         await asyncio.to_thread(_copy, path, to)
+
+    async def prune(self, needed: Collection[str], now: int) -> int:
+        """Delete the oldest uploads while there are more than KEPT_BYTES, and all that are older than KEPT; never those
+        of the last day, nor the `needed`. `now` in ms. Returns how many went."""
+        return await asyncio.to_thread(_prune, self.folder, needed, now)
+
+
+def _prune(folder: Path, needed: Collection[str], now: int) -> int:
+    entries = []
+    for path in folder.glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            found = path.stat()
+            entries.append((now - found.st_mtime_ns // 1_000_000, found.st_size, path))
+    total, gone = sum(size for _, size, _ in entries), 0
+    for age, size, path in sorted(entries, reverse=True, key=lambda entry: entry[0]):
+        if age < _FRESH or (age < KEPT and total <= KEPT_BYTES):
+            break
+        if path.name not in needed:
+            path.unlink(missing_ok=True)
+            total, gone = total - size, gone + 1
+    return gone
 
 
 def _copy(source: Path, to: Path) -> None:
