@@ -719,3 +719,12 @@ def test_what_joins_what_was_said_just_before(town: Town) -> None:
     assert join(comment, command, forward) == [False, False, False]
     assert join(comment, forward, forward) == [False, True, True], "the same batch, come again"
     assert join(comment, replace(forward, at=forward.at + 4_000)) == [False, False]
+
+
+def test_of_an_album_the_picture_that_is_replied_to_is_known_to_be_one(town: Town) -> None:
+    room = town.tg.supergroup(town.ann, town.bob)
+    album = room.album([picture(), picture(40, 40)], by=town.bob)
+    room.write("@magpie_bot compare these", town.ann, reply_to=album[1])
+    assert [each.album for each in town.message().attachments] == [True]
+    room.write("@magpie_bot and this?", town.ann, reply_to=room.photo(by=town.bob))
+    assert [each.album for each in town.message().attachments] == [False]

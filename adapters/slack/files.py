@@ -21,7 +21,7 @@ from adapters.slack.seen import CHECK_FILE, attachment
 from adapters.slack.settings import SlackSettings
 from adapters.slack.wire import Wire
 from bot.errors import AdapterError, Gone, MediaError, Unknown
-from bot.types import Attachment, Clock
+from bot.types import Attachment, Clock, Text
 
 __all__ = ["Files"]
 
@@ -84,7 +84,10 @@ class Files:
         async with self._wire.kept() as session:
             for _ in range(_REDIRECTS + 1):
                 if not self._is_ours(url):
-                    raise Gone("no file", detail=f"not an address of the platform: {urlsplit(url).hostname}")
+                    raise MediaError(
+                        "{name} lies outside of Slack, where I can't fetch it. Please upload the file itself.",
+                        detail=f"not an address of the platform: {urlsplit(url).hostname}",
+                    )
                 async with session.get(url, headers=headers, timeout=timeout, allow_redirects=False) as response:
                     if response.status in (301, 302, 303, 307, 308):
                         url = urljoin(url, response.headers.get("Location", ""))
@@ -106,7 +109,7 @@ class Files:
         if response.status != 200:
             raise Gone("no file", detail=f"HTTP {response.status} for a file")
         if response.content_type == "text/html":
-            raise Gone("no file", detail=_LOGIN)
+            raise _not_allowed()
         file = await asyncio.to_thread(to.open, "wb")
         try:
             await _receive(response, file, limit)
@@ -118,10 +121,17 @@ async def _receive(response: ClientResponse, file: BinaryIO, limit: int) -> None
     size = 0
     async for chunk in response.content.iter_chunked(_CHUNK):
         if size == 0 and chunk.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
-            raise Gone("no file", detail=_LOGIN)
+            raise _not_allowed()
         size += len(chunk)
         if size > limit:
             raise MediaError(
                 "The file is larger than {limit} MB. Please send a smaller one.", limit=max(1, limit // (1024 * 1024))
             )
         await asyncio.to_thread(file.write, chunk)
+
+
+def _not_allowed() -> MediaError:
+    words = Text(
+        "{name} can't be fetched: I may not read files here. An admin has to add files:read and reinstall the app."
+    )
+    return MediaError(words.id, detail=_LOGIN)

@@ -98,6 +98,8 @@ def _translated(error: AiogramError, token: str) -> AdapterError | MediaError:
     if isinstance(error, TelegramBadRequest):
         if "too big" in error.message.lower():
             return _too_large(_MOST)
+        if "temporarily" in error.message.lower():  # it says so of files that are gone, too: one more try tells
+            return Unknown(detail=error.message)
         return Gone("no file", detail=error.message)
     return translate(error, token)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -273,7 +274,9 @@ def _quoted_things(message: shapes.Message, reply: shapes.Message | None) -> Ite
     """A question about a file that somebody has sent is about that file."""
     for source in (reply, message.external_reply):
         if source is not None:
-            yield from _attachments(source)
+            # in private the others have been seen
+            album = _is_group(message.chat) and getattr(source, "media_group_id", None) is not None
+            yield from (replace(each, album=album) for each in _attachments(source))
     if message.reply_to_story is not None:
         yield Attachment(Kind.FILE, "", name="story")
 
