@@ -690,7 +690,7 @@ def test_a_setting_tells_its_bound_and_whose_it_is(page: Page) -> None:
     page.select_option("#set-enable_search", "on")
     expect(page.locator(".field[data-name=enable_search] .origin")).to_have_text("Set here")
     page.select_option("#set-enable_thinking", "on")
-    expect(page.locator(".field[data-name=enable_thinking] .said")).to_contain_text("enable_thinking")
+    expect(page.locator(".field[data-name=enable_thinking] .said")).to_contain_text("Thinking is on")
     page.fill("#set-translate", "English")
     page.press("#set-translate", "Enter")
     expect(page.locator(".field[data-name=translate] .origin")).to_have_text("Set here")
@@ -714,7 +714,7 @@ def test_a_menu_button_changes_its_own_message(page: Page) -> None:
     ask(page, "/search")
     page.get_by_role("button", name="on", exact=True).click()
     for _ in ("now", "after a reload"):
-        expect(page.locator(".prose")).to_contain_text("is now on")
+        expect(page.locator(".prose")).to_contain_text("search is on")
         expect(page.locator(".piece")).to_have_count(1)
         page.reload()
 
