@@ -629,6 +629,27 @@ def test_what_cannot_be_read_is_refused_where_it_is_chosen_and_the_rest_is_sent(
     expect(page.locator(".note.error")).to_have_count(0)
 
 
+def test_text_is_taken_whatever_it_is_called(page: Page) -> None:
+    texts = {
+        "notes.txt": b"hello",
+        "table.csv": b"a,b\n1,2\n",
+        "main.rs": b"fn main() {}\n",
+        "BMW.md": b"BM is how this text begins",
+        "utf16": "hello".encode("utf-16"),
+        "gb.txt": "你好，这是一份说明文件。".encode("gb18030"),
+        "latin.txt": ("A text that is mostly plain, with one word of caf\xe9 in it.").encode("latin-1"),
+    }
+    files = [{"name": name, "mimeType": "", "buffer": data} for name, data in texts.items()]
+    page.set_input_files("#files", files)
+    expect(page.locator(".preview.ready")).to_have_count(len(texts))
+    expect(page.locator(".preview.bad")).to_have_count(0)
+    for chip in page.locator(".preview").all():
+        whole, close = chip.bounding_box(), chip.get_by_role("button").bounding_box()
+        assert whole is not None
+        assert close is not None
+        assert whole["x"] + whole["width"] >= close["x"] + close["width"]
+
+
 @pytest.mark.parametrize("way", ["paste", "drop"])
 def test_paste_and_drop_refuse_as_the_picker_does(page: Page, way: str) -> None:
     bring(page, way, "report.png", "image/png", b"%PDF-1.7 called a picture")
