@@ -139,8 +139,8 @@ async def test_when_nobody_wants_it_any_more_the_work_ends(store: Stores) -> Non
     assert len(asyncio.all_tasks() - others) == 2  # who asked again, and its work; the first work has ended
     adapter.open.set()
     assert (await again).pictures
-    while not asyncio.all_tasks() <= others:  # a decoder that was ended is waited for, behind us
-        await asyncio.sleep(0.01)
+    await asyncio.gather(*asyncio.all_tasks() - others)  # a decoder that was ended is waited for, behind us
+    assert asyncio.all_tasks() == others
     assert len(store.kept("*.json")) == 1
 
 

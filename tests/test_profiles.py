@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.chat_api.profiles import PROFILES, Gateway, check_key, guess, is_loopback, is_public, normalise
@@ -75,6 +75,8 @@ def test_keys_are_not_sent_in_the_clear() -> None:
     assert normalise("http://example.org/v1", allow_http=True) == "http://example.org/v1"
 
 
+@example("./;?")
+@example("https://a.b/v1/;/chat/;")
 @given(st.text(max_size=40) | st.text("htps:/.a1[]@?#% \"'", max_size=40))
 def test_no_paste_is_too_odd(pasted: str) -> None:
     try:

@@ -106,7 +106,7 @@ def normalise(url: str, *, name: str = "CHAT_API_URL", allow_http: bool = False)
     Raises SettingError, naming the variable `name`: no host, a password inside the URL, or http:// to another machine
     without `allow_http` (the key would be sent in the clear).
     """
-    text = "".join(url.split()).strip("\"'`<>“”‘’,;。，")
+    text = "".join(url.split()).strip(_AROUND)
     if "://" not in text:
         bare = _split(f"//{text}")
         if not is_loopback(bare.hostname or "") and "." not in (bare.hostname or "") and ":" not in bare.netloc:
@@ -129,7 +129,7 @@ def normalise(url: str, *, name: str = "CHAT_API_URL", allow_http: bool = False)
             host=host,
             example=_EXAMPLE,
         )
-    path = re.sub(r"/+(chat(/+completions)?/*)?$", "", parts.path)
+    path = _base(parts.path)
     if not path:
         path = _split(guess(text).url).path
     port = f":{_port(parts)}" if _port(parts) else ""
@@ -177,6 +177,14 @@ def is_public(url: str) -> bool:
     return (mapped or address).is_global and not address.is_multicast
 
 
+def _base(path: str) -> str:
+    """A path without what was pasted behind it: signs, slashes, the path of a call; as long as there is any."""
+    while (shorter := re.sub(r"/+(chat(/+completions)?/*)?$", "", path.rstrip(_AROUND))) != path:
+        path = shorter
+    return path
+
+
+_AROUND = "\"'`<>“”‘’,;。，"
 _EXAMPLE = "https://wcode.net/api/gpt/v1"
 _INSIDE = frozenset(("local", "localhost", "internal", "intranet", "lan", "home", "corp", "arpa", "test", "invalid"))
 
