@@ -694,6 +694,18 @@ def test_a_model_that_is_named_in_words_is_shown_above_too(page: Page) -> None:
     expect(page.locator("#model-name")).to_have_text("qwen-max")
 
 
+def test_a_setting_that_changed_before_the_stream_stood_is_shown(page: Page) -> None:
+    waiting: list[Route] = []
+    # the stream of a new conversation, held back
+    page.route(re.compile(r"/events\?after=$"), lambda route: waiting.append(route))
+    with page.expect_response("**/messages"):
+        ask(page, "/model qwen-max")
+    expect(page.locator(".turn")).to_have_count(1)
+    for route in waiting:
+        route.continue_()
+    expect(page.locator("#model-name")).to_have_text("qwen-max")
+
+
 def test_a_setting_tells_its_bound_and_whose_it_is(page: Page) -> None:
     page.click("#settings-open")
     field = page.locator(".field[data-name=temperature]")

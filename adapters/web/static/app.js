@@ -34,10 +34,10 @@ async function show(id) {
     return;
   }
   await refresh();
-  readSettings();
 }
 
-// The whole conversation anew, and the stream from exactly there on.
+// The whole conversation anew with its settings (what was told of them before that moment isn't told again), and the
+// stream from exactly there on.
 async function refresh() {
   const id = state.chat;
   try {
@@ -49,6 +49,7 @@ async function refresh() {
     follow(id, page.position);
     lost(false);
     changed();
+    readSettings();
   } catch {
     if (state.chat !== id) return;
     lost(true);
