@@ -1040,7 +1040,7 @@ class Store(Reader, Archive, Protocol):
 
     async def membership(self, event: Membership) -> bool: ...
 
-    async def adopt(self, chat: Chat, messages: Sequence[Message], *, until: int, turn: int) -> bool:
+    async def adopt(self, chat: Chat, said: Sequence[Message], *, until: int, turn: int) -> bool:
         """Keep what was said in a chat until then (UTC ms), oldest first; what is known already is not kept twice. The
         first time it is the chat's oldest context, whatever it has by then; later it goes right before the question
         `turn`, as overheard. False if the chat has been read so far already."""
@@ -1084,7 +1084,7 @@ class Store(Reader, Archive, Protocol):
     async def dropped(self, turn: Turn, index: int) -> None:
         """A surplus piece is deleted."""
 
-    async def reading(self, reading: BalanceReading) -> None: ...
+    async def reading(self, told: BalanceReading) -> None: ...
 
     async def alert(self, gateway: str, name: str, *, raised: bool, notices: Sequence[Notice] = ()) -> bool:
         """Raise an alert, or lay it, and queue the notices that tell of it, in one transaction. False, and nothing

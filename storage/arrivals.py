@@ -57,54 +57,50 @@ class _Question(NamedTuple):
     created: int
 
 
-async def seen(tx: Tx, key: str) -> bool:
-    return (await tx.conn.execute(_SEEN, {"of": key})).first() is not None
+def seen(tx: Tx, key: str) -> bool:
+    return tx.conn.execute(_SEEN, {"of": key}).first() is not None
 
 
-async def accept(
-    tx: Tx, message: IncomingMessage, *, wait: float, limit: int, effects: Sequence[Effect] = ()
+def accept(
+    tx: Tx, message: IncomingMessage, *, wait: float = 0.0, limit: int = 5, effects: Sequence[Effect] = ()
 ) -> Accepted:
-    if not await enter(tx, message.key):
+    if not enter(tx, message.key):
         return Accepted(None, seen=True)
-    await touch(tx, message.chat, title=message.title, said=True)
-    await apply(tx, effects, by=message.author.id)
+    touch(tx, message.chat, title=message.title, said=True)
+    apply(tx, effects, by=message.author.id)
     lane = message.author.id if message.group else ""
-    waiting = await _waiting(tx, message.chat, lane)
-    begun = await _begun(tx, message, lane) if waiting is None and message.joins and not effects else None
-    if begun is not None and await _sending(tx, begun.id):
-        await tx.conn.execute(sa.delete(inbound).where(inbound.c.key == message.key))
+    waiting = _waiting(tx, message.chat, lane)
+    begun = _begun(tx, message, lane) if waiting is None and message.joins and not effects else None
+    if begun is not None and _sending(tx, begun.id):
+        tx.conn.execute(sa.delete(inbound).where(inbound.c.key == message.key))
         return Accepted(None, busy=True)
     waiting = waiting or begun
-    if waiting is not None and await _count(tx, waiting.id) >= limit:
-        await tx.conn.execute(
-            sa.delete(inbound).where(inbound.c.key == message.key)
-        )  # its refusal can still be answered
+    if waiting is not None and _count(tx, waiting.id) >= limit:
+        tx.conn.execute(sa.delete(inbound).where(inbound.c.key == message.key))  # its refusal can still be answered
         return Accepted(None, full=True, waiting=waiting.id)
     due = tx.now + round(wait * 1000) if wait > 0 else 0
     if waiting is None:
-        turn = await _new_question(tx, message, lane, due)
+        turn = _new_question(tx, message, lane, due)
     else:
         turn = waiting.id
         changed: dict[str, Any] = {"not_before": min(due, waiting.created + _LONGEST_WAIT)}
         if begun is None:
             changed["reply_to"] = message.post or turns.c.reply_to
         else:
-            await begin_anew(tx, turn)
-        await tx.conn.execute(sa.update(turns).where(turns.c.id == turn).values(changed))
-    await _save_user_message(tx, message, turn, in_context=True)
-    await tx.wake()
+            begin_anew(tx, turn)
+        tx.conn.execute(sa.update(turns).where(turns.c.id == turn).values(changed))
+    _save_user_message(tx, message, turn, in_context=True)
+    tx.wake()
     return Accepted(turn, anew=begun is not None)
 
 
-async def answer(
-    tx: Tx, event: IncomingMessage | Press | StopPressed | Edited | Membership, reply: Reply
-) -> int | None:
-    if not await enter(tx, event.key):
+def answer(tx: Tx, event: IncomingMessage | Press | StopPressed | Edited | Membership, reply: Reply) -> int | None:
+    if not enter(tx, event.key):
         return None
     typed = isinstance(event, IncomingMessage | Edited)
-    await touch(tx, event.chat, title=getattr(event, "title", ""), said=typed or bool(reply.text))
+    touch(tx, event.chat, title=getattr(event, "title", ""), said=typed or bool(reply.text))
     author = event.author or Person("")
-    await apply(tx, reply.effects, by=author.id)
+    apply(tx, reply.effects, by=author.id)
     turn = None
     if reply.text:
         notice = turn_values(
@@ -121,38 +117,38 @@ async def answer(
             menu=reply.menu,
             outcome=Outcome.REFUSED if reply.error else Outcome.WHOLE,
         )
-        turn = await insert(tx, turns, notice)
+        turn = insert(tx, turns, notice)
     if isinstance(event, IncomingMessage | Edited):
-        await _save_user_message(tx, event, turn, in_context=False)
+        _save_user_message(tx, event, turn, in_context=False)
     if isinstance(event, Membership):
-        await _note_presence(tx, event)
+        _note_presence(tx, event)
     if turn is not None:
-        await save_own_words(tx, event.chat, turn, reply.text)
+        save_own_words(tx, event.chat, turn, reply.text)
         if isinstance(event, Press) and event.post is not None:
             standing = {"turn": turn, "position": 0, "post": event.post, "digest": "", "repeats": 0}
-            await tx.conn.execute(sa.insert(posts).values(standing))
-    await tx.wake()
+            tx.conn.execute(sa.insert(posts).values(standing))
+    tx.wake()
     return turn
 
 
-async def notify(tx: Tx, chat: Chat, text: str, *, key: str, language: str, not_before: int = 0) -> int | None:
-    if not await enter(tx, key):
+def notify(tx: Tx, chat: Chat, text: str, *, key: str, language: str = "en", not_before: int = 0) -> int | None:
+    if not enter(tx, key):
         return None
-    return await queue(tx, Notice(chat, text, language), not_before=not_before)
+    return queue(tx, Notice(chat, text, language), not_before=not_before)
 
 
-async def membership(tx: Tx, event: Membership) -> bool:
-    if not await enter(tx, event.key):
+def membership(tx: Tx, event: Membership) -> bool:
+    if not enter(tx, event.key):
         return False
-    await touch(tx, event.chat, title=event.title)
-    await _note_presence(tx, event)
+    touch(tx, event.chat, title=event.title)
+    _note_presence(tx, event)
     return True
 
 
-async def enter(tx: Tx, key: str, *, lasting: bool = False) -> bool:
+def enter(tx: Tx, key: str, *, lasting: bool = False) -> bool:
     """Note an event as taken in. False if it was before."""
     row = {"key": key, "at": tx.now, "lasting": lasting}
-    return (await tx.conn.execute(_entering(tx.postgres), row)).first() is not None
+    return tx.conn.execute(_entering(tx.postgres), row).first() is not None
 
 
 @cache
@@ -160,34 +156,34 @@ def _entering(postgres: bool) -> sa.Executable:
     return insert_into(inbound, postgres).on_conflict_do_nothing().returning(inbound.c.key)
 
 
-async def _waiting(tx: Tx, chat: Chat, lane: str) -> _Question | None:
-    found = (await tx.conn.execute(_WAITING, {"in_chat": chat.key, "in_lane": lane})).first()
+def _waiting(tx: Tx, chat: Chat, lane: str) -> _Question | None:
+    found = tx.conn.execute(_WAITING, {"in_chat": chat.key, "in_lane": lane}).first()
     return _Question(found.id, found.created) if found is not None else None
 
 
-async def _begun(tx: Tx, message: IncomingMessage, lane: str) -> _Question | None:
+def _begun(tx: Tx, message: IncomingMessage, lane: str) -> _Question | None:
     """The turn that the author's last words have begun, if that was just now and nobody has stopped it."""
     t = turns.c
     asked = [t.chat == message.chat.key, t.kind == TurnKind.QUESTION]
-    await tx.conn.execute(sa.select(t.id).where(*asked, OPEN).order_by(t.id).with_for_update())  # as `effects._reopen`
+    tx.conn.execute(sa.select(t.id).where(*asked, OPEN).order_by(t.id).with_for_update())  # as `effects._reopen`
     newest = sa.select(t.id, t.created, t.asker, t.stop).where(*asked, t.lane == lane).order_by(t.id.desc()).limit(1)
-    found = (await tx.conn.execute(newest.with_for_update())).first()
+    found = tx.conn.execute(newest.with_for_update()).first()
     if found is None or found.asker != message.author.id or found.stop or found.created < tx.now - _LONGEST_WAIT:
         return None
     return _Question(found.id, found.created)
 
 
-async def _sending(tx: Tx, turn: int) -> bool:
+def _sending(tx: Tx, turn: int) -> bool:
     query = sa.select(posts.c.position).where(posts.c.turn == turn, posts.c.post.is_(None))
-    return (await tx.conn.execute(query)).first() is not None
+    return tx.conn.execute(query).first() is not None
 
 
-async def _count(tx: Tx, turn: int) -> int:
+def _count(tx: Tx, turn: int) -> int:
     query = sa.select(sa.func.count()).where(messages.c.turn == turn)
-    return int((await tx.conn.execute(query)).scalar_one())
+    return int(tx.conn.execute(query).scalar_one())
 
 
-async def _new_question(tx: Tx, message: IncomingMessage, lane: str, due: int) -> int:
+def _new_question(tx: Tx, message: IncomingMessage, lane: str, due: int) -> int:
     row = turn_values(
         chat=message.chat.key,
         lane=lane,
@@ -200,10 +196,10 @@ async def _new_question(tx: Tx, message: IncomingMessage, lane: str, due: int) -
         title=message.title,
         reply_to=message.post,
     )
-    return await insert(tx, turns, row)
+    return insert(tx, turns, row)
 
 
-async def _save_user_message(tx: Tx, event: IncomingMessage | Edited, turn: int | None, *, in_context: bool) -> None:
+def _save_user_message(tx: Tx, event: IncomingMessage | Edited, turn: int | None, *, in_context: bool) -> None:
     said = event if isinstance(event, IncomingMessage) else None
     row = message_values(
         chat=event.chat.key,
@@ -219,8 +215,8 @@ async def _save_user_message(tx: Tx, event: IncomingMessage | Edited, turn: int 
         post=event.post,
         in_context=in_context,
     )
-    await insert(tx, messages, row)
+    insert(tx, messages, row)
 
 
-async def _note_presence(tx: Tx, event: Membership) -> None:
-    await tx.conn.execute(sa.update(chats).where(chats.c.key == event.chat.key).values(present=event.present))
+def _note_presence(tx: Tx, event: Membership) -> None:
+    tx.conn.execute(sa.update(chats).where(chats.c.key == event.chat.key).values(present=event.present))

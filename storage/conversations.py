@@ -19,8 +19,8 @@ __all__ = ["conversations", "delete", "erase", "rename", "restore"]
 _TITLE = 60  # characters of a first question that stand for a chat's title
 
 
-async def conversations(
-    tx: Tx, platform: str, account: str, *, after: tuple[int, Chat] | None, search: str, limit: int
+def conversations(
+    tx: Tx, platform: str, account: str, *, after: tuple[int, Chat] | None = None, search: str = "", limit: int = 100
 ) -> Sequence[ChatSummary]:
     c = chats.c
     asked = _first_question(IN_CONTEXT).label("asked")
@@ -33,7 +33,7 @@ async def conversations(
         query = query.where(sa.or_(c.last < last, sa.and_(c.last == last, c.key > key)))
     for word in search.split():
         query = query.where(_has(word))
-    rows = await tx.conn.execute(query.order_by(c.last.desc(), c.key).limit(limit))
+    rows = tx.conn.execute(query.order_by(c.last.desc(), c.key).limit(limit))
     return [ChatSummary(Chat.parse(row.key), row.title or _line(row.asked or row.said or ""), row.last) for row in rows]
 
 
@@ -61,46 +61,46 @@ def _has(word: str) -> sa.ColumnElement[bool]:
     return sa.or_(chats.c.title.icontains(word, autoescape=True), said)
 
 
-async def rename(tx: Tx, chat: Chat, title: str) -> bool:
-    return await _changed(tx, chat, chats.c.deleted.is_(None), title=title)
+def rename(tx: Tx, chat: Chat, title: str) -> bool:
+    return _changed(tx, chat, chats.c.deleted.is_(None), title=title)
 
 
-async def delete(tx: Tx, chat: Chat) -> bool:
+def delete(tx: Tx, chat: Chat) -> bool:
     """What waits in it ends; what is being answered is told to."""
-    if not await _changed(tx, chat, chats.c.deleted.is_(None), deleted=tx.now):
+    if not _changed(tx, chat, chats.c.deleted.is_(None), deleted=tx.now):
         return False
     here = turns.c.chat == chat.key
-    await tx.conn.execute(sa.update(turns).where(here, OPEN).values(stop=True))
+    tx.conn.execute(sa.update(turns).where(here, OPEN).values(stop=True))
     over = {"state": TurnState.ENDED, "outcome": Outcome.STOPPED}
-    await tx.conn.execute(sa.update(turns).where(here, WAITING_FIRST).values(over))
-    await tx.wake()
+    tx.conn.execute(sa.update(turns).where(here, WAITING_FIRST).values(over))
+    tx.wake()
     return True
 
 
-async def restore(tx: Tx, chat: Chat) -> bool:
-    return await _changed(tx, chat, chats.c.deleted.is_not(None), deleted=None)
+def restore(tx: Tx, chat: Chat) -> bool:
+    return _changed(tx, chat, chats.c.deleted.is_not(None), deleted=None)
 
 
-async def _changed(tx: Tx, chat: Chat, which: sa.ColumnElement[bool], **values: str | int | None) -> bool:
+def _changed(tx: Tx, chat: Chat, which: sa.ColumnElement[bool], **values: str | int | None) -> bool:
     change = sa.update(chats).where(chats.c.key == chat.key, which).values(values)
-    return (await tx.conn.execute(change.returning(chats.c.key))).first() is not None
+    return tx.conn.execute(change.returning(chats.c.key)).first() is not None
 
 
-async def erase(tx: Tx, *, before: int, most: int) -> int:
+def erase(tx: Tx, *, before: int, most: int = 20) -> int:
     """One with an answer under way waits for its end."""
     c = chats.c
     at_work = sa.exists().where(turns.c.chat == c.key, OPEN)
     old = sa.select(c.key).where(c.deleted < before, ~at_work).order_by(c.key).limit(most).with_for_update()
-    keys = (await tx.conn.execute(old)).scalars().all()
+    keys = tx.conn.execute(old).scalars().all()
     if not keys:
         return 0
     theirs = sa.select(turns.c.id).where(turns.c.chat.in_(keys))
-    await tx.conn.execute(sa.update(ledger).where(ledger.c.turn.in_(theirs)).values(turn=None))
-    await tx.conn.execute(sa.delete(posts).where(posts.c.turn.in_(theirs)))
-    await tx.conn.execute(sa.delete(messages).where(messages.c.chat.in_(keys)))
-    await tx.conn.execute(sa.delete(turns).where(turns.c.chat.in_(keys)))
-    await tx.conn.execute(sa.delete(settings).where(settings.c.scope.in_(keys)))
-    await tx.conn.execute(sa.delete(chats).where(c.key.in_(keys)))
+    tx.conn.execute(sa.update(ledger).where(ledger.c.turn.in_(theirs)).values(turn=None))
+    tx.conn.execute(sa.delete(posts).where(posts.c.turn.in_(theirs)))
+    tx.conn.execute(sa.delete(messages).where(messages.c.chat.in_(keys)))
+    tx.conn.execute(sa.delete(turns).where(turns.c.chat.in_(keys)))
+    tx.conn.execute(sa.delete(settings).where(settings.c.scope.in_(keys)))
+    tx.conn.execute(sa.delete(chats).where(c.key.in_(keys)))
     return len(keys)
 
 

@@ -15,9 +15,9 @@ __all__ = ["edit", "withdraw"]
 _SAID = messages.c.role != Role.ASSISTANT
 
 
-async def edit(tx: Tx, event: Edited) -> bool | None:
+def edit(tx: Tx, event: Edited) -> bool | None:
     """What comes too late to be asked so leaves no key here, so that it can still be answered."""
-    if not await enter(tx, event.key):
+    if not enter(tx, event.key):
         return False
     query = (
         sa.select(messages.c.id)
@@ -25,44 +25,44 @@ async def edit(tx: Tx, event: Edited) -> bool | None:
         .where(messages.c.chat == event.chat.key, messages.c.post == event.post, WAITING_FIRST)
         .with_for_update(of=turns)
     )
-    waits = (await tx.conn.execute(query)).first() is not None
+    waits = tx.conn.execute(query).first() is not None
     if not waits:
-        await tx.conn.execute(sa.delete(inbound).where(inbound.c.key == event.key))
+        tx.conn.execute(sa.delete(inbound).where(inbound.c.key == event.key))
     here = [messages.c.chat == event.chat.key, messages.c.post == event.post, _SAID]
-    changed = await tx.conn.execute(sa.update(messages).where(*here).values(text=event.text).returning(messages.c.id))
+    changed = tx.conn.execute(sa.update(messages).where(*here).values(text=event.text).returning(messages.c.id))
     return waits if changed.first() is not None else None
 
 
-async def withdraw(tx: Tx, event: Deleted) -> int | None:
+def withdraw(tx: Tx, event: Deleted) -> int | None:
     """The chat is locked before the turn, as everywhere."""
-    if not await enter(tx, event.key):
+    if not enter(tx, event.key):
         return None
     here = [messages.c.chat == event.chat.key, messages.c.post == event.post, _SAID]
-    if (await tx.conn.execute(sa.select(messages.c.id).where(*here))).first() is None:
+    if tx.conn.execute(sa.select(messages.c.id).where(*here)).first() is None:
         if event.message:
-            await enter(tx, event.message)
+            enter(tx, event.message)
         return None
-    await touch(tx, event.chat)
-    gone = (await tx.conn.execute(sa.delete(messages).where(*here).returning(messages.c.turn))).scalars().all()
-    stopped = [turn for turn in gone if turn is not None and await _without(tx, turn)]
-    await tx.wake()
+    touch(tx, event.chat)
+    gone = tx.conn.execute(sa.delete(messages).where(*here).returning(messages.c.turn)).scalars().all()
+    stopped = [turn for turn in gone if turn is not None and _without(tx, turn)]
+    tx.wake()
     return stopped[0] if stopped else None
 
 
-async def _without(tx: Tx, turn: int) -> bool:
+def _without(tx: Tx, turn: int) -> bool:
     """What becomes of a turn that has lost one of its messages. True: it is under way, and to be stopped."""
     t = turns.c
     kind = sa.select(t.kind).where(t.id == turn).with_for_update()
-    if (await tx.conn.execute(kind)).scalar_one() != TurnKind.QUESTION:
+    if tx.conn.execute(kind).scalar_one() != TurnKind.QUESTION:
         return False
     asked = sa.select(messages.c.post).where(messages.c.turn == turn, messages.c.role == Role.USER)
-    left = (await tx.conn.execute(asked.order_by(messages.c.id))).scalars().all()
+    left = tx.conn.execute(asked.order_by(messages.c.id)).scalars().all()
     if not left:
         answer = sa.update(messages).where(messages.c.turn == turn, ANSWER)
-        await tx.conn.execute(answer.values(in_context=False))
+        tx.conn.execute(answer.values(in_context=False))
     ended = {"state": TurnState.ENDED, "outcome": Outcome.STOPPED}
     waits = sa.update(turns).where(t.id == turn, WAITING_FIRST).values({"reply_to": left[-1]} if left else ended)
-    if (await tx.conn.execute(waits.returning(t.id))).first() is not None:
+    if tx.conn.execute(waits.returning(t.id)).first() is not None:
         return False
     under_way = sa.update(turns).where(t.id == turn, t.state != TurnState.ENDED).values(stop=True)
-    return (await tx.conn.execute(under_way.returning(t.id))).first() is not None
+    return tx.conn.execute(under_way.returning(t.id)).first() is not None

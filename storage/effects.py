@@ -16,44 +16,44 @@ from storage.tables import ANSWER, LOST, OPEN, WAITING_FIRST, chats, ledger, mes
 __all__ = ["apply", "begin_anew"]
 
 
-async def apply(tx: Tx, effects: Iterable[Effect], *, by: str) -> None:
+def apply(tx: Tx, effects: Iterable[Effect], *, by: str) -> None:
     for effect in effects:
         match effect:
             case Set():
                 row = {"scope": effect.scope, "name": effect.name, "value": effect.value, "by": by, "at": tx.now}
-                await tx.conn.execute(sa.insert(settings).values(row))
+                tx.conn.execute(sa.insert(settings).values(row))
             case Forget():
-                await _forget(tx, effect)
+                _forget(tx, effect)
             case Stop():
-                await _stop(tx, effect)
+                _stop(tx, effect)
             case Reopen():
-                await _reopen(tx, effect)
+                _reopen(tx, effect)
             case Notice():
-                await queue(tx, effect)
+                queue(tx, effect)
 
 
-async def _forget(tx: Tx, effect: Forget) -> None:
+def _forget(tx: Tx, effect: Forget) -> None:
     """What waits may still get messages: from its turn on, `context` has to look."""
     key = effect.chat.key
     newest = sa.select(sa.func.max(messages.c.id)).where(messages.c.chat == key).scalar_subquery()
     last = sa.select(sa.func.max(turns.c.id)).where(turns.c.chat == key).scalar_subquery()
     first_open = sa.select(sa.func.min(turns.c.id)).where(turns.c.chat == key, OPEN).scalar_subquery()
     marks = {"forgotten": sa.func.coalesce(newest, 0), "forgotten_turn": sa.func.coalesce(first_open, last, 0)}
-    await tx.conn.execute(sa.update(chats).where(chats.c.key == key).values(marks))
+    tx.conn.execute(sa.update(chats).where(chats.c.key == key).values(marks))
 
 
-async def _stop(tx: Tx, effect: Stop) -> None:
+def _stop(tx: Tx, effect: Stop) -> None:
     """What nobody has worked on yet is answered with `instead`, and is no context. The others learn it from their turn;
     one that is asked again has messages, which must say so."""
     t = turns.c
     meant = [t.id == effect.turn, t.chat == effect.chat.key, t.kind == TurnKind.QUESTION, OPEN]
-    await tx.conn.execute(sa.select(t.id).where(*meant).with_for_update())
-    await tx.conn.execute(sa.update(turns).where(*meant).values(stop=True))
+    tx.conn.execute(sa.select(t.id).where(*meant).with_for_update())
+    tx.conn.execute(sa.update(turns).where(*meant).values(stop=True))
     answered = {"state": TurnState.DELIVERING, "not_before": tx.now, **answer_values(effect.instead)}
     idle = sa.update(turns).where(*meant, WAITING_FIRST).values(answered).returning(t.id)
-    if (await tx.conn.execute(idle)).first() is not None:
+    if tx.conn.execute(idle).first() is not None:
         asked = sa.update(messages).where(messages.c.turn == effect.turn, messages.c.role == Role.USER)
-        await tx.conn.execute(asked.values(in_context=False))
+        tx.conn.execute(asked.values(in_context=False))
 
 
 _UNANSWERED: dict[str, Any] = {
@@ -69,21 +69,21 @@ _UNANSWERED: dict[str, Any] = {
 }
 
 
-async def begin_anew(tx: Tx, turn: int) -> None:
+def begin_anew(tx: Tx, turn: int) -> None:
     """Its question has become another one. Whoever answers the old one is overtaken; what stands in the chat is
     replaced in place."""
-    await tx.conn.execute(sa.update(turns).where(turns.c.id == turn).values(**_UNANSWERED, attempt=turns.c.attempt + 1))
+    tx.conn.execute(sa.update(turns).where(turns.c.id == turn).values(**_UNANSWERED, attempt=turns.c.attempt + 1))
     # the new one stands below all that is asked, and not where the old one stood
-    await tx.conn.execute(sa.delete(messages).where(messages.c.turn == turn, ANSWER))
+    tx.conn.execute(sa.delete(messages).where(messages.c.turn == turn, ANSWER))
     lost = {"ended": tx.now, "finish": LOST}  # nobody will hear how its open calls end
-    await tx.conn.execute(sa.update(ledger).where(ledger.c.turn == turn, ledger.c.ended.is_(None)).values(lost))
+    tx.conn.execute(sa.update(ledger).where(ledger.c.turn == turn, ledger.c.ended.is_(None)).values(lost))
 
 
-async def _reopen(tx: Tx, effect: Reopen) -> None:
+def _reopen(tx: Tx, effect: Reopen) -> None:
     """Locks the chat's open questions: a claim that has looked already ends first, or finds this one before its own."""
     t = turns.c
     in_chat = [t.chat == effect.chat.key, t.kind == TurnKind.QUESTION]
-    await tx.conn.execute(sa.select(t.id).where(*in_chat, OPEN).order_by(t.id).with_for_update())
+    tx.conn.execute(sa.select(t.id).where(*in_chat, OPEN).order_by(t.id).with_for_update())
     fresh = {
         **_UNANSWERED,
         "attempt": sa.case((t.attempt == 0, 1), else_=t.attempt),  # it is no longer one that messages are attached to
@@ -91,9 +91,9 @@ async def _reopen(tx: Tx, effect: Reopen) -> None:
         "base": t.text if effect.go_on else "",
     }
     ended = [*in_chat, t.id == effect.turn, t.state == TurnState.ENDED]
-    reopened = await tx.conn.execute(sa.update(turns).where(*ended).values(fresh).returning(t.id))
+    reopened = tx.conn.execute(sa.update(turns).where(*ended).values(fresh).returning(t.id))
     if reopened.first() is not None:
         hide = sa.update(messages).where(messages.c.turn == effect.turn, ANSWER).values(hidden=True)
-        await tx.conn.execute(hide)
+        tx.conn.execute(hide)
         never_answered = [posts.c.turn == effect.turn, posts.c.post.is_(None)]
-        await tx.conn.execute(sa.update(posts).where(*never_answered).values(repeats=0))  # it may be sent again, anew
+        tx.conn.execute(sa.update(posts).where(*never_answered).values(repeats=0))  # it may be sent again, anew

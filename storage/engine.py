@@ -1,7 +1,7 @@
 """Connections and transactions: one writer and some readers on SQLite, a pool on PostgreSQL.
 
-A transaction runs in a task of its own. Whoever waits for it may be cancelled, it is not: SQLAlchemy throws away a
-connection that was cancelled in the middle.
+A verb is a plain function over a transaction (`Tx`). It runs in a task of its own. Whoever waits for it may be
+cancelled, it is not: SQLAlchemy throws away a connection that was cancelled in the middle.
 
 On SQLite it runs from its beginning to its end in a thread. With a hop to the thread and back for each statement, every
 one would wait for its turn on the event loop, and all writers behind it: a busy process would write ten times slower.
@@ -14,13 +14,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from bot.errors import SettingError, StoreError
@@ -45,32 +45,11 @@ _DRIVERS = {
 }
 
 
-class _Direct:
-    """What verbs use of an AsyncConnection, on SQLite: what they await is done when it returns."""
-
-    def __init__(self, conn: sa.Connection) -> None:
-        self._conn = conn
-
-    @property
-    def dialect(self) -> sa.Dialect:
-        return self._conn.dialect
-
-    async def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
-        return self._conn.execute(statement, parameters)
-
-    async def exec_driver_sql(self, statement: str) -> sa.CursorResult[Any]:
-        return self._conn.exec_driver_sql(statement)
-
-    async def run_sync(self, function: Callable[..., T], *args: Any) -> T:
-        return function(self._conn, *args)
-
-
 @dataclass(frozen=True, slots=True)
 class Tx:
-    """One transaction: its connection, the time it began, and the process it is for. On SQLite a verb may wait for
-    nothing but the connection."""
+    """One transaction: its connection, the time it began, and the process it is for."""
 
-    conn: AsyncConnection
+    conn: sa.Connection
     now: int
     owner: str
 
@@ -81,10 +60,10 @@ class Tx:
     def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
         return insert_into(table, self.postgres)
 
-    async def wake(self) -> None:
+    def wake(self) -> None:
         """Tell the other processes, once this is committed, that there may be work."""
         if self.postgres:
-            await self.conn.execute(sa.select(sa.func.pg_notify(CHANNEL, self.owner)))
+            self.conn.execute(sa.select(sa.func.pg_notify(CHANNEL, self.owner)))
 
 
 def insert_into(table: sa.Table, postgres: bool) -> sqlite.Insert | postgresql.Insert:
@@ -133,20 +112,19 @@ class Database:
         """Is a transaction under way?"""
         return bool(self._running)
 
-    async def write(self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def write(self, verb: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `verb` in one transaction that may write. Raises StoreError."""
-
+        run = self._over(lambda tx: verb(tx, *args, **kwargs))
         if self._shared is not None:
-            return await self._whole(self._remote(self._shared, lambda tx: verb(tx, *args, **kwargs)))
-        return await self._whole(self._writer.run(self._direct(lambda tx: verb(tx, *args, **kwargs))))
+            return await self._whole(self._remote(self._shared, run))
+        return await self._whole(self._writer.run(run))
 
-    async def read(self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def read(self, verb: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `verb` in one transaction that only reads. Raises StoreError."""
-
+        run = self._over(lambda tx: verb(tx, *args, **kwargs))
         if self._shared is not None:
-            return await self._whole(self._remote(self._shared, lambda tx: verb(tx, *args, **kwargs)))
-        look = self._direct(lambda tx: verb(tx, *args, **kwargs))
-        return await self._whole(asyncio.get_running_loop().run_in_executor(self._reading, self._look, look))
+            return await self._whole(self._remote(self._shared, run))
+        return await self._whole(asyncio.get_running_loop().run_in_executor(self._reading, self._look, run))
 
     async def close(self) -> None:
         """Wait for what is under way, then give all connections back."""
@@ -160,18 +138,13 @@ class Database:
         for engine in self.engines:
             engine.dispose()
 
-    async def _remote(self, engine: AsyncEngine, verb: Callable[[Tx], Awaitable[T]]) -> T:
+    def _over(self, verb: Callable[[Tx], T]) -> Callable[[sa.Connection], T]:
+        return lambda conn: verb(Tx(conn, self._clock.now(), self.owner))
+
+    async def _remote(self, engine: AsyncEngine, verb: Callable[[sa.Connection], T]) -> T:
         with translated(self.place):
             async with engine.begin() as conn:
-                return await verb(Tx(conn, self._clock.now(), self.owner))
-
-    def _direct(self, verb: Callable[[Tx], Awaitable[T]]) -> Callable[[sa.Connection], T]:
-        """The verb over a connection of SQLite."""
-
-        def run(conn: sa.Connection) -> T:
-            return _at_once(verb(Tx(cast(AsyncConnection, _Direct(conn)), self._clock.now(), self.owner)))
-
-        return run
+                return await conn.run_sync(verb)
 
     def _look(self, verb: Callable[[sa.Connection], T]) -> T:
         with translated(self.place), self.engines[1].begin() as conn:
@@ -188,17 +161,6 @@ class Database:
             if not task.cancelled():
                 task.exception()  # nobody is left to hear it
             raise
-
-
-def _at_once(verb: Awaitable[T]) -> T:
-    """The result of what waits for nothing, without an event loop."""
-    steps = verb.__await__()
-    try:
-        next(steps)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    raise RuntimeError("a transaction on SQLite waits for something else than its database")
 
 
 def _postgres(url: URL) -> AsyncEngine:

@@ -14,25 +14,25 @@ from storage.tables import alerts, balances, learned
 __all__ = ["alert", "learn", "reading"]
 
 
-async def reading(tx: Tx, told: BalanceReading) -> None:
+def reading(tx: Tx, told: BalanceReading) -> None:
     row = {"gateway": told.gateway, "at": told.at, "amount": told.money.amount, "currency": told.money.currency}
-    await tx.conn.execute(sa.insert(balances).values(row | {"source": told.source}))
+    tx.conn.execute(sa.insert(balances).values(row | {"source": told.source}))
 
 
-async def learn(tx: Tx, gateway: str, name: str, value: Json) -> None:
+def learn(tx: Tx, gateway: str, name: str, value: Json) -> None:
     new = tx.insert(learned).values(gateway=gateway, name=name, value=value)
     key = [learned.c.gateway, learned.c.name]
-    await tx.conn.execute(new.on_conflict_do_update(index_elements=key, set_={"value": new.excluded["value"]}))
+    tx.conn.execute(new.on_conflict_do_update(index_elements=key, set_={"value": new.excluded["value"]}))
 
 
-async def alert(tx: Tx, gateway: str, name: str, *, raised: bool, notices: Sequence[Notice]) -> bool:
+def alert(tx: Tx, gateway: str, name: str, *, raised: bool, notices: Sequence[Notice] = ()) -> bool:
     a = alerts.c
     new = tx.insert(alerts).values(gateway=gateway, name=name, raised=False, at=tx.now)
-    await tx.conn.execute(new.on_conflict_do_nothing())
+    tx.conn.execute(new.on_conflict_do_nothing())
     row = [a.gateway == gateway, a.name == name, a.raised.is_not(raised)]
     changed = sa.update(alerts).where(*row).values(raised=raised, at=tx.now).returning(a.name)
-    if (await tx.conn.execute(changed)).first() is None:
+    if tx.conn.execute(changed).first() is None:
         return False
     for notice in sorted(notices, key=lambda each: each.chat.key):  # chats are locked in one order everywhere
-        await queue(tx, notice)
+        queue(tx, notice)
     return True

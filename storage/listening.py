@@ -40,10 +40,10 @@ class PostgresPeers:
             await self._conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
             await self._hold()
 
-    async def alive(self, tx: Tx, owner: str) -> bool:
+    def alive(self, tx: Tx, owner: str) -> bool:
         """A lock that is to be had is a dead one's."""
         taken = sa.func.pg_try_advisory_xact_lock(sa.literal(_number(owner), sa.BigInteger))
-        return not (await tx.conn.execute(sa.select(taken))).scalar_one()
+        return not tx.conn.execute(sa.select(taken)).scalar_one()
 
     @asynccontextmanager
     async def listen(self, wake: Callable[[], None]) -> AsyncIterator[None]:

@@ -16,9 +16,9 @@ from storage.tables import chats, messages, turns
 __all__ = ["insert", "queue", "save_own_words", "touch"]
 
 
-async def queue(tx: Tx, notice: Notice, *, not_before: int = 0) -> int:
+def queue(tx: Tx, notice: Notice, *, not_before: int = 0) -> int:
     """Returns its turn."""
-    await touch(tx, notice.chat, title=notice.title, keep=True, said=True)
+    touch(tx, notice.chat, title=notice.title, keep=True, said=True)
     row = turn_values(
         chat=notice.chat.key,
         kind=TurnKind.NOTICE,
@@ -29,17 +29,17 @@ async def queue(tx: Tx, notice: Notice, *, not_before: int = 0) -> int:
         text=notice.text,
         outcome=Outcome.WHOLE,
     )
-    turn = await insert(tx, turns, row)
-    await save_own_words(tx, notice.chat, turn, notice.text)
-    await tx.wake()
+    turn = insert(tx, turns, row)
+    save_own_words(tx, notice.chat, turn, notice.text)
+    tx.wake()
     return turn
 
 
-async def touch(tx: Tx, chat: Chat, *, title: str = "", keep: bool = False, said: bool = False) -> None:
+def touch(tx: Tx, chat: Chat, *, title: str = "", keep: bool = False, said: bool = False) -> None:
     """Make the chat known and lock its row; `keep` the title it has; `said`: it has a new message."""
     row = {"key": chat.key, "platform": chat.platform, "account": chat.account, "title": title}
     fresh = {"last": tx.now if said else None, "present": True, "forgotten": 0, "forgotten_turn": 0}
-    await tx.conn.execute(_touching(tx.postgres, keep), row | fresh)
+    tx.conn.execute(_touching(tx.postgres, keep), row | fresh)
 
 
 @cache
@@ -53,14 +53,14 @@ def _touching(postgres: bool, keep: bool) -> sqlite.Insert | postgresql.Insert:
     return new.on_conflict_do_update(index_elements=[c.key], set_={"title": titled, "last": last, **again})
 
 
-async def save_own_words(tx: Tx, chat: Chat, turn: int, text: str) -> None:
+def save_own_words(tx: Tx, chat: Chat, turn: int, text: str) -> None:
     row = message_values(chat=chat.key, turn=turn, role=Role.ASSISTANT, author=Person(""), text=text, at=tx.now)
-    await insert(tx, messages, row)
+    insert(tx, messages, row)
 
 
-async def insert(tx: Tx, table: sa.Table, row: dict[str, Any]) -> int:
+def insert(tx: Tx, table: sa.Table, row: dict[str, Any]) -> int:
     """Returns the new row's id."""
-    return int((await tx.conn.execute(_inserting(table), row)).scalar_one())
+    return int(tx.conn.execute(_inserting(table), row).scalar_one())
 
 
 @cache

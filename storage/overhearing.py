@@ -15,21 +15,21 @@ from storage.tables import inbound, messages, turns
 __all__ = ["adopt", "read_until"]
 
 
-async def read_until(tx: Tx, chat: Chat) -> int | None:
+def read_until(tx: Tx, chat: Chat) -> int | None:
     at = sa.select(inbound.c.at).where(inbound.c.key == _key(chat))
-    found: int | None = (await tx.conn.execute(at)).scalar_one_or_none()
+    found: int | None = tx.conn.execute(at).scalar_one_or_none()
     return found
 
 
-async def adopt(tx: Tx, chat: Chat, said: Sequence[Message], *, until: int, turn: int) -> bool:
+def adopt(tx: Tx, chat: Chat, said: Sequence[Message], *, until: int, turn: int) -> bool:
     """The first time its messages belong to no turn: they came before all turns (`reading.context`). Later ones go to
     the turn before, behind its answer."""
-    is_first = await read_until(tx, chat) is None
-    if not await _mark(tx, chat, until):
+    is_first = read_until(tx, chat) is None
+    if not _mark(tx, chat, until):
         return False
-    await touch(tx, chat)
-    known = await _known(tx, chat, [message.post for message in said if message.post])
-    place = None if is_first else await _turn_before(tx, chat, turn)
+    touch(tx, chat)
+    known = _known(tx, chat, [message.post for message in said if message.post])
+    place = None if is_first else _turn_before(tx, chat, turn)
     for message in said:
         if message.post in known or (place is not None and message.role is Role.ASSISTANT):
             continue
@@ -47,7 +47,7 @@ async def adopt(tx: Tx, chat: Chat, said: Sequence[Message], *, until: int, turn
             post=message.post,
             in_context=True,
         )
-        await insert(tx, messages, row)
+        insert(tx, messages, row)
     return True
 
 
@@ -55,22 +55,22 @@ def _key(chat: Chat) -> str:
     return f"older/{chat.key}"
 
 
-async def _mark(tx: Tx, chat: Chat, until: int) -> bool:
+def _mark(tx: Tx, chat: Chat, until: int) -> bool:
     """False if it has been read as far before."""
     new = insert_into(inbound, tx.postgres)
     further = new.on_conflict_do_update(
         index_elements=[inbound.c.key], set_={"at": new.excluded["at"]}, where=inbound.c.at < new.excluded["at"]
     )
     row = {"key": _key(chat), "at": until, "lasting": True}
-    return (await tx.conn.execute(further.returning(inbound.c.key), row)).first() is not None
+    return tx.conn.execute(further.returning(inbound.c.key), row).first() is not None
 
 
-async def _known(tx: Tx, chat: Chat, posts: Sequence[str]) -> set[str | None]:
+def _known(tx: Tx, chat: Chat, posts: Sequence[str]) -> set[str | None]:
     query = sa.select(messages.c.post).where(messages.c.chat == chat.key, messages.c.post.in_(posts))
-    return set((await tx.conn.execute(query)).scalars())
+    return set(tx.conn.execute(query).scalars())
 
 
-async def _turn_before(tx: Tx, chat: Chat, turn: int) -> int | None:
+def _turn_before(tx: Tx, chat: Chat, turn: int) -> int | None:
     before = sa.select(sa.func.max(turns.c.id)).where(turns.c.chat == chat.key, turns.c.id < turn)
-    found: int | None = (await tx.conn.execute(before)).scalar_one_or_none()
+    found: int | None = tx.conn.execute(before).scalar_one_or_none()
     return found

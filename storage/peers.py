@@ -18,7 +18,7 @@ __all__ = ["FilePeers", "NoPeers", "Peers"]
 
 
 class Peers(Protocol):
-    async def alive(self, tx: Tx, owner: str) -> bool:
+    def alive(self, tx: Tx, owner: str) -> bool:
         """Does the process live that is called `owner` in the turns?"""
 
     def listen(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
@@ -31,7 +31,7 @@ class Peers(Protocol):
 class NoPeers:
     """A database in memory: whoever else there was is gone."""
 
-    async def alive(self, tx: Tx, owner: str) -> bool:  # noqa: ARG002
+    def alive(self, tx: Tx, owner: str) -> bool:  # noqa: ARG002
         return False
 
     @asynccontextmanager
@@ -56,7 +56,7 @@ class FilePeers(NoPeers):
         except OSError as error:
             raise StoreError(READ_ONLY, path=str(database), detail=str(error)) from error
 
-    async def alive(self, tx: Tx, owner: str) -> bool:  # noqa: ARG002
+    def alive(self, tx: Tx, owner: str) -> bool:  # noqa: ARG002
         return _is_held(self._of(owner))
 
     async def leave(self) -> None:

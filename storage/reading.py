@@ -82,8 +82,8 @@ def context_query(chat: Chat, before: tuple[int, int] | None, limit: int) -> sa.
     return query.order_by(m.turn.desc(), m.id.desc()).limit(limit)
 
 
-async def history(tx: Tx, chat: Chat, *, before: int | None, limit: int) -> Sequence[Message]:
-    return [message_from(dict(row)) for row in (await tx.conn.execute(history_query(chat, before, limit))).mappings()]
+def history(tx: Tx, chat: Chat, *, before: int | None = None, limit: int = 50) -> Sequence[Message]:
+    return [message_from(dict(row)) for row in tx.conn.execute(history_query(chat, before, limit)).mappings()]
 
 
 def older_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
@@ -96,63 +96,63 @@ def older_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
     return query.order_by(m.id.desc()).limit(limit)
 
 
-async def context(tx: Tx, chat: Chat, *, before: tuple[int, int] | None, limit: int) -> Sequence[Message]:
+def context(tx: Tx, chat: Chat, *, before: tuple[int, int] | None = None, limit: int = 50) -> Sequence[Message]:
     rows: list[Mapping[Any, Any]] = []
     older = before[1] if before is not None and before[0] == 0 else None  # turns are numbered from 1
     if older is None:
-        rows += (await tx.conn.execute(context_query(chat, before, limit))).mappings()
+        rows += tx.conn.execute(context_query(chat, before, limit)).mappings()
     if len(rows) < limit:
-        rows += (await tx.conn.execute(older_query(chat, older, limit - len(rows)))).mappings()
+        rows += tx.conn.execute(older_query(chat, older, limit - len(rows))).mappings()
     return [message_from(dict(row)) for row in rows]
 
 
-async def question(tx: Tx, id: int) -> Sequence[Message]:
-    return [message_from(dict(row)) for row in (await tx.conn.execute(_QUESTION, {"of": id})).mappings()]
+def question(tx: Tx, turn: int) -> Sequence[Message]:
+    return [message_from(dict(row)) for row in tx.conn.execute(_QUESTION, {"of": turn}).mappings()]
 
 
-async def settings_in_force(tx: Tx, chat: Chat) -> Sequence[SettingRow]:
-    rows = (await tx.conn.execute(_IN_FORCE, {"scopes": chat.scopes})).mappings()
+def settings_in_force(tx: Tx, chat: Chat) -> Sequence[SettingRow]:
+    rows = tx.conn.execute(_IN_FORCE, {"scopes": chat.scopes}).mappings()
     kept = [SettingRow(row["scope"], row["name"], row["value"], row["by"], row["at"]) for row in rows]
     return sorted((row for row in kept if row.value is not None), key=lambda row: chat.scopes.index(row.scope))
 
 
-async def turns_of(tx: Tx, query: sa.Executable, parameters: Mapping[str, Any] | None = None) -> list[Turn]:
+def turns_of(tx: Tx, query: sa.Executable, parameters: Mapping[str, Any] | None = None) -> list[Turn]:
     """The turns whose rows `query` gives, with their posts."""
-    rows = (await tx.conn.execute(query, parameters)).mappings().all()
+    rows = tx.conn.execute(query, parameters).mappings().all()
     ids = [row["id"] for row in rows]
     standing: dict[int, list[Mapping[str, Any]]] = {id: [] for id in ids}
     if ids:
-        for piece in (await tx.conn.execute(_PIECES, {"ids": ids})).mappings():
+        for piece in tx.conn.execute(_PIECES, {"ids": ids}).mappings():
             standing[piece["turn"]].append(dict(piece))
     return [turn_from(dict(row), standing[row["id"]]) for row in rows]
 
 
-async def turn(tx: Tx, id: int) -> Turn | None:
-    found = await turns_of(tx, sa.select(turns).where(turns.c.id == id))
+def turn(tx: Tx, id: int) -> Turn | None:
+    found = turns_of(tx, sa.select(turns).where(turns.c.id == id))
     return found[0] if found else None
 
 
-async def open_turns(tx: Tx, chat: Chat) -> Sequence[Turn]:
-    return await turns_of(tx, sa.select(turns).where(turns.c.chat == chat.key, OPEN).order_by(turns.c.id))
+def open_turns(tx: Tx, chat: Chat) -> Sequence[Turn]:
+    return turns_of(tx, sa.select(turns).where(turns.c.chat == chat.key, OPEN).order_by(turns.c.id))
 
 
-async def backlog(tx: Tx) -> Mapping[TurnState, int]:
+def backlog(tx: Tx) -> Mapping[TurnState, int]:
     counts = sa.select(turns.c.state, sa.func.count()).where(OPEN).group_by(turns.c.state)
-    return {TurnState(state): number for state, number in await tx.conn.execute(counts)}
+    return {TurnState(state): number for state, number in tx.conn.execute(counts)}
 
 
-async def last_turn(tx: Tx, chat: Chat) -> Turn | None:
+def last_turn(tx: Tx, chat: Chat) -> Turn | None:
     questions = sa.select(turns).where(turns.c.chat == chat.key, turns.c.kind == TurnKind.QUESTION)
-    found = await turns_of(tx, questions.order_by(turns.c.id.desc()).limit(1))
+    found = turns_of(tx, questions.order_by(turns.c.id.desc()).limit(1))
     return found[0] if found else None
 
 
-async def entries(tx: Tx, id: int) -> Sequence[LedgerEntry]:
-    query = sa.select(ledger).where(ledger.c.turn == id).order_by(ledger.c.id)
-    return [entry_from(dict(row)) for row in (await tx.conn.execute(query)).mappings()]
+def entries(tx: Tx, turn: int) -> Sequence[LedgerEntry]:
+    query = sa.select(ledger).where(ledger.c.turn == turn).order_by(ledger.c.id)
+    return [entry_from(dict(row)) for row in tx.conn.execute(query).mappings()]
 
 
-async def spending(tx: Tx, *, chat: Chat | None, since: int) -> Spending:
+def spending(tx: Tx, *, chat: Chat | None = None, since: int = 0) -> Spending:
     e = ledger.c
     query = (
         sa.select(
@@ -170,7 +170,7 @@ async def spending(tx: Tx, *, chat: Chat | None, since: int) -> Spending:
     )
     if chat is not None:
         query = query.where(e.turn.in_(sa.select(turns.c.id).where(turns.c.chat == chat.key)))
-    rows = (await tx.conn.execute(query)).all()
+    rows = tx.conn.execute(query).all()
     return Spending(
         calls=sum(row.calls for row in rows),
         input=int(sum(row.input for row in rows)),
@@ -181,7 +181,7 @@ async def spending(tx: Tx, *, chat: Chat | None, since: int) -> Spending:
     )
 
 
-async def outlay(tx: Tx, gateway: str, currency: str, *, since: int, most: int) -> Outlay:
+def outlay(tx: Tx, gateway: str, currency: str, *, since: int, most: int = 3) -> Outlay:
     """A room's threads count together."""
     e = ledger.c
     query = (
@@ -198,7 +198,7 @@ async def outlay(tx: Tx, gateway: str, currency: str, *, since: int, most: int) 
         .group_by(chats.c.key, chats.c.title)
         .order_by(chats.c.key)
     )
-    rows = (await tx.conn.execute(query)).all()
+    rows = tx.conn.execute(query).all()
     costs: dict[Chat, Decimal] = {}
     titles: dict[Chat, str] = {}
     for row in rows:
@@ -217,23 +217,23 @@ async def outlay(tx: Tx, gateway: str, currency: str, *, since: int, most: int) 
     )
 
 
-async def raised(tx: Tx, gateway: str) -> Mapping[str, int]:
+def raised(tx: Tx, gateway: str) -> Mapping[str, int]:
     query = sa.select(alerts.c.name, alerts.c.at).where(alerts.c.gateway == gateway, alerts.c.raised.is_(True))
-    return {row.name: row.at for row in await tx.conn.execute(query.order_by(alerts.c.name))}
+    return {row.name: row.at for row in tx.conn.execute(query.order_by(alerts.c.name))}
 
 
-async def balance(tx: Tx, gateway: str) -> BalanceReading | None:
+def balance(tx: Tx, gateway: str) -> BalanceReading | None:
     b = balances.c
     newest = sa.select(balances).where(b.gateway == gateway).order_by(b.at.desc(), b.id.desc()).limit(1)
-    row = (await tx.conn.execute(newest)).first()
+    row = tx.conn.execute(newest).first()
     if row is None:
         return None
     return BalanceReading(row.gateway, Money(row.amount, row.currency), row.at, row.source)
 
 
-async def lessons(tx: Tx, gateway: str) -> Mapping[str, Json]:
+def lessons(tx: Tx, gateway: str) -> Mapping[str, Json]:
     query = sa.select(learned.c.name, learned.c.value).where(learned.c.gateway == gateway)
-    return {row.name: row.value for row in await tx.conn.execute(query)}
+    return {row.name: row.value for row in tx.conn.execute(query)}
 
 
 def _sum(money: sa.ColumnElement[Any], nano: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

@@ -16,13 +16,13 @@ __all__ = ["forget_keys", "thin_readings"]
 _DAY = 86_400_000  # ms
 
 
-async def forget_keys(tx: Tx, *, before: int, most: int) -> int:
+def forget_keys(tx: Tx, *, before: int, most: int = 500) -> int:
     k = inbound.c
     old = sa.select(k.key).where(k.at < before, k.lasting.is_(False)).limit(most).with_for_update(skip_locked=True)
-    return (await tx.conn.execute(sa.delete(inbound).where(k.key.in_(old)))).rowcount
+    return tx.conn.execute(sa.delete(inbound).where(k.key.in_(old))).rowcount
 
 
-async def thin_readings(tx: Tx, gateway: str, *, before: int, most: int) -> int:
+def thin_readings(tx: Tx, gateway: str, *, before: int, most: int = 500) -> int:
     b, later = balances.c, balances.alias("later")
     that_day = sa.select(later.c.id).where(
         later.c.gateway == gateway, later.c.at >= b.at, later.c.at < (b.at // _DAY + 1) * _DAY
@@ -31,4 +31,4 @@ async def thin_readings(tx: Tx, gateway: str, *, before: int, most: int) -> int:
         1
     )  # with EXISTS PostgreSQL takes 3 times as long
     old = sa.select(b.id).where(b.gateway == gateway, b.at < before, b.id != last.scalar_subquery()).limit(most)
-    return (await tx.conn.execute(sa.delete(balances).where(b.id.in_(old)))).rowcount
+    return tx.conn.execute(sa.delete(balances).where(b.id.in_(old))).rowcount

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -98,53 +98,53 @@ _CLOSED = sa.update(ledger).where(ledger.c.id == sa.bindparam("number", type_=le
 _LOST = sa.update(ledger).where(ledger.c.turn == _TURN, ledger.c.ended.is_(None))
 
 
-async def claim(tx: Tx, now: int) -> Turn | None:
+def claim(tx: Tx, now: int) -> Turn | None:
     """Looks, locks, and looks again: between a statement's look and its lock, a turn asked again may have come first.
 
     Other processes' candidates are skipped, not waited for.
     """
-    while (found := (await tx.conn.execute(_LOOK, {"now": now})).first()) is not None:
-        if claimed := await turns_of(tx, _TAKE, {"found": found.id, "by": tx.owner, "now": now}):
+    while (found := tx.conn.execute(_LOOK, {"now": now}).first()) is not None:
+        if claimed := turns_of(tx, _TAKE, {"found": found.id, "by": tx.owner, "now": now}):
             return claimed[0]
     return None
 
 
-async def next_due(tx: Tx, now: int) -> int | None:
-    return (await tx.conn.execute(_NEXT, {"now": now})).scalar_one_or_none()
+def next_due(tx: Tx, now: int) -> int | None:
+    return tx.conn.execute(_NEXT, {"now": now}).scalar_one_or_none()
 
 
-async def recover(tx: Tx, alive: Callable[[Tx, str], Awaitable[bool]]) -> int:
+def recover(tx: Tx, alive: Callable[[Tx, str], bool]) -> int:
     t = turns.c
-    owners = (await tx.conn.execute(_OWNERS)).scalars().all()
-    dead = [owner for owner in owners if owner != tx.owner and not await alive(tx, owner)]
+    owners = tx.conn.execute(_OWNERS).scalars().all()
+    dead = [owner for owner in owners if owner != tx.owner and not alive(tx, owner)]
     if not dead:
         return 0
     freed = sa.update(turns).where(OPEN, t.owner.in_(dead)).values(owner=None).returning(t.id)
-    ids = (await tx.conn.execute(freed)).scalars().all()
+    ids = tx.conn.execute(freed).scalars().all()
     for id in ids:
-        await _lose(tx, id)
-    await tx.wake()
+        _lose(tx, id)
+    tx.wake()
     return len(ids)
 
 
-async def release(tx: Tx, turn: Turn) -> None:
-    await _fenced(tx, turn, owner=None)
-    await _lose(tx, turn.id)
-    await tx.wake()
+def release(tx: Tx, turn: Turn) -> None:
+    _fenced(tx, turn, owner=None)
+    _lose(tx, turn.id)
+    tx.wake()
 
 
-async def begin(tx: Tx, turn: Turn, entry: LedgerEntry) -> int:
-    await _fence(tx, turn)
-    return await insert(tx, ledger, {"turn": turn.id, "attempt": turn.attempt, **entry_values(entry)})
+def begin(tx: Tx, turn: Turn, entry: LedgerEntry) -> int:
+    _fence(tx, turn)
+    return insert(tx, ledger, {"turn": turn.id, "attempt": turn.attempt, **entry_values(entry)})
 
 
-async def generated(tx: Tx, turn: Turn, answer: Answer, entries: Mapping[int, LedgerEntry]) -> None:
+def generated(tx: Tx, turn: Turn, answer: Answer, entries: Mapping[int, LedgerEntry]) -> None:
     # the chat may have moved since the claim; and it is locked before the turn, as everywhere
-    here = (await tx.conn.execute(_HERE, {"of": turn.id, "last": tx.now})).first()
-    await _fenced(tx, turn, state=TurnState.DELIVERING, **answer_values(answer))
+    here = tx.conn.execute(_HERE, {"of": turn.id, "last": tx.now}).first()
+    _fenced(tx, turn, state=TurnState.DELIVERING, **answer_values(answer))
     if here is None:
         raise Superseded
-    ids = (await tx.conn.execute(_ASKED, {"of": turn.id, "in_context": not answer.exclude})).scalars().all()
+    ids = tx.conn.execute(_ASKED, {"of": turn.id, "in_context": not answer.exclude}).scalars().all()
     row = message_values(
         chat=here.key,
         turn=turn.id,
@@ -154,9 +154,9 @@ async def generated(tx: Tx, turn: Turn, answer: Answer, entries: Mapping[int, Le
         at=tx.now,
         in_context=not answer.exclude and max(ids, default=0) > here.forgotten,  # a forgotten question's answer is too
     )
-    await tx.conn.execute(_answering(tx.postgres), row)
+    tx.conn.execute(_answering(tx.postgres), row)
     for id, entry in entries.items():
-        await tx.conn.execute(_CLOSED, {"number": id, "of": turn.id, **entry_values(entry)})
+        tx.conn.execute(_CLOSED, {"number": id, "of": turn.id, **entry_values(entry)})
 
 
 @cache
@@ -167,27 +167,27 @@ def _answering(postgres: bool) -> sqlite.Insert | postgresql.Insert:
     return new.on_conflict_do_update(index_elements=[messages.c.turn], index_where=ANSWER, set_=again)
 
 
-async def postpone(tx: Tx, turn: Turn, until: int) -> None:
-    await _fenced(tx, turn, owner=None, not_before=until)
-    await tx.wake()
+def postpone(tx: Tx, turn: Turn, until: int) -> None:
+    _fenced(tx, turn, owner=None, not_before=until)
+    tx.wake()
 
 
-async def end(tx: Tx, turn: Turn, outcome: Outcome) -> None:
-    await _fenced(tx, turn, state=TurnState.ENDED, outcome=outcome, owner=None)
-    await _lose(tx, turn.id)
-    await tx.wake()
+def end(tx: Tx, turn: Turn, outcome: Outcome) -> None:
+    _fenced(tx, turn, state=TurnState.ENDED, outcome=outcome, owner=None)
+    _lose(tx, turn.id)
+    tx.wake()
 
 
-async def intend(tx: Tx, turn: Turn, index: int, *, repeat: bool) -> None:
-    await _fence(tx, turn)
+def intend(tx: Tx, turn: Turn, index: int, *, repeat: bool = False) -> None:
+    _fence(tx, turn)
     row = {"turn": turn.id, "position": index, "post": None, "digest": "", "repeats": int(repeat)}
-    await tx.conn.execute(_standing(tx.postgres), row)
+    tx.conn.execute(_standing(tx.postgres), row)
 
 
-async def posted(tx: Tx, turn: Turn, index: int, post: PostId, digest: str) -> None:
-    await _fence(tx, turn)
+def posted(tx: Tx, turn: Turn, index: int, post: PostId, digest: str = "") -> None:
+    _fence(tx, turn)
     row = {"turn": turn.id, "position": index, "post": post, "digest": digest, "repeats": 0}
-    await tx.conn.execute(_standing(tx.postgres), row)
+    tx.conn.execute(_standing(tx.postgres), row)
 
 
 @cache
@@ -199,21 +199,21 @@ def _standing(postgres: bool) -> sqlite.Insert | postgresql.Insert:
     return new.on_conflict_do_update(index_elements=[p.turn, p.position], set_=again)
 
 
-async def dropped(tx: Tx, turn: Turn, index: int) -> None:
-    await _fence(tx, turn)
-    await tx.conn.execute(sa.delete(posts).where(posts.c.turn == turn.id, posts.c.position == index))
+def dropped(tx: Tx, turn: Turn, index: int) -> None:
+    _fence(tx, turn)
+    tx.conn.execute(sa.delete(posts).where(posts.c.turn == turn.id, posts.c.position == index))
 
 
-async def _fence(tx: Tx, turn: Turn) -> None:
-    if (await tx.conn.execute(_FENCE, {"turn": turn.id, "of": turn.attempt})).first() is None:
+def _fence(tx: Tx, turn: Turn) -> None:
+    if tx.conn.execute(_FENCE, {"turn": turn.id, "of": turn.attempt}).first() is None:
         raise Superseded
 
 
-async def _fenced(tx: Tx, turn: Turn, **changed: Any) -> None:
-    if (await tx.conn.execute(_CHANGE, {"turn": turn.id, "of": turn.attempt, **changed})).first() is None:
+def _fenced(tx: Tx, turn: Turn, **changed: Any) -> None:
+    if tx.conn.execute(_CHANGE, {"turn": turn.id, "of": turn.attempt, **changed}).first() is None:
         raise Superseded
 
 
-async def _lose(tx: Tx, turn: int) -> None:
+def _lose(tx: Tx, turn: int) -> None:
     """Nobody will hear how its open calls ended."""
-    await tx.conn.execute(_LOST, {"of": turn, "ended": tx.now, "finish": LOST})
+    tx.conn.execute(_LOST, {"of": turn, "ended": tx.now, "finish": LOST})

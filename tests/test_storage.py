@@ -161,8 +161,8 @@ class TestTrouble:
         await (await open_store(url, owner="test", clock=clock)).close()
         db = database(url, clock)
 
-        async def limit(tx: Tx) -> None:
-            await tx.conn.exec_driver_sql("PRAGMA max_page_count = 1")  # SQLite takes it as: no more than there are
+        def limit(tx: Tx) -> None:
+            tx.conn.exec_driver_sql("PRAGMA max_page_count = 1")  # SQLite takes it as: no more than there are
 
         await db.write(limit)
         with pytest.raises(StoreFull) as caught:
@@ -200,8 +200,8 @@ class TestTrouble:
     async def test_other_errors_keep_their_words_for_the_log(self, path: Path, clock: SimClock) -> None:
         db = database(f"sqlite:///{path}", clock)
 
-        async def wrong(tx: Tx) -> None:
-            await tx.conn.exec_driver_sql("SELECT 1 FROM nowhere")
+        def wrong(tx: Tx) -> None:
+            tx.conn.exec_driver_sql("SELECT 1 FROM nowhere")
 
         with pytest.raises(StoreError) as caught:
             await db.read(wrong)
@@ -210,17 +210,17 @@ class TestTrouble:
         assert str(caught.value) == StoreError.text
 
 
-async def _insert(tx: Tx, key: str) -> None:
-    await tx.conn.execute(sa.insert(inbound).values(key=key, at=tx.now))
+def _insert(tx: Tx, key: str) -> None:
+    tx.conn.execute(sa.insert(inbound).values(key=key, at=tx.now))
 
 
-async def _count_up(tx: Tx) -> None:
+def _count_up(tx: Tx) -> None:
     """Read, then write what was read and one more."""
-    row = (await tx.conn.execute(sa.select(learned.c.value))).first()
+    row = tx.conn.execute(sa.select(learned.c.value)).first()
     value = row.value + 1 if row else 1
     new = tx.insert(learned).values(gateway="g", name="n", value=value)
     key = [learned.c.gateway, learned.c.name]
-    await tx.conn.execute(new.on_conflict_do_update(index_elements=key, set_={"value": value}))
+    tx.conn.execute(new.on_conflict_do_update(index_elements=key, set_={"value": value}))
 
 
 class TestTransactions:
@@ -235,11 +235,11 @@ class TestTransactions:
     async def test_in_memory_neither(self, clock: SimClock) -> None:
         db = database("sqlite://", clock)
 
-        async def create(tx: Tx) -> None:
-            await tx.conn.run_sync(METADATA.create_all)
+        def create(tx: Tx) -> None:
+            METADATA.create_all(tx.conn)
 
-        async def read(tx: Tx) -> Any:
-            return (await tx.conn.execute(sa.select(learned.c.value))).scalar_one()
+        def read(tx: Tx) -> Any:
+            return tx.conn.execute(sa.select(learned.c.value)).scalar_one()
 
         await db.write(create)
         await asyncio.gather(*(db.write(_count_up) for _ in range(100)))
@@ -249,8 +249,8 @@ class TestTransactions:
     async def test_half_of_a_transaction_is_nothing(self, store: SqlStore, path: Path, clock: SimClock) -> None:
         db = database(f"sqlite:///{path}", clock)
 
-        async def broken(tx: Tx) -> None:
-            await _insert(tx, "half")
+        def broken(tx: Tx) -> None:
+            _insert(tx, "half")
             raise LookupError
 
         with pytest.raises(LookupError):
@@ -266,11 +266,11 @@ class TestTransactions:
         sa.event.listen(db.engines[0], "commit", lambda conn: commits.append("commit"))
         let_go = threading.Event()
 
-        async def hold(_: Tx) -> None:
+        def hold(_: Tx) -> None:
             assert let_go.wait(10)
 
-        async def broken(tx: Tx) -> None:
-            await _insert(tx, "half")
+        def broken(tx: Tx) -> None:
+            _insert(tx, "half")
             raise LookupError
 
         holding = asyncio.ensure_future(db.write(hold))
@@ -290,12 +290,12 @@ class TestTransactions:
         db = database(f"sqlite:///{path}", clock)
         let_go, told = threading.Event(), list[str]()
 
-        async def hold(_: Tx) -> None:
+        def hold(_: Tx) -> None:
             assert let_go.wait(10)
 
-        async def wrong(tx: Tx) -> None:
-            await tx.conn.exec_driver_sql("ROLLBACK")  # as SQLite does by itself when the disk is full
-            await tx.conn.exec_driver_sql("SELECT 1 FROM nowhere")
+        def wrong(tx: Tx) -> None:
+            tx.conn.exec_driver_sql("ROLLBACK")  # as SQLite does by itself when the disk is full
+            tx.conn.exec_driver_sql("SELECT 1 FROM nowhere")
 
         def tell(what: str) -> Callable[[asyncio.Future[None]], None]:
             return lambda done: told.append(what if done.exception() is None else f"not {what}")
@@ -318,7 +318,7 @@ class TestTransactions:
         db = database(f"sqlite:///{path}", clock)
         let_go, left = threading.Event(), [None]
 
-        async def hold(_: Tx) -> None:
+        def hold(_: Tx) -> None:
             assert let_go.wait(10)
             sa.event.listen(db.engines[0], "savepoint", tight)
 
@@ -341,11 +341,11 @@ class TestTransactions:
         db = database(f"sqlite:///{path}", clock)
         let_go = threading.Event()
 
-        async def hold(_: Tx) -> None:
+        def hold(_: Tx) -> None:
             assert let_go.wait(10)
 
-        async def broken(tx: Tx) -> None:
-            await _insert(tx, "half")
+        def broken(tx: Tx) -> None:
+            _insert(tx, "half")
             raise asyncio.CancelledError  # no Exception, like what ends a thread or a program
 
         writing = [asyncio.ensure_future(each) for each in (db.write(hold), db.write(broken), db.write(_insert, "a"))]
@@ -388,8 +388,8 @@ class TestTransactions:
         db = database(f"sqlite:///{path}", clock)
         written, go_on = threading.Event(), threading.Event()
 
-        async def slow(tx: Tx) -> None:  # in the writer's thread
-            await _insert(tx, "k")
+        def slow(tx: Tx) -> None:  # in the writer's thread
+            _insert(tx, "k")
             written.set()
             assert go_on.wait(10)
 
@@ -411,22 +411,12 @@ class TestTransactions:
             await db.read(_insert, "k")
         await db.close()
 
-    async def test_a_transaction_waits_for_nothing_else(self, clock: SimClock) -> None:
-        db = database("sqlite://", clock)
-
-        async def idle(tx: Tx) -> None:
-            await asyncio.sleep(0)
-
-        with pytest.raises(RuntimeError, match="something else"):
-            await db.write(idle)
-        await db.close()
-
     async def test_what_is_committed_is_on_the_disk(self, path: Path, clock: SimClock) -> None:
         db = database(f"sqlite:///{path}", clock)
 
-        async def pragmas(tx: Tx) -> list[Any]:
+        def pragmas(tx: Tx) -> list[Any]:
             names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-            return [(await tx.conn.exec_driver_sql(f"PRAGMA {name}")).scalar_one() for name in names]
+            return [tx.conn.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
 
         assert await db.write(pragmas) == ["wal", 2, 1, 5000]
         await db.close()

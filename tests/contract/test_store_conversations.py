@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from bot.tidying import ERASE_AFTER, erase
 from bot.types import Answer, Chat, LedgerEntry, Money, Notice, Outcome, Press, Reply, Set, Store, TurnState, Usage
 from storage import SqlStore
+from storage.engine import Tx
 from storage.tables import chats, ledger, messages, posts, settings, turns
 from tests.contract.conftest import Ground
 from tests.contract.test_store import HERE, THERE, asked, said
@@ -129,15 +130,15 @@ async def rows_about(store: SqlStore, chat: Chat) -> dict[str, int]:
     }
     tables = {table.name: table for table in ALL}
 
-    async def count(tx: object) -> dict[str, int]:
+    def count(tx: Tx) -> dict[str, int]:
         found = {}
         for name, which in where.items():
             query = sa.select(sa.func.count()).select_from(tables[name]).where(which)
-            found[name] = int((await tx.conn.execute(query)).scalar_one())  # type: ignore[attr-defined]
-        assert (await tx.conn.execute(sa.select(sa.func.count()).select_from(ledger))).scalar_one() == 2  # type: ignore[attr-defined]
+            found[name] = int(tx.conn.execute(query).scalar_one())
+        assert tx.conn.execute(sa.select(sa.func.count()).select_from(ledger)).scalar_one() == 2
         return found
 
-    return await store._db.read(count)
+    return await store.database.read(count)
 
 
 async def test_deleting_stops_what_is_asked_and_waits_for_its_end(store: Store, clock: SimClock) -> None:

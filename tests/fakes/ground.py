@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from bot.types import Clock
-from storage.engine import Database, parse_url
+from storage.engine import Database, Tx, parse_url
 from storage.migrate import upgrade
 from storage.peers import NoPeers
 from storage.store import SqlStore
@@ -69,8 +69,8 @@ class Ground:
         self._opened = connection
 
 
-async def _upgraded(tx: Any) -> None:
-    await tx.conn.run_sync(upgrade)
+def _upgraded(tx: Tx) -> None:
+    upgrade(tx.conn)
 
 
 class _Passed(Clock):
