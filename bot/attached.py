@@ -57,6 +57,7 @@ _FORMAT = Text("{name} is in the format {format}, which can't be read as a pictu
 _UNHEARD = Text("{name} can't be listened to yet.")
 _UNWATCHED = Text("{name} can't be watched yet.")
 _UNREAD = Text("{name} can't be read yet.")
+_WITHHELD = Text("{name} is not shown to bots. Send a picture of it, or say in words what is in it.")
 # Kinds whose bytes are nothing to look at here; and what is said of formats that are found
 _NOT_YET: Mapping[Kind, Text] = {
     Kind.VOICE: _UNHEARD,
@@ -100,6 +101,10 @@ def called(attachment: Attachment, format: str = "") -> Text:
             return Text("This animation")
         case Kind.STICKER:
             return Text("This sticker")
+        case Kind.STORY:
+            return Text("This story")
+        case Kind.PAID:
+            return Text("What is paid for here")
         case Kind.VIDEO:
             return Text("The video {file}", {"file": name}) if name else Text("This video")
         case Kind.AUDIO:
@@ -147,6 +152,8 @@ def hinted(sentences: Sequence[Text]) -> list[Text]:
 def check_attachment(attachment: Attachment) -> None:
     """Say no before fetching, where that is certain. Raises MediaError. A label is believed only where the name doesn't
     speak against it."""
+    if attachment.kind in (Kind.STORY, Kind.PAID):
+        raise MediaError(_WITHHELD.id, name=called(attachment))
     words = _NOT_YET.get(attachment.kind)
     certain = attachment.kind in (Kind.VOICE, Kind.VIDEO_NOTE) or not attachment.name
     certain = certain or _MOVING.search(attachment.name) is not None
@@ -194,6 +201,8 @@ _STUBS = {
     Kind.VIDEO_NOTE: "video message",
     Kind.ANIMATION: "animation",
     Kind.STICKER: "sticker",
+    Kind.STORY: "story",
+    Kind.PAID: "paid media",
 }
 
 

@@ -20,6 +20,7 @@ MagpieError
 │   ├── Broken              the answer stopped in the middle, or made no sense
 │   └── Upstream            any other trouble on their side (5xx)
 ├── RequestRefused          a request that can't work, refused before it is sent
+│   └── Unaskable           what is asked is nothing to ask, however often it is tried
 ├── MediaError              a picture or file that can't be used; says the reason and the limit
 │   └── NotFetched          one that can't be had now, and maybe later
 └── StoreError              the database
@@ -60,6 +61,7 @@ __all__ = [
     "StoreRejects",
     "Superseded",
     "TooLong",
+    "Unaskable",
     "Unknown",
     "UnknownModel",
     "Unreachable",
@@ -282,6 +284,10 @@ class Upstream(GatewayError):
 
 class RequestRefused(MagpieError):
     text = "This request can't work."
+
+
+class Unaskable(RequestRefused):
+    text = "This can't be asked."
 
 
 class MediaError(MagpieError):

@@ -17,6 +17,7 @@ from bot.errors import (
     NoMoney,
     NotFetched,
     TooLong,
+    Unaskable,
     UnknownModel,
 )
 from bot.locales import say
@@ -198,7 +199,7 @@ def unbegun(turn: int, language: str) -> Answer:
 
 def _pointless(exchange: Exchange) -> bool:
     """Could the same question only meet the same end? A file that can't be read won't be better."""
-    return isinstance(exchange.error, MediaError) and not isinstance(exchange.error, NotFetched)
+    return isinstance(exchange.error, MediaError | Unaskable) and not isinstance(exchange.error, NotFetched)
 
 
 def expired(turn: int, language: str) -> Answer:

@@ -26,13 +26,14 @@ from bot.decoding.limits import MAX_BYTES
 from bot.decoding.pool import Decoder, NoDecoder
 from bot.decoding.recipes import CURRENT
 from bot.errors import AdapterError, Gone, MediaError, NotFetched, Refused, RetryLater, StoreError, StoreFull, Unknown
-from bot.types import Adapter, Attachment, Chat, Clock, Kind
+from bot.types import Adapter, Attachment, Chat, Clock, Kind, Text
 
 __all__ = ["MediaStore", "load_files", "readable"]
 
 log = logging.getLogger(__name__)
 
 _HOUR = 3_600_000  # milliseconds
+_GONE = Text("{name} can't be fetched: it isn't there any more, or I may not read it. Please send it again.")
 _BREATH = 1.0  # seconds before a download is tried once more
 _PATIENCE = 5.0  # seconds that a platform may ask to wait for that
 _TRIES = 2  # that end with our own process before a file counts as what ends it
@@ -74,7 +75,7 @@ class MediaStore:
         it may go well later), StoreFull, RetryLater. After `close`, CancelledError."""
         check_attachment(attachment)
         if not attachment.ref:
-            raise NotFetched(name=called(attachment))
+            raise MediaError(_GONE.id, name=called(attachment))
         if self._closed:
             raise asyncio.CancelledError
         key = hashlib.sha256("\0".join((chat.platform, chat.account, attachment.ref)).encode()).hexdigest()
@@ -168,11 +169,7 @@ def _not_fetched(error: AdapterError, attachment: Attachment) -> MediaError:
     """What a platform said to a download, as words about the file."""
     name, detail = called(attachment), error.detail or str(error)
     if isinstance(error, Gone):
-        return MediaError(
-            "{name} can't be fetched: it isn't there any more, or I may not read it. Please send it again.",
-            name=name,
-            detail=detail,
-        )
+        return MediaError(_GONE.id, name=name, detail=detail)
     if isinstance(error, Refused):
         return MediaError("{name} can't be fetched: the chat platform does not give it out.", name=name, detail=detail)
     return NotFetched(

@@ -11,7 +11,7 @@ from typing import Literal
 
 from bot.attached import Material, called, hinted, joined, unseen
 from bot.chat_api.tokens import Calibration, estimate
-from bot.errors import AdapterError, MediaError, NotFetched, RequestRefused, StoreError
+from bot.errors import AdapterError, MediaError, NotFetched, RequestRefused, StoreError, Unaskable
 from bot.locales import say
 from bot.media import MediaStore
 from bot.prompt import (
@@ -128,10 +128,10 @@ class Planner:
         language: str,
         attempt: Attempt = Attempt(),
     ) -> Plan:
-        """Raises RequestRefused or MediaError where the question can't be asked."""
+        """Raises RequestRefused (Unaskable: it never can be) or MediaError where the question can't be asked."""
         question = await self._store.question(turn.id)
         if not question:
-            raise RequestRefused("This question was deleted.")
+            raise Unaskable("This question was deleted.")
         if turn.base and (settings.translation is not None or video_link(question) is not None):
             raise RequestRefused("This answer can't be continued, only asked for again.")
         if settings.translation is not None:
@@ -206,7 +206,7 @@ class Planner:
     async def _translation(self, turn: Turn, settings: ChatSettings, question: Sequence[Message]) -> Plan:
         text, shows = spoken(question), any(message.attachments for message in question)
         if settings.translation is None or not text:
-            raise RequestRefused(_ONLY_WORDS.id if shows else "There is nothing to translate in this message.")
+            raise Unaskable(_ONLY_WORDS.id if shows else "There is nothing to translate in this message.")
         before = await self._store.context(turn.chat, before=(turn.id, 0), limit=_HEARD)
         heard = [message.text for message in before if message.role is Role.USER]
         notes = (_ONLY_WORDS,) if shows else ()

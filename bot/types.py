@@ -116,6 +116,8 @@ class Kind(StrEnum):
     VIDEO_NOTE = "video_note"  # likewise: a round message, a clip
     ANIMATION = "animation"  # a short film that runs by itself, without sound
     STICKER = "sticker"
+    STORY = "story"  # a picture or film that is shown for a day, to some
+    PAID = "paid"  # a picture or film that has to be paid for
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from PIL import Image
 
 from tests.fakes.clock import SimClock
 from tests.fakes.telegram import FakeTelegram, Limits, Room, Topic, part, picture, text_mention, units
+from tests.fakes.telegram.entities import found_entities
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -583,6 +584,21 @@ async def test_every_deed_is_an_update_that_a_real_client_understands() -> None:
             "administrator",
             "kicked",
         ]
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("@magpie_bot hi, ＠magpie_bot", ["@magpie_bot"]),
+        ("/@magpie_bot, @@magpie_bot (@magpie_bot)", ["@magpie_bot"] * 3),
+        ("@magpie_bot你好 嗨@magpie_bot @magpie_botж 5@magpie_bot", []),
+        ("@1234 @abc @gif @_ab_", ["@1234", "@gif", "@_ab_"]),
+        ("/new /a/b </c> /d@bc /e@bcd /f你 x/g /h.", ["/new", "/e@bcd", "/h"]),
+    ],
+)
+def test_what_the_server_marks_by_itself(text: str, marked: list[str]) -> None:
+    """Cases of the rules in TDLib, by hand."""
+    assert [part(text, entity) for entity in found_entities(text)] == marked
 
 
 async def test_a_reply_in_a_supergroup_has_a_thread_that_is_no_topic() -> None:

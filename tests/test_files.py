@@ -74,7 +74,9 @@ async def last(core: Core, chat: Chat = CHAT) -> Turn:
         (VOICE, "This voice message can't be listened to yet."),
         (Attachment(Kind.IMAGE, "broken", "image/png", name="b.png"), "The picture b.png is damaged or incomplete"),
         (Attachment(Kind.IMAGE, "nowhere", "image/png"), "This picture can't be fetched: it isn't there any more"),
-        (Attachment(Kind.FILE, ""), "This file can't be fetched right now."),
+        (Attachment(Kind.FILE, ""), "This file can't be fetched: it isn't there any more, or I may not read it."),
+        (Attachment(Kind.STORY, ""), "This story is not shown to bots."),
+        (Attachment(Kind.PAID, ""), "What is paid for here is not shown to bots."),
     ],
 )
 async def test_one_that_can_not_be_read_does_not_refuse_the_rest(
@@ -255,10 +257,42 @@ async def test_where_words_are_translated_pictures_are_not_read(
     words = "Only words are translated here, not what is in pictures or files."
     assert told(platform, NoteKind.ERROR) == [words]
     assert model.asked == []
+    assert (await last(core)).menu is None  # asked again it would only be refused again
     await core.say(platform.says("今天的天气很好，我们去公园吧。", files=["cat", PDF]))
     await core.quiet()
     assert asked(model) == "今天的天气很好，我们去公园吧。"
     assert told(platform) == [words]
+
+
+@pytest.mark.parametrize(
+    ("said", "rest"),
+    [
+        ("/set temperature 0.5", "Temperature for this chat is now"),
+        ("/system You are a poet.", "The system prompt for this chat is now"),
+        ("/model qwen-max", "The model for this chat is now"),
+        ("/translate English", "Each message here is translated"),
+        ("/set nothing 1", "nothing"),
+        ("/stop", "Nothing is being answered here"),
+    ],
+)
+async def test_a_command_says_what_becomes_of_a_picture_that_comes_with_it(
+    core: Core, platform: FakePlatform, model: FakeModel, said: str, rest: str
+) -> None:
+    await core.say(platform.says(said, files=["cat"]))
+    await core.quiet()
+    (words,) = platform.shown()
+    assert rest in str(words)
+    assert "What you sent with the command was not looked at." in str(words)
+    assert model.asked == []
+
+
+async def test_a_command_that_asks_takes_the_picture_along(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    await core.say(platform.says("/new what is this?", files=["cat"]))
+    await core.quiet()
+    assert "not looked at" not in str(platform.shown())
+    assert pictures(model) == 1
 
 
 # ── nobody waits for somebody else's file ───────────────────────────────────────────────────────────────────────────

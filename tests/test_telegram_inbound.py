@@ -393,7 +393,19 @@ def test_what_is_all_words_is_read(town: Town, fields: dict[str, Any], words: st
     assert (town.message().quoted, town.message().quoted_by) == (words, Person(str(town.bob.id), "Bob"))
 
 
-@pytest.mark.parametrize("name", ["poll", "contact", "location", "venue", "dice", "story", "checklist", "paid_media"])
+def test_what_is_kept_from_bots_has_a_name_of_its_own(town: Town) -> None:
+    room = town.tg.private(town.ann)
+    for name, kind in (("story", Kind.STORY), ("paid_media", Kind.PAID)):
+        post = room.send({name: {"id": 3}})
+        assert [(each.kind, each.ref) for each in town.message().attachments] == [(kind, "")]
+        group = town.tg.group(town.ann)
+        group.write("@magpie_bot what is it?", reply_to=group.send(post.fields))
+        assert [each.kind for each in town.message().attachments] == [kind]
+    room.write("wow", extra={"reply_to_story": {"chat": {"id": -1, "type": "channel"}, "id": 4}})
+    assert [each.kind for each in town.message().attachments] == [Kind.STORY]
+
+
+@pytest.mark.parametrize("name", ["poll", "contact", "location", "venue", "dice", "checklist"])
 def test_what_can_not_be_read_is_not_passed_over_in_silence(town: Town, name: str) -> None:
     for shape in ({}, {"options": 3, "tasks": [1], "location": "here", "value": True}, "new"):
         town.tg.private(town.ann).send({name: shape})

@@ -40,7 +40,7 @@ _FILES = (  # an animation sets `document` too, so it comes first
     ("sticker", Kind.STICKER),
     ("document", Kind.FILE),
 )
-_OTHERS = ("paid_media", "story", *THINGS)  # the last of them only where their words can't be read
+_WITHHELD = (("paid_media", Kind.PAID), ("story", Kind.STORY))  # from bots
 _KINDS = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.AUDIO}
 _AFTERTHOUGHT = 3600  # seconds in which somebody may still add our name to what they have said
 _OWN_QUOTE = 500  # characters: our own answers are in the conversation already
@@ -239,7 +239,11 @@ def _attachments(message: shapes.Message | shapes.ExternalReply) -> Iterator[Att
         return
     if thing(message):
         return
-    for name in _OTHERS:
+    for name, kind in _WITHHELD:
+        if getattr(message, name) is not None:
+            yield Attachment(kind, "")
+            return
+    for name in THINGS:  # whose words can't be read
         if getattr(message, name) is not None:
             yield Attachment(Kind.FILE, "", name=name)
             return
@@ -278,7 +282,7 @@ def _quoted_things(message: shapes.Message, reply: shapes.Message | None) -> Ite
             album = _is_group(message.chat) and getattr(source, "media_group_id", None) is not None
             yield from (replace(each, album=album) for each in _attachments(source))
     if message.reply_to_story is not None:
-        yield Attachment(Kind.FILE, "", name="story")
+        yield Attachment(Kind.STORY, "")
 
 
 # ── other events ────────────────────────────────────────────────────────────────────────────────────────────────────

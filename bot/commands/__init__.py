@@ -18,7 +18,7 @@ from bot.errors import RequestRefused
 from bot.locales import say
 from bot.money.alerts import Rules
 from bot.settings import effective
-from bot.types import ChatSettings, Reader, Reply, Set, TurnKind, TurnState
+from bot.types import ChatSettings, Reader, Reply, Set, Text, TurnKind, TurnState
 
 __all__ = ["TABLE", "Command", "Commands", "Context", "GatewayFacts", "ModelBook", "listing", "parse"]
 
@@ -26,6 +26,7 @@ __all__ = ["TABLE", "Command", "Commands", "Context", "GatewayFacts", "ModelBook
 _COMMAND = re.compile(r"[/／](\w{1,32})(?:\s+(.*))?", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _STOP = re.compile(r"(?:stop|停|停止|停下)[.!。！]*", re.IGNORECASE)
+_UNUSED = Text("What you sent with the command was not looked at. To ask about it, send it without one.")
 _HERE = re.compile(r"(?:here|这里|此处)(?:\s+|$)", re.IGNORECASE)
 
 
@@ -88,6 +89,9 @@ class Commands:
             return None
         call = await self._call(context, command, words)
         reply = unknown(call, name, TABLE) if command is None else await self._answer(call, command)
+        if context.attached and reply.ask is None:
+            said = call.say(_UNUSED) if reply.ephemeral else f"{reply.text}\n\n{call.say(_UNUSED)}"
+            reply = replace(reply, text=said, ephemeral=False)
         return replace(reply, text=markdown_here(reply.text, prefix(context.features, context.chat), BY_NAME))
 
     async def _answer(self, call: Call, command: Command) -> Reply:

@@ -136,15 +136,17 @@ def trimmed(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
 _FOUND = re.compile(
     r"(?P<url>https?://[^\s<>\"]+)"
     r"|(?P<email>[\w.+-]+@[\w-]+\.[\w.-]+)"
-    r"|(?<![\w@/])(?P<mention>@[A-Za-z][A-Za-z0-9_]{3,31})(?!\w)"
-    r"|(?<![\w/<>])(?P<bot_command>/[A-Za-z0-9_]{1,64}(?:@[A-Za-z][A-Za-z0-9_]{3,31})?)(?!\w)"
+    r"|(?<!\w)(?P<mention>@(?:[A-Za-z0-9_]{4,32}|gif|vid|pic))(?!\w)"
+    r"|(?<![\w/<>])(?P<bot_command>/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32}(?!\w)|(?!@[A-Za-z0-9_])))(?![\w/<>])"
     r"|(?<![\w#])(?P<hashtag>#\w*[^\W\d]\w*)"
 )
 
 
 def found_entities(text: str) -> list[Entity]:
-    """What the server marks by itself (TDLib, MessageEntity.cpp: find_mentions, ...). A letter of any script right
-    beside a name makes it none: "@bot你好" has no mention."""
+    """What the server marks by itself (tdlib/td, td/telegram/MessageEntity.cpp: match_mentions, find_mentions,
+    match_bot_commands). `is_word_character` there is a letter or number of any script, or "_", as `\\w` here. Such a
+    one right beside a name makes it none ("@bot你好" has no mention); signs don't ("/@bot" and "@@bot" have one).
+    A path ("/a/b") has no command, and "/a@bc" none at all, because no bot's name is that short."""
     return [
         {"type": found.lastgroup, "offset": units(text[: found.start()]), "length": units(found.group())}
         for found in _FOUND.finditer(text)
