@@ -293,6 +293,37 @@ def test_no_chat_api_there() -> None:
         assert "CHAT_API_URL" in str(error)
 
 
+ODD_404 = (
+    openai("Requested entity was not found.", 404),
+    {"code": 404, "msg": "资源不存在"},
+    {"message": "Gone fishing"},
+)
+PATHS_404 = (
+    *({"detail": "Not Found"}, {"error": "not found"}, openai("Invalid URL (POST /v1/chat/completion)")),
+    *(
+        {"message": "no Route matched with those values"},
+        "404 page not found",
+        "<html>404</html>",
+        "",
+        "Cannot POST /v1",
+    ),
+)
+
+
+@pytest.mark.parametrize("body", ODD_404)
+def test_an_unknown_404_of_a_service_is_about_the_model_or_the_address(body: Any) -> None:
+    error = classify(404, {}, body, model="m1")
+    assert "knows no model m1" in str(error)
+    assert "CHAT_API_URL" in str(error)
+    assert type(classify(404, {}, body, model="m1", answered=True)) is UnknownModel
+
+
+@pytest.mark.parametrize("body", PATHS_404)
+def test_a_404_about_a_path_is_about_the_address_unless_it_has_answered(body: Any) -> None:
+    assert "there is no chat API" in str(classify(404, {}, body, model="m1"))
+    assert type(classify(404, {}, body, model="m1", answered=True)) is Upstream
+
+
 def test_what_nobody_knows_stays_general() -> None:
     error = classify(400, {}, openai("Something odd"))
     assert type(error) is GatewayError

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from bot.chat_api.catalogue import Catalogue
+from bot.chat_api.chunks import Damaged
 from bot.chat_api.client import Client, Learned, Timeouts
 from bot.chat_api.profiles import PROFILES, Gateway
 from bot.chat_api.reader import TEXT
@@ -320,7 +321,7 @@ WXERR = json.dumps(DATA["W-X1.err"]["value"]).encode()
         (Reply([], 200), Upstream),
         (Reply([b": ping\n\n: ping\n\n"], 200), Upstream),
         (Reply([sse(chunk(""), done=False)], 200), Broken),
-        (Reply([sse(chunk("", "stop"))], 200), Broken),
+        (Reply([sse(chunk("", "stop"))], 200), Damaged),
         (Reply([b'{"choices": [{"message": {"content": "a'], 200, JSON_TYPE, end="cut"), Broken),
         (Reply([sse(chunk(""), done=False)], end="cut"), Broken),
         (Reply(raw=b"garbage\r\n\r\n"), Broken),

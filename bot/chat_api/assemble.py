@@ -10,12 +10,14 @@ from bot.chat_api.choices import Choices
 from bot.chat_api.chunks import Damaged, Piece, decode
 from bot.chat_api.cumulative import Cumulative
 from bot.chat_api.finish import known
+from bot.chat_api.inline import InlinePictures
 from bot.chat_api.think import Splitter
 from bot.types import Delta, Finish, Json
 
 __all__ = ["Assembler"]
 
-_REPEATED = 32  # characters; a last chunk that equals all before it, and is as long, repeats it
+_REPEATED = 32  # characters; a chunk that equals all before it, and is as long, repeats it if it is the last text,
+_AT_END = 8  # or as long as this if the reason for the end comes with it
 _FRAME = 8  # characters; a `message` that begins with as many of the one before repeats it
 
 
@@ -30,8 +32,11 @@ class Assembler:
         self._text = Cumulative(flagged=cumulative)
         self._reasoning = Cumulative(flagged=cumulative)
         self._think = Splitter()
+        self._inline = InlinePictures()
         self._halves = (_Halves(), _Halves())
-        self._said: list[str] = []  # the text as chunks brought it
+        self._said: list[str] = []  # the text as chunks brought it,
+        self._size = 0  # and how long it is
+        self._again: Piece | None = None  # it repeats all so far, unless more follows it
         self._thought: list[str] = []
         self._streamed = False  # some text came in a `delta`
         self._refused = ""
@@ -78,12 +83,24 @@ class Assembler:
         retract = self._retracted()
         more, further = self._think.close(whole=finish is Finish.WHOLE and not self._shown)
         retract = self._retracted() or retract
-        last = self._delta(text + more, reasoning + thought + further)
-        return replace(last, finish=finish, usage=self._last.usage, retract=retract)
+        words, drawn = self._inline.feed(text + more)
+        last = self._delta(words + self._inline.close(), reasoning + thought + further)
+        return replace(last, finish=finish, usage=self._last.usage, retract=retract, pictures=("",) * drawn)
 
     def _deltas(self, pieces: list[Piece]) -> list[Delta]:
-        deltas = [delta for piece in pieces for delta in self._piece(piece)]
+        deltas = [delta for piece in pieces for each in self._certain(piece) for delta in self._piece(each)]
         return [each for each in deltas if each.text or each.reasoning or each.pictures or each.retract]
+
+    def _certain(self, piece: Piece) -> list[Piece]:
+        """A piece that may be a repetition waits for what follows it."""
+        waited, says = self._again, bool(piece.text or piece.pictures or piece.tool) and not piece.whole
+        if waited is not None and (says or piece.whole):
+            self._again = None
+            return [waited, piece] if says else [piece]
+        if waited is None and not piece.finish and not piece.whole and self._is_repeated(piece, _REPEATED):
+            self._again = piece
+            return []
+        return [piece]
 
     def _piece(self, piece: Piece) -> list[Delta]:
         self.resumed = self.resumed or (self.ended and bool(piece.text) and not piece.whole)
@@ -92,17 +109,18 @@ class Assembler:
             found = known(piece.finish)
             self._unknown = self._unknown or found is None
             self.finish = found or self.finish if self.finish in (None, Finish.WHOLE) else self.finish
-        repeats = piece.whole or self._is_repeated(piece)
+        repeats = piece.whole or (bool(piece.finish) and self._is_repeated(piece, _AT_END))
         text = self._rest_of(piece) if repeats else self._text.feed(piece.text)
         thoughts = self._further(piece.reasoning) if repeats else self._reasoning.feed(piece.reasoning)
         if not repeats:
             self._streamed = self._streamed or bool(piece.text)
-            self._said.append(piece.text)
+            self._say(piece.text)
             self._thought.append(piece.reasoning)
         reasoning = self._halves[1].feed(thoughts)
         text, thought = self._think.feed(self._halves[0].feed(text))
         retract = self._retracted()
-        pictures = self._new_pictures(piece)
+        text, drawn = self._inline.feed(text)
+        pictures = self._new_pictures(piece) + ("",) * drawn
         if text or pictures or piece.tool:
             self._tool = piece.tool
         delta = self._delta(text, reasoning + thought)
@@ -113,11 +131,15 @@ class Assembler:
 
     # ── what repeats ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _is_repeated(self, piece: Piece) -> bool:
+    def _say(self, text: str) -> None:
+        self._said += [text] if text else []
+        self._size += len(text)
+
+    def _is_repeated(self, piece: Piece, least: int) -> bool:
         """Some repeat all of it in a last delta."""
-        if not piece.finish or len(piece.text) < _REPEATED or self._text.mode != "incremental":
+        if len(piece.text) < least or len(piece.text) != self._size or self._text.mode != "incremental":
             return False
-        return len(list(filter(None, self._said))) > 1 and piece.text == "".join(self._said)
+        return len(self._said) > 1 and piece.text == "".join(self._said)
 
     def _rest_of(self, piece: Piece) -> str:
         """What a `message` adds: nothing, where it repeats the text or its last part; its rest, where it begins with
@@ -125,14 +147,14 @@ class Assembler:
         message, so_far = piece.text, self._text.repeated or "".join(self._said)
         again = message.startswith(so_far) and bool(so_far) and (bool(piece.finish) or len(so_far) >= _FRAME)
         if not self._streamed and not again:
-            self._said.append(message)
+            self._say(message)
             return self._text.feed(message)  # a stream of messages
         rest = _rest(so_far, message)
         if rest is None:
             rest = _rest(_answer(so_far), _answer(message))
         if rest is None:
             raise Damaged(detail="a frame repeats another text than came")
-        self._said.append(rest)
+        self._say(rest)
         return self._text.more(rest)
 
     def _further(self, reasoning: str) -> str:
@@ -157,6 +179,7 @@ class Assembler:
     def _retracted(self) -> bool:
         """Was what has been given out as text the model's reasoning?"""
         retracted, self._think.retracted = self._think.retracted, False
+        self._inline = InlinePictures() if retracted else self._inline
         return retracted
 
     def _delta(self, text: str, reasoning: str, *, refusal: bool = False) -> Delta:

@@ -12,7 +12,7 @@ from bot.chat_api.finish import reason
 from bot.errors import Broken
 from bot.types import Json, Usage
 
-__all__ = ["Chunk", "Damaged", "Piece", "decode", "is_idle", "is_name"]
+__all__ = ["Chunk", "Damaged", "Piece", "decode", "is_idle", "is_name", "unwrapped"]
 
 Body = Mapping[str, Json]
 
@@ -35,8 +35,14 @@ _IDLE_ALONE = {"ping", "heartbeat", "keepalive", "keep_alive", "progress", "queu
 # fields of an object that is no chunk, in which there may be text all the same
 _TELLING = (
     "content", "text", "delta", "message", "response", "reply", "candidates", "answer", "data", "completion",
-    "generated_text", "token", "parts", "output_text", "result", "output", "item", "part",
+    "generated_text", "token", "parts", "output_text", "result", "output", "item", "part", "messages", "value",
 )  # fmt: skip
+_CONTENT = ("content", "text", "output_text", "parts", "output", "answer", "response")  # where the text is, best first
+_REASONING = (
+    "reasoning_content", "reasoning", "thinking", "reasoning_text", "thought", "reasoning_details", "thoughts",
+    "thinking_content", "thinking_blocks", "think", "reason_content", "chain_of_thought", "cot",
+)  # fmt: skip
+_WRAPPERS = ("data", "result", "response", "body", "chunk")  # a chunk inside of something that has its own state
 
 
 class Damaged(Broken):
@@ -79,6 +85,17 @@ def decode(chunk: Body) -> Chunk:
     )
 
 
+def unwrapped(payload: dict[str, Json]) -> dict[str, Json]:
+    """The chunk inside: {"code": 0, "data": {"choices": [...]}}"""
+    if "choices" in payload or "output" in payload:
+        return payload
+    for name in _WRAPPERS:
+        inner = payload.get(name)
+        if isinstance(inner, dict) and inner.get("choices"):
+            return inner
+    return payload
+
+
 def is_idle(payload: Body) -> bool:
     """Does it only keep the line open? {"status": "processing", "message": "queued"}, {"type": "ping"}"""
     if any(payload.get(name) for name in ("choices", "output", "error", "usage")):
@@ -114,12 +131,19 @@ def _plain_text(chunk: Body) -> Piece | None:
 def _choices(body: Body) -> list[Body]:
     """Null for a choice is none, as null for all of them."""
     value = body.get("choices")
-    listed = [value] if isinstance(value, dict) else value
+    listed = _by_key(value) if isinstance(value, dict) else value
     if not listed:
         return []
     if not isinstance(listed, list) or not all(each is None or isinstance(each, dict) for each in listed):
         raise Damaged(detail="choices that are none")
     return [each for each in listed if isinstance(each, dict)]
+
+
+def _by_key(value: Body) -> list[Json]:
+    """One choice without its list, or several by their indexes: {"0": {...}}."""
+    if value and all(map(_DIGITS.fullmatch, value)):
+        return [{"index": key, **_dict(choice)} for key, choice in value.items()]
+    return [dict(value)]
 
 
 def _bare(chunk: Body, output: Body) -> list[Body]:
@@ -135,23 +159,41 @@ def _bare(chunk: Body, output: Body) -> list[Body]:
 
 def _pieces(choice: Body, chunk: Body, output: Body) -> Iterator[Piece]:
     index = _index(choice.get("index"))
-    delta, message = choice.get("delta"), choice.get("message")
+    delta, message = choice.get("delta"), choice.get("message") or _listed_last(choice.get("messages"))
     if isinstance(delta, str):
         delta = {"content": delta}
-    reasons = (reason(place.get("finish_reason")) for place in (choice, _dict(delta), output, chunk))
-    ended = next(filter(None, reasons), "") or reason(choice.get("done_reason"))
+    ended = _ended(choice, _dict(delta), output, chunk)
     if _dict(message):
         if _dict(delta):
             yield _piece(_dict(delta), index)
         yield _piece(_dict(message), index, whole=True, finish=ended)
         return
-    body = {**_dict(delta), "content": _dict(delta).get("content") or choice.get("text") or choice.get("content")}
+    content = _content(_dict(delta))
+    beside = {name: choice.get(name) for name in _TELLING if name not in ("delta", "message")}
+    body = {**beside, **_dict(delta), "content": content if content is not None else _content(choice)}
     yield _piece(body, index, finish=ended)
+
+
+def _listed_last(value: Json) -> Json:
+    return value[-1] if isinstance(value, list) and value else None
+
+
+def _content(body: Body) -> Json:
+    return next((body[name] for name in _CONTENT if body.get(name)), None)
+
+
+def _ended(choice: Body, *places: Body) -> str:
+    """The reason for the end, by any of its names. vLLM's `stop_reason` beside a `finish_reason` is the word that ended
+    it; alone it is Anthropic's."""
+    found = next(filter(None, (reason(place.get("finish_reason")) for place in (choice, *places))), "")
+    names = ["finishReason", "finish_details", "done_reason"]
+    names += [] if "finish_reason" in choice else ["stop_reason", "stopReason"]
+    return found or next(filter(None, map(reason, map(choice.get, names))), "")
 
 
 def _piece(body: Body, index: int, *, whole: bool = False, finish: str = "") -> Piece:
     parts = _Parts()
-    parts.read(body.get("content"))
+    parts.read(_content(body))
     if not parts.text and (spoken := _dict(body.get("audio")).get("transcript")):
         parts.read(spoken)
     for name in ("images", "image", "image_url"):
@@ -161,6 +203,8 @@ def _piece(body: Body, index: int, *, whole: bool = False, finish: str = "") -> 
     refusal = body.get("refusal")
     said = refusal if isinstance(refusal, str) else ""
     text = "".join(parts.text)
+    if not (text or reasoning or tool or said or parts.refusal or parts.pictures) and any(map(body.get, _TELLING)):
+        raise Damaged(detail=f"a piece of no known shape: {', '.join(name for name in _TELLING if body.get(name))}")
     return Piece(index, text, reasoning, whole, finish, said or "".join(parts.refusal), tool, tuple(parts.pictures))
 
 
@@ -230,7 +274,7 @@ def _inside(part: Body, kind: str) -> Json:
 
 def _reasoning(body: Body) -> str:
     """Gateways send it in one of these places, or the same in several."""
-    for name in ("reasoning_content", "reasoning", "thinking", "reasoning_text", "thought", "reasoning_details"):
+    for name in _REASONING:
         if text := _plain(body.get(name)):
             return text
     return ""

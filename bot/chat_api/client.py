@@ -59,6 +59,7 @@ class Client:
         self._timeouts = timeouts
         self._random = random
         self._load = Load()
+        self._answered = False  # there has been an answer from this address
         headers = {"Accept-Encoding": "identity", "User-Agent": "magpie"}
         if gateway.key:
             headers["Authorization"] = f"Bearer {gateway.key}"
@@ -131,6 +132,7 @@ class Client:
                         yield delta
                 if "vague" in remedies:
                     await self._learned.note("stream_options", False)
+                self._answered = True
                 await self._learned.answered(ready, input)
                 return
             except GatewayError as error:
@@ -241,7 +243,8 @@ class Client:
         return None if value is None else BalanceReading(self.gateway, Money(value, self._gateway.profile.currency), at)
 
     def _classified(self, status: int, headers: Mapping[str, str], body: bytes | Json, model: str = "") -> GatewayError:
-        return classify(status, headers, body, model=model, secrets=(self._gateway.key,))
+        secrets = (self._gateway.key,)
+        return classify(status, headers, body, model=model, secrets=secrets, answered=self._answered)
 
     async def _learn_from(self, reader: Reader, request: ModelRequest, info: ModelInfo, usage: bool) -> None:
         if reader.assembler.promoted and not info.cumulative:

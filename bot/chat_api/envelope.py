@@ -11,7 +11,7 @@ from urllib.parse import quote
 from bot.chat_api.wire import loads
 from bot.types import Json
 
-__all__ = ["Said", "is_error", "number", "read", "redact"]
+__all__ = ["Said", "is_error", "number", "of_choice", "read", "redact"]
 
 _DETAIL = 500  # characters
 
@@ -131,13 +131,22 @@ def _inner(fields: Mapping[str, Json]) -> dict[str, Json]:
     places = (fields, response if isinstance(response, dict) else {})
     for place in places:
         for name in ("error", "errors", "header", "base_resp"):
-            value = place.get(name)
+            value = place.get(name) or (of_choice(place) if name == "error" else None)
             if isinstance(value, list) and value:
                 value = value[0]
             if isinstance(value, dict):
                 nested = value.get("error")
                 return nested if isinstance(nested, dict) else value
     return {}
+
+
+def of_choice(fields: Mapping[str, Json]) -> Json:
+    """OpenRouter tells it in the choice that failed (openrouter.ai/docs: Errors, "choices[0].error")."""
+    for choice in _listed(fields.get("choices")):
+        delta = choice.get("delta")
+        if error := choice.get("error") or (delta.get("error") if isinstance(delta, dict) else None):
+            return error
+    return None
 
 
 def _message(value: Json) -> str:
@@ -156,6 +165,7 @@ def _messages(value: Mapping[str, Json], depth: int) -> Iterator[str]:
             yield from _messages(inner, depth + 1)
     if isinstance(raw := value.get("raw"), str) and depth:
         yield raw
+    yield from _strings(of_choice(value), depth)
 
 
 def _strings(value: Json, depth: int) -> Iterator[str]:

@@ -16,7 +16,7 @@ from functools import cache
 from importlib.resources import files
 
 from bot.chat_api.amounts import bound, input_bound, sent, wait
-from bot.chat_api.envelope import Said, is_error, number, read, redact
+from bot.chat_api.envelope import Said, is_error, number, of_choice, read, redact
 from bot.errors import (
     BadKey,
     BadParameter,
@@ -31,7 +31,7 @@ from bot.errors import (
 )
 from bot.types import Json, Text
 
-__all__ = ["classify", "is_error", "redact", "retry_after"]
+__all__ = ["classify", "is_error", "of_choice", "redact", "retry_after"]
 
 _WAIT = 86_400.0  # seconds, the longest that is believed
 
@@ -43,14 +43,15 @@ def classify(
     *,
     model: str = "",
     secrets: Iterable[str] = (),
+    answered: bool = False,
 ) -> GatewayError:
     """Total: any input gives an error of the tree, nothing raises. `model` is what was asked for, `secrets` what must
-    not stand in `detail`."""
+    not stand in `detail`; `answered`: there have been answers from this address."""
     said = read(status, headers, body, model, secrets)
     for rule in _rules() if not said.html else ():
         if rule.fits(said) and (error := rule.make(said)) is not None:
             return error
-    return _by_status(said)
+    return _by_status(said, answered)
 
 
 def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
@@ -217,15 +218,35 @@ _MAKERS: Mapping[str, _Make] = {
 }
 
 
-def _address(said: Said) -> GatewayError:
+def _address(said: Said, *, answered: bool = False) -> GatewayError:
+    """A service that says in words of its own that it doesn't know this may mean the model; a page, a path and silence
+    know no chat API. Where one has `answered`, the address is right."""
+    about_model = said.model and said.spoken and not _PATH.search(said.words)
+    if answered:
+        return _model(said) if about_model else Upstream(status=said.status, detail=said.detail)
+    if not about_model:
+        return GatewayError(
+            "At this address there is no chat API. The admin has to check CHAT_API_URL.",
+            status=said.status,
+            detail=said.detail,
+        )
     return GatewayError(
-        "At this address there is no chat API. The admin has to check CHAT_API_URL.",
+        "The model's service knows no model {model}, or no chat API at this address. Choose another model with /model; "
+        "where none answers, the admin has to check CHAT_API_URL.",
         status=said.status,
         detail=said.detail,
+        model=said.model,
     )
 
 
-def _by_status(said: Said) -> GatewayError:
+# FastAPI, OpenAI, Kong, Go, Express, nginx: no such path
+_PATH = re.compile(
+    r"^(?:404 )?(?:not_?found )?(?:\w+ )?not found\.?$|\b(?:url|routes?|path|endpoint)\b|page not found|cannot (?:get|post)"
+    r"|(?:接口|路径|路由|地址).{0,6}(?:不存在|未找到|错误)|method not allowed|unknown request"
+)
+
+
+def _by_status(said: Said, answered: bool) -> GatewayError:
     match said.status:
         case 401:
             return BadKey(status=401, detail=said.detail)
@@ -239,13 +260,16 @@ def _by_status(said: Said) -> GatewayError:
             return Blocked(status=451, detail=said.detail)
         case 429:
             return _rate(said)
+        case 529:
+            return _rate(said)
         case 404 | 405:
-            return _address(said)
+            return _address(said, answered=answered)
         case 407:
             return Unreachable(status=407, detail=said.detail)
         case status if status == 408 or status >= 500:
             return Upstream(status=status, detail=said.detail, vague=status == 500 and said.spoken)
         case status if status < 400:
-            return _address(said) if said.html or status >= 300 else Upstream(status=status, detail=said.detail)
+            elsewhere = said.html or status >= 300
+            return _address(said, answered=answered) if elsewhere else Upstream(status=status, detail=said.detail)
         case status:
             return GatewayError(status=status, detail=said.detail, vague=status in (400, 422))

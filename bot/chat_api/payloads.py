@@ -52,13 +52,22 @@ def payloads(data: str) -> Iterator[dict[str, Json] | str]:
         if found := _AROUND.match(data, at) or _IDLE.match(data, at):
             at = found.end()
             continue
-        if data[at] != "{":
+        if data[at] not in '{"':
             raise Odd(data[at:])
         try:
             value, at = _DECODER.raw_decode(data, at)
         except (ValueError, RecursionError):
             raise Odd(data[at:]) from None
-        yield value
+        if isinstance(value, str):  # made JSON twice over
+            yield from _within(value)
+        else:
+            yield value
+
+
+def _within(text: str) -> Iterator[dict[str, Json] | str]:
+    if text.lstrip()[:1] not in ("{", "["):
+        raise Odd(text)
+    yield from payloads(text)
 
 
 def _loaded(data: str) -> Json:

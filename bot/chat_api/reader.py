@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from bot.chat_api.assemble import Assembler
 from bot.chat_api.call import Call, Late, Timeouts
-from bot.chat_api.chunks import Damaged, is_idle
-from bot.chat_api.errors import is_error
+from bot.chat_api.chunks import Damaged, is_idle, unwrapped
+from bot.chat_api.errors import is_error, of_choice
 from bot.chat_api.payloads import Odd, payloads
 from bot.chat_api.sse import Decoder, Event
 from bot.errors import Blocked, Broken, Unreachable
@@ -45,7 +45,7 @@ class Reader:
         self._call = call
         self._partial = headers.get("x-dashscope-partialresponse", "").lower() == "true"
         self._timeouts = timeouts
-        self._decoder = Decoder()
+        self._decoder = Decoder(content_type=headers.get("content-type", ""))
         self._left = TEXT
         self._shown = False
         self._done = False
@@ -115,6 +115,8 @@ class Reader:
                     return
                 yield from self._payload(payload, event)
         except Odd as odd:
+            if event.name == "error":
+                raise NoAnswer(event.data.encode("utf-8", "replace"), event.status) from None
             if self.streamed or odd.telling:
                 raise
             self._odd = True  # a page, or a line before the answer: that will show
@@ -123,6 +125,7 @@ class Reader:
                 self._call.expect(self._timeouts.tail if self.assembler.ended else self._timeouts.event)
 
     def _payload(self, payload: dict[str, Json], event: Event) -> Iterator[Delta]:
+        payload = unwrapped(payload)
         if is_idle(payload):
             return
         if is_error(payload, event=event.name):
@@ -158,11 +161,11 @@ class Reader:
         done = self._done or self._single or (self._json == b"[" and self._decoder.ends_array)
         reasoned = self.assembler.reasoned
         last = self.assembler.end(done=done, clean=not self._broke_off)
-        if self._odd or self._partial or (self._broke_off and self.assembler.resumed):
+        if self._odd or self._partial or self._decoder.garbled or (self._broke_off and self.assembler.resumed):
             last = replace(last, finish=Finish.CUT)
         if self._left <= 0 or self._decoder.full:
             last = replace(last, text="", reasoning="", finish=Finish.LENGTH)
-        _worth(self._shown or bool(last.text), reasoned or bool(last.reasoning), last)
+        _worth(self._shown or bool(last.text or last.pictures), reasoned or bool(last.reasoning), last)
         return last
 
 
@@ -175,7 +178,7 @@ def _worth(text: bool, reasoning: bool, last: Delta) -> None:
     if last.finish is Finish.CUT:
         raise Broken(detail="the answer ended before any text came")
     if last.finish is Finish.WHOLE and not reasoning and not (last.usage and last.usage.output):
-        raise Broken("The model gave an empty answer. Please try again.", detail="an empty answer")
+        raise Damaged("The model gave an empty answer. Please try again.", detail="an empty answer")
 
 
 def _is_answer(payload: Mapping[str, Json]) -> bool:
@@ -190,7 +193,7 @@ def _is_whole(payload: Mapping[str, Json]) -> bool:
 
 
 def _has_error(payload: Mapping[str, Json]) -> bool:
-    error = payload.get("error")
+    error = payload.get("error") or of_choice(payload)
     if isinstance(error, dict):
         return any(map(error.get, ("message", "code", "type")))
     return isinstance(error, str) and bool(error)

@@ -1,8 +1,9 @@
 """Server-sent events, decoded from bytes as they come (WHATWG HTML, "Server-sent events"), with patience for gateways.
 
 More than the standard asks for: the last event counts without its blank line, bare JSON is an event (over many lines
-too), a comment may carry an HTTP status (":HTTP_STATUS/400"), a lost line break is found again. A line that is nothing
-of the standard's is an event too: what is not understood is for `payloads` to judge, and never skipped.
+too, and behind a "data:" of its own), a comment may carry an HTTP status (":HTTP_STATUS/400"), a lost line break is
+found again. A line that is nothing of the standard's is an event too: what is not understood is for `payloads` to
+judge, and never skipped.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ _STATUS = re.compile(rb":\s*HTTP_STATUS/(\d{3})\b")
 _GLUED = re.compile(rb"data:\s*(?=[\[{].*\"(?:choices|content)\")")  # a chunk behind something that lost its line break
 _FIELD = re.compile(rb"\s*(?:data|event|id|retry)\s*:", re.IGNORECASE)
 _JSON = re.compile(rb"\s*[{}\[\],]")
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?(gb2312|gbk|gb18030|big5|shift_jis|euc-jp|euc-kr)\b", re.IGNORECASE)
 _BRACES = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}"]')
+
+
+def _charset(content_type: str) -> str:
+    """The encoding for what is not UTF-8: as the header names it, if it is one that would notice a mistake."""
+    named = _CHARSET.search(content_type)
+    return named[1].lower() if named else "utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +42,12 @@ class Event:
 
 class Decoder:
     """Bytes in, events out. An event without data is none. `full` is set once a line or the whole passes its size: what
-    follows is not read any more."""
+    follows is not read any more. `content_type` is the header: bytes that are no UTF-8 are in the encoding it names."""
 
-    def __init__(self, *, line: int = LINE, total: int = TOTAL) -> None:
+    def __init__(self, *, line: int = LINE, total: int = TOTAL, content_type: str = "") -> None:
         self.full = False
+        self.garbled = False  # some bytes were no UTF-8, so a part of the text is lost
+        self._charset = _charset(content_type)
         self._line_size = line
         self._left = total
         self._partial: list[bytes] = []  # a line whose end has not come yet
@@ -106,7 +116,7 @@ class Decoder:
             self._first = False
             line = line.removeprefix(_BOM)
         self._line_before = line if line.strip() else self._line_before
-        if self._open and not _FIELD.match(line):
+        if not _FIELD.match(line) and (self._open or (self._data and line and line[:1] != b":" and self._goes_on())):
             return self._json(line)
         if not line:
             return self._dispatch()
@@ -120,7 +130,7 @@ class Decoder:
         name, _, value = line.partition(b":")
         name, value = name.strip().lower(), value.removeprefix(b" ")
         if name == b"data":
-            self._data.append(value.decode("utf-8", "replace"))
+            self._data.append(self._text(value))
             return []
         if not name and line[:1] == b":" and (found := _STATUS.match(line)):
             self._status = int(found[1])
@@ -129,8 +139,30 @@ class Decoder:
         elif name == b"event":
             self._name = value.decode("utf-8", "replace")
         elif name not in (b"", b"id", b"retry"):
-            return [*self._dispatch(), Event(line.decode("utf-8", "replace"), status=self._status)]
+            return [*self._dispatch(), Event(self._text(line), status=self._status)]
         return []
+
+    def _goes_on(self) -> bool:
+        """Is JSON open behind "data:"? Then lines follow that have lost theirs; they are read as bare ones."""
+        begun = "\n".join(self._data).encode("utf-8", "replace")
+        braces = _BRACES.findall(begun) if _JSON.match(begun) else []
+        open = 0 if b'"' in braces else braces.count(b"{") - braces.count(b"}")
+        if open <= 0:
+            return False
+        self._bare, self._open = [begun], open
+        self._data.clear()
+        return True
+
+    def _text(self, line: bytes) -> str:
+        try:
+            return line.decode()
+        except UnicodeDecodeError:
+            pass
+        try:
+            return line.decode(self._charset)
+        except UnicodeDecodeError:
+            self.garbled = True
+            return line.decode("utf-8", "replace")
 
     def _json(self, line: bytes) -> list[Event]:
         """A line of bare JSON: an event once its braces are closed. A string that its line doesn't close never is."""
@@ -143,7 +175,7 @@ class Decoder:
         return [] if self._open > 0 else self._json_ends()
 
     def _json_ends(self) -> list[Event]:
-        data = b"\n".join(self._bare).decode("utf-8", "replace")
+        data = self._text(b"\n".join(self._bare))
         self._bare.clear()
         self._open = 0
         self._data.append(data)

@@ -1,5 +1,5 @@
-"""Reasoning that some gateways put into the answer itself: between two tags as the very first thing in it, or before a
-closing tag alone, where the opening one is in the model's template."""
+"""Reasoning that some gateways put into the answer itself: between two tags as the very first thing in it, once or
+several times, or before a closing tag alone, where the opening one is in the model's template."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ class Splitter:
     def __init__(self) -> None:
         self.retracted = False
         self._state: Literal["start", "open", "inside", "after", "text"] = "start"
+        self._again = False  # some reasoning has ended; more may follow at once
         self._held = ""
         self._tag = self._close = ""  # as written, as looked for
         self._inside: list[str] = []
@@ -58,28 +59,36 @@ class Splitter:
         pending = self._held + text
         self._held = ""
         reasoning = ""
-        if self._state == "start":
-            pending = self._start(pending)
-        if self._state in ("open", "inside"):
-            pending, reasoning = self._reason(pending)
-        elif self._state == "text" and self._doubts < _DOUBTS:
-            pending, reasoning = self._look(pending)
-        if self._state == "after":
-            pending = pending.lstrip(_BREAKS)
-            if pending:
-                self._state, self._doubts = "text", _DOUBTS
-        return (pending, reasoning) if self._state == "text" else ("", reasoning)
+        while True:
+            if self._state == "start":
+                pending = self._start(pending.lstrip(_BREAKS) if self._again else pending)
+                reasoning += "\n\n" if self._again and self._is_open else ""
+            if self._is_open:
+                pending, more = self._reason(pending)
+                reasoning += more
+            elif self._state == "text" and self._doubts < _DOUBTS:
+                pending, more = self._look(pending)
+                reasoning += more
+            if self._state != "after":
+                return (pending, reasoning) if self._state == "text" else ("", reasoning)
+            self._state, self._again, self._doubts = "start", True, _DOUBTS
 
     def close(self, *, whole: bool = False) -> tuple[str, str]:
         """What was still held back. A `whole` answer whose tag was never closed held no reasoning: it is all answer."""
         held, self._held = self._held, ""
         if self._state in ("start", "text"):
+            if self._again:
+                return held.lstrip(_BREAKS), ""
             if (found := _LONE.search(held)) is not None and self._ends(held, found):
                 return "", self._retract(held[: found.start()])
             return held, ""
         if self._state not in ("open", "inside"):
             return "", ""
         return (self._tag + "".join(self._inside) + held, "") if whole else ("", held.rstrip(_BREAKS))
+
+    @property
+    def _is_open(self) -> bool:
+        return self._state in ("open", "inside")
 
     def _start(self, pending: str) -> str:
         begin = pending.lstrip()
@@ -88,6 +97,7 @@ class Splitter:
             if small.startswith(tag):
                 self._state = "open"
                 self._tag, self._close = begin[: len(tag)], close
+                self._inside.clear()
                 return begin[len(tag) :]
         if any(tag.startswith(small) for tag in _TAGS):
             self._held = pending
