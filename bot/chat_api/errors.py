@@ -241,8 +241,9 @@ def _address(said: Said, *, answered: bool = False) -> GatewayError:
 
 # FastAPI, OpenAI, Kong, Go, Express, nginx: no such path
 _PATH = re.compile(
-    r"^(?:404 )?(?:not_?found )?(?:\w+ )?not found\.?$|\b(?:url|routes?|path|endpoint)\b|page not found|cannot (?:get|post)"
-    r"|(?:接口|路径|路由|地址).{0,6}(?:不存在|未找到|错误)|method not allowed|unknown request"
+    r"^(?:404 )?(?:not_?found )?(?:\w+ )?not found\.?$|\b(?:url|routes?|path|endpoint)\b"
+    r"|page not found|cannot (?:get|post)|method not allowed|unknown request"
+    r"|(?:接口|路径|路由|地址).{0,6}(?:不存在|未找到|错误)"
 )
 
 
