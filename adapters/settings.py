@@ -5,7 +5,6 @@ Loads no library of a platform: every command of `magpie` that looks at settings
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import WrongValue, joined, wrong_setting
+from bot.hosts import is_known_host, is_loopback
 
 __all__ = [
     "EXAMPLES",
@@ -33,8 +33,6 @@ __all__ = [
 ]
 
 EXAMPLES = {"DATA_DIR": "./data", "PUBLIC_URL": "https://magpie.example.org"}
-
-_ANY_ADDRESS = frozenset({"0.0.0.0", "::"})
 
 S = TypeVar("S", bound="PlatformSettings")
 
@@ -88,36 +86,6 @@ def loaded(settings: type[S], examples: Mapping[str, str], overrides: Mapping[st
         complaints = error.errors(include_input=False)
         found = [wrong_setting(each, {**EXAMPLES, **examples}) for each in complaints]
         raise joined(found) from None  # the cause keeps the value, maybe a secret
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine and nobody else."""
-    name = host.strip("[]").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    address = _address_of(name)
-    return address is not None and address.is_loopback
-
-
-def is_known_host(host: str, http_host: str, public_url: str) -> bool:
-    """Whether a request that names this host (HTTP: Host) is for us: a stranger's name that suddenly points here (DNS
-    rebinding) is not. On every address any address will do, for a rebound name is never one."""
-    try:
-        name = (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
-        return False
-    own = http_host.strip("[]").lower()
-    if not name or "@" in host:
-        return False
-    public = (urlsplit(public_url).hostname or "").lower()
-    return is_loopback(name) or name in (own, public) or (own in _ANY_ADDRESS and _address_of(name) is not None)
-
-
-def _address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(name)
-    except ValueError:
-        return None
 
 
 def private_file(path: Path, mode: str) -> IO[Any]:

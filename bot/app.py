@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from adapters import ADAPTERS, checks_of_platforms, locales, secrets, switched_on, variables
-from adapters.settings import is_known_host
 from bot.access import Access
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client, Timeouts
@@ -31,6 +30,7 @@ from bot.errors import MagpieError, SettingError, Unreachable, joined
 from bot.gate import Gate
 from bot.gateway import make_gateway
 from bot.health import Health, monitoring
+from bot.hosts import is_known_host
 from bot.http import Host
 from bot.intake import CoreIntake
 from bot.locales import learn, say, terminal_language

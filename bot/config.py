@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.chat_api.profiles import is_loopback
 from bot.errors import SettingError, WrongValue, joined, wrong_setting
+from bot.hosts import is_loopback
 from bot.types import Json
 
 __all__ = ["EXAMPLES", "GatewayTable", "Settings", "Toml", "load_settings", "load_toml", "seconds"]

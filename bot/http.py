@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.hosts import is_loopback
 from bot.types import AsgiApp
 
 __all__ = ["Host", "Metrics", "Part"]
@@ -71,8 +71,7 @@ def _is_from_here(scope: _Scope) -> bool:
     client = scope.get("client") or ("", 0)
     host = re.sub(r":\d*$", "", _header(scope, b"host")).strip("[]").lower()
     passed_on = any(_PASSED_ON.fullmatch(name.lower()) for name, _ in scope.get("headers", ()))
-    here = host == "localhost" or _is_loopback(host)
-    return _is_loopback(client[0]) and here and not passed_on and scope.get("http_version", "1.1") != "1.0"
+    return is_loopback(client[0]) and is_loopback(host) and not passed_on and scope.get("http_version", "1.1") != "1.0"
 
 
 class Host:
@@ -149,13 +148,6 @@ class Host:
 
 def _header(scope: _Scope, wanted: bytes) -> str:
     return next((value.decode("latin-1") for name, value in scope.get("headers", ()) if name.lower() == wanted), "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _answer(

@@ -21,11 +21,11 @@ class Server(uvicorn.Server):
     """`stop()` it; signals are the app's business. `most`: connections at once."""
 
     def __init__(self, app: AsgiApp, most: int | None = None) -> None:
-        self._limits = Connections(most)
+        self.limits = Connections(most)
         super().__init__(
             uvicorn.Config(
                 app,
-                http=type("_Counted", (Reluctant,), {"limits": self._limits}),
+                http=type("_Counted", (Reluctant,), {"limits": self.limits}),
                 ws="none",
                 log_config=None,
                 log_level="error",  # what strangers send wrong is no news
@@ -40,7 +40,7 @@ class Server(uvicorn.Server):
         )
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        watching = asyncio.create_task(self._limits.watch())
+        watching = asyncio.create_task(self.limits.watch())
         try:
             await super().serve(sockets)
         finally:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.chat_api.profiles import PROFILES, Gateway, check_key, guess, is_loopback, is_public, normalise
+from bot.chat_api.profiles import PROFILES, Gateway, check_key, guess, is_public, normalise
 from bot.errors import SettingError
 
 
@@ -167,13 +167,6 @@ def test_a_gateway_does_not_show_its_key() -> None:
     assert "sk-abc123" not in repr(gateway)
     assert "sk-abc123" not in str([gateway])
     assert gateway.key == "sk-abc123"
-
-
-def test_loopback() -> None:
-    for host in ("localhost", "127.8.8.8", "::1", "a.localhost"):
-        assert is_loopback(host)
-    for host in ("10.0.0.1", "localhost.example.org", "", "::2"):
-        assert not is_loopback(host)
 
 
 @pytest.mark.parametrize(

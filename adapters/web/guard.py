@@ -7,7 +7,7 @@ a host name that suddenly points here (DNS rebinding).
 from __future__ import annotations
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,7 +57,10 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        await (self._refusal(scope) or self._app)(scope, receive, guarded)
+        try:
+            await (self._refusal(scope) or self._app)(scope, receive, guarded)
+        except ClientDisconnect:
+            pass  # it went away in the middle of what it sent, and hears no answer
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)

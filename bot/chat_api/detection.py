@@ -10,7 +10,7 @@ import csv
 import math
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -121,12 +121,12 @@ def languages_of(script_of: str) -> tuple[str, ...]:
 
 def _weights(text: str) -> dict[str, float]:
     """How much of a text is in which script; kana make the Han characters beside them Japanese."""
-    weights: Counter[str] = Counter()
+    weights: defaultdict[str, float] = defaultdict(float)
     for char, count in Counter(text).items():
         point = ord(char)
         for first, last, script, weight in _SCRIPTS:
             if first <= point <= last and unicodedata.category(char)[0] in "LM":
-                weights[script] += count * weight  # type: ignore[assignment]  # a Counter adds floats just as well
+                weights[script] += count * weight
     if kana := weights.pop(_KANA, 0):
         japanese = kana >= 0.08 * (kana + weights[_HAN])
         weights["Japanese" if japanese else "Chinese"] += kana + weights.pop(_HAN, 0)
@@ -160,8 +160,8 @@ class _Model:
     groups: Mapping[str, Mapping[str, float]]
     rare: Mapping[str, tuple[float, ...]]  # per length of a group, one that the language has not
 
-    def scores(self, words: Sequence[str]) -> Counter[str]:
-        scores: Counter[str] = Counter()
+    def scores(self, words: Sequence[str]) -> dict[str, float]:
+        scores = dict.fromkeys(self.groups, 0.0)
         for word in words:
             have = self.words.get(word, frozenset())
             weight = _GROUP if have else _UNKNOWN
@@ -169,7 +169,7 @@ class _Model:
             for language, known in self.groups.items():
                 rare = self.rare[language]
                 likely = sum(known.get(group, rare[len(group)]) for group in groups)
-                scores[language] += weight * likely + (_KNOWN if language in have else 0)  # type: ignore[assignment]
+                scores[language] += weight * likely + (_KNOWN if language in have else 0)
         return scores
 
 
@@ -182,11 +182,12 @@ def _by_words(text: str, group: tuple[str, ...]) -> Reading:
     letters = set(text)
     telling = {each for each in model.groups if letters & set(_TELLING.get(each, ""))}
     for language in telling:
-        scores[language] += _LETTER * min(2, len(letters & set(_TELLING[language])))  # type: ignore[assignment]
+        scores[language] += _LETTER * min(2, len(letters & set(_TELLING[language])))
     known = sum(1 for word in words if word in model.words)
-    (best, score), (_, second) = scores.most_common(2)
+    ranked = sorted(scores, key=scores.__getitem__, reverse=True)
+    best, score, second = ranked[0], scores[ranked[0]], scores[ranked[1]]
     ahead, evidence = score - second, bool(known or telling)
-    ours = tuple(each for each, _ in scores.most_common() if each in group)
+    ours = tuple(each for each in ranked if each in group)
     if ahead >= (_CLEAR if evidence else _CLEARER) and (evidence or len(words) > 1):
         surely = (best,) if best in group else ()
         return Reading(surely, () if surely else ours, 0, group, len(words), known)

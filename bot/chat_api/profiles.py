@@ -10,9 +10,10 @@ from types import MappingProxyType
 from urllib.parse import SplitResult, urlsplit
 
 from bot.errors import SettingError
+from bot.hosts import is_loopback
 from bot.types import Json
 
-__all__ = ["PROFILES", "Gateway", "Profile", "check_key", "guess", "is_loopback", "is_public", "normalise"]
+__all__ = ["PROFILES", "Gateway", "Profile", "check_key", "guess", "is_public", "normalise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +150,6 @@ def check_key(key: str, *, name: str = "CHAT_API_KEY") -> str:
     if text.upper() in ("API_KEY", "YOUR_API_KEY", "TOKEN") or re.fullmatch(r"(sk-)?[.*x…]+", text, re.IGNORECASE):
         raise SettingError(name, "is the example, not a key. Put your own key there")
     return text
-
-
-def is_loopback(host: str) -> bool:
-    """Does a host name this machine itself?"""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def is_public(url: str) -> bool:
