@@ -6,6 +6,8 @@ a host name that suddenly points here (DNS rebinding).
 
 from __future__ import annotations
 
+import contextlib
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -57,10 +59,8 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        try:
+        with contextlib.suppress(ClientDisconnect):  # who goes away in the middle of a body hears no answer
             await (self._refusal(scope) or self._app)(scope, receive, guarded)
-        except ClientDisconnect:
-            pass  # it went away in the middle of what it sent, and hears no answer
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
