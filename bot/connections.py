@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 __all__ = [
@@ -199,7 +198,16 @@ class Reluctant(H11Protocol):
     def handle_events(self) -> None:
         try:
             super().handle_events()
-        except (ValueError, h11.LocalProtocolError) as error:
-            # A path that isn't ASCII; or what is malformed comes behind an answer, so that there can't be another.
+        except ValueError as error:  # a path that isn't ASCII, for one
             log.info("a malformed request: %s", type(error).__name__)
             self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is malformed behind an answer gets no other; and whoever is at work on the request need not go on."""
+        if _waits(self) is not _Waits.HEAD and self.cycle.response_started:
+            self.transport.abort()
+            return
+        super().send_400_response(msg)
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
