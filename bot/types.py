@@ -158,7 +158,7 @@ class IncomingMessage:
 @dataclass(frozen=True, slots=True)
 class Edited:
     """A message was changed before or after it was answered. `asks`: as it is now it calls us, which it may not have
-    done before."""
+    done before. `quoted`: what it quotes now; None: as before."""
 
     key: str
     chat: Chat
@@ -167,6 +167,7 @@ class Edited:
     text: str
     at: int
     asks: IncomingMessage | None = None
+    quoted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ def edit(tx: Tx, event: Edited) -> bool | None:
     if not waits:
         tx.conn.execute(sa.delete(inbound).where(inbound.c.key == event.key))
     here = [messages.c.chat == event.chat.key, messages.c.post == event.post, _SAID]
-    changed = tx.conn.execute(sa.update(messages).where(*here).values(text=event.text).returning(messages.c.id))
+    now = {"text": event.text, **({} if event.quoted is None else {"quoted": event.quoted})}
+    changed = tx.conn.execute(sa.update(messages).where(*here).values(now).returning(messages.c.id))
     return waits if changed.first() is not None else None
 
 

@@ -153,6 +153,15 @@ def actions(reply: Reply) -> list[str]:
         ("/system Be kind.\n\nBe brief.", ("system", "Be kind.\n\nBe brief.")),
         ("/模型 qwen-max", ("模型", "qwen-max")),
         ("/nonsense x", ("nonsense", "x")),
+        ("/help.", ("help", "")),
+        ("/Stop!\n", ("stop", "")),
+        ("/翻译：英文", ("翻译", "英文")),
+        ("/new，换个话题", ("new", "换个话题")),
+        ("/model: qwen-max", ("model", "qwen-max")),
+        ("/search:on", ("search", "on")),
+        ("/model.py is broken", None),
+        ("/settings/a", None),
+        ("/nonsense: x", None),
         ("/usr/bin", None),
         ("/ hello", None),
         ("//comment", None),
@@ -242,7 +251,7 @@ async def test_a_model_by_its_name(talk: Talk) -> None:
 async def test_a_model_by_its_number_in_the_list(talk: Talk) -> None:
     listed = ordered(Catalogue())
     assert sets(await talk.say("/model 3")) == [(CHAT.key, "model", listed[2].id)]
-    assert f"- 3 · `{listed[2].id}`" in (await talk.say("/model page 1")).text
+    assert f"- 3 · `{listed[2].id}` · 32K" in (await talk.say("/model page 1")).text
     reply = await talk.say("/model 9999")
     assert reply.error
     assert str(len(listed)) in reply.text
@@ -284,15 +293,56 @@ async def test_the_models_stand_on_pages(talk: Talk) -> None:
     while action:
         reply = await talk.say(action)
         rows = [choice for choice in choices(reply) if "page" not in choice.action]
-        assert 1 <= len(rows) <= 8
-        seen += [choice.action.removeprefix("/model ") for choice in rows]
+        assert 2 <= len(rows) <= 9
+        assert all(len(line) <= 60 for line in reply.text.splitlines())
+        seen += [choice.action.removeprefix("/model ") for choice in rows if choice.label != "All kinds"]
         action = next((each.action for each in choices(reply) if each.label == "›"), "")
     assert seen == [info.id for info in ordered(Catalogue())]
-    first = await talk.say("/model")
+    first = await talk.say("/model page 1")
     assert [choice.action for choice in choices(first) if choice.chosen] == ["/model qwen-plus"]
     assert any("¥0.0025" in choice.label for choice in choices(first))
     assert actions(await talk.say("/model page 99")) == actions(await talk.say("/model page 6"))
-    assert actions(await talk.say("/model page 0")) == actions(await talk.say("/model page 1"))
+    assert actions(await talk.say("/model page 0")) == actions(first)
+    assert [each.label for each in choices(await talk.say("/model page 2"))][-4:] == ["‹", "2/6", "›", "All kinds"]
+
+
+async def test_the_kinds_of_models_stand_before_the_models(talk: Talk) -> None:
+    """Also where the chat's model is in no list."""
+    first = await talk.say("/model")
+    offered = {choice.label: choice.action for choice in choices(first)}
+    assert [label for label in offered if "★" in label] == ["✓ ★ qwen-plus · ¥0.0025", "★ qwen-vl-plus · ¥0.006"]
+    kinds = {label: action for label, action in offered.items() if "★" not in label}
+    assert list(kinds)[:2] == ["General (3)", "Pictures and video (7)"]
+    assert list(kinds)[-1] == "All models (42)"
+    assert len(first.text.splitlines()) <= 7
+    seen: list[str] = []
+    for action in list(kinds.values())[:-1]:
+        while action:
+            page = choices(await talk.say(action))
+            assert page[-1].action == "/model"
+            models = [each for each in page if not each.action.startswith("/model kind ")][:-1]
+            seen += [choice.action.removeprefix("/model ") for choice in models]
+            action = next((each.action for each in page if each.label == "›"), "")
+    assert sorted(seen) == sorted(info.id for info in Catalogue().all())
+    await talk.say("/model gpt-4o")
+    assert actions(await talk.say("/model")) == actions(first)
+    assert "`gpt-4o`" in (await talk.say("/model")).text
+    for odd in ("/model kind nonsense", "/model kind pictures second"):
+        assert (await talk.say(odd)).error, odd
+
+
+async def test_a_kind_is_chosen_from_where_it_is_written(talk: Talk) -> None:
+    thread = replace(CHAT, thread="t1")
+    first = await talk.say("/model here", chat=thread)
+    assert "/model here kind long" in actions(first)
+    assert "/model here qwen-long" in actions(await talk.say("/model here kind long", chat=thread))
+    assert all(len(action.encode()) <= ACTION_BYTES for action in actions(first))
+
+
+async def test_in_chinese_models_have_their_names(talk: Talk) -> None:
+    reply = await talk.say("/model kind general", author=MEI)
+    assert "- 3 · `通义千问-Max` · 32K" in reply.text
+    assert "全部类别" in [choice.label for choice in choices(reply)]
 
 
 async def test_a_name_too_long_for_a_button_goes_by_its_number(store: SqlStore) -> None:

@@ -9,10 +9,12 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
@@ -49,7 +51,8 @@ class Demo:
         self._service = Service(folder, "demo", "--port", str(port), "--rate", str(rate))  # tokens per second
         self.start()
 
-    def start(self) -> None:
+    def start(self, **environment: str) -> None:
+        self._service.environment |= environment
         self._service.start()
 
     def end(self) -> None:
@@ -100,7 +103,7 @@ class Visitor:
         self._contexts: list[BrowserContext] = []
         self.troubles: list[str] = []
 
-    def open(self, url: str, **options: Any) -> Page:
+    def open(self, url: str, model: str = "qwen-plus", **options: Any) -> Page:
         context = self._browser.new_context(
             **{"locale": "en-US", "viewport": {"width": 1100, "height": 760}, **options}
         )
@@ -110,7 +113,7 @@ class Visitor:
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on("console", lambda message: message.type == "error" and self.troubles.append(message.text))
         page.goto(url)
-        expect(page.locator("#model-name")).to_have_text("qwen-plus")
+        expect(page.locator("#model-name")).to_have_text(model)
         return page
 
     def leave(self) -> None:
@@ -266,6 +269,73 @@ def test_a_killed_server_that_comes_back_leaves_one_whole_answer(slow_page: Page
     shows(page, SHORT)
     assert page.locator(".prose").all_inner_texts() == seen
     assert page.input_value("#input") == "meanwhile"
+
+
+def test_what_changed_while_the_line_was_down_is_shown_when_it_is_back(browser: Browser, tmp_path: Path) -> None:
+    """What no event tells of: the list, balance and alerts, and what the service is set to."""
+    demo, visiting = Demo(tmp_path, 200), Visitor(browser)
+    page = visiting.open(demo.url)
+    ask(page, SHORT)
+    answered(page)
+    empty = visiting.open(demo.url)  # no conversation, so no stream
+    demo.kill()
+    for each in (page, empty):
+        each.route("**/api/**", lambda route: route.abort())
+    demo.start(CHAT_MODEL="qwen-max")
+    chat, headers = f"{demo.url}api/chats/{page.url.partition('#')[2]}", {"Origin": demo.url.rstrip("/")}
+    told = {
+        "title": {"title": "Greetings"},
+        "messages": {"id": "another-page-1", "text": "Show me a low-balance alert"},
+    }
+    for what, body in told.items():  # by another page
+        httpx.post(f"{chat}/{what}", json=body, headers=headers).raise_for_status()
+    while not httpx.get(f"{demo.url}api/balance").json()["alerts"]["names"]:
+        time.sleep(0.1)
+    for each in (page, empty):
+        expect(each.locator("#model-name")).to_have_text("qwen-plus")
+        each.unroute("**/api/**")
+    empty.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    for each in (page, empty):
+        expect(each.locator("#chats a")).to_have_text(["Greetings"])
+        expect(each.locator("#model-name")).to_have_text("qwen-max")
+        expect(each.locator("#alert")).to_be_visible()
+        expect(each.locator("#balance")).to_have_class("balance low")
+    expect(page.locator("#title")).to_have_text("Greetings")
+    answered(page, 2)
+    visiting.leave()
+    demo.kill()
+
+
+def test_an_answer_that_ends_unseen_marks_the_title(page: Page) -> None:
+    ask(page, SHORT)
+    answered(page)
+    assert not page.title().startswith("●")
+    hide = "hidden => Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true })"
+    page.evaluate(hide, True)
+    ask(page, "And again")
+    answered(page, 2)
+    assert re.fullmatch("● .+ · Magpie", page.title())
+    page.evaluate(hide, False)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert not page.title().startswith("●")
+
+
+def test_each_answer_says_when_it_was(page: Page) -> None:
+    now = time.time()
+    ask(page, SHORT)
+    answered(page)
+    said = page.locator(".meta time")
+    at = datetime.fromisoformat(str(said.get_attribute("datetime")))
+    assert abs(at.timestamp() - now) < 60
+    assert re.fullmatch(r"\d\d:\d\d [AP]M", said.inner_text().replace("\u202f", " "))
+    assert str(at.astimezone().year) in str(said.get_attribute("title"))
+    for days, form in ((2, r"[A-Z][a-z]{2} \d+, \d\d:\d\d [AP]M"), (400, r"[A-Z][a-z]{2} \d+, \d{4}, \d\d:\d\d [AP]M")):
+        page.clock.set_fixed_time(at + timedelta(days=days))
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        if (at + timedelta(days=days)).year == at.year or days > 2:
+            expect(said).to_have_text(re.compile(form.replace(" ", r"\s")))
+    page.click("#language")
+    expect(said).to_have_text(re.compile(r"\d{4}年\d+月\d+日"))
 
 
 def test_two_pages_show_the_same(page: Page, visitor: Visitor) -> None:

@@ -13,7 +13,7 @@ ZH, EN, FR, JA = "Chinese", "English", "French", "Japanese"
 
 ONE_WAY = [
     ("English|to English|into English.|en|英文|翻译成英文|请翻译成英文|everything to English", EN, None),
-    ("auto to English|any -> English|自动 → 英语|把所有消息翻译成英文", EN, None),
+    ("auto to English|auto English|自动 英文|any -> English|自动 → 英语|把所有消息翻译成英文", EN, None),
     ("中译英|中文译成英文|从中文翻译成英文|中文到英文|English from Chinese", EN, ZH),
     ("zh->en|zh > en|zh to en|from Chinese to English", EN, ZH),
     ("into French, from Japanese|日译法|ja → fr|French <- Japanese|由日语译为法语", FR, JA),

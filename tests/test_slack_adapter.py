@@ -1185,17 +1185,47 @@ async def test_our_token_goes_nowhere_else(house: House, tmp_path: Path) -> None
 
 
 async def test_a_login_page_is_no_picture(house: House, tmp_path: Path) -> None:
-    page = house.slack.file(b"<!DOCTYPE html><html>login</html>", "a.png", "image/png")
+    login = house.slack.file(b"<!DOCTYPE html><html>login</html>", "a.png", "image/png", size=68)
     with pytest.raises(MediaError, match="may not read files") as caught:
-        await house.adapter.fetch(f"{page.id} {page.url}", tmp_path / "f", 10_000)
+        await house.adapter.fetch(f"{login.id} {login.url}", tmp_path / "f", 10_000)
     assert "files:read" in caught.value.detail
     file = house.slack.file()
+    page = house.slack.file(PAGE, "report.html", "text/html")
     stranger = House(house.slack, house.clock, tmp_path, slack_bot_token="xoxb-9-of-somebody-else")
     house.slack.world.scopes -= {"files:read"}
     for who in (stranger, house):
-        with pytest.raises(MediaError, match="may not read files") as caught:
-            await who.adapter.fetch(f"{file.id} {file.url}", tmp_path / "f", 10_000)
-        assert "files:read" in caught.value.detail
+        for each in (file, page):
+            with pytest.raises(MediaError, match="may not read files") as caught:
+                await who.adapter.fetch(f"{each.id} {each.url}", tmp_path / "f", 10_000)
+            assert "files:read" in caught.value.detail
+
+
+PAGE = b"<!doctype html><html><title>Report</title><p>All is well.</p></html>"
+
+
+@pytest.mark.parametrize(
+    ("name", "mime", "size"),
+    [
+        ("report.html", "text/html", len(PAGE)),
+        ("Untitled", "text/plain", len(PAGE)),
+        ("Re: report", "text/html", 12),  # an e-mail: what it has is more than what is shown of it
+    ],
+)
+async def test_a_web_page_that_somebody_sends_is_a_file(
+    house: House, tmp_path: Path, name: str, mime: str, size: int
+) -> None:
+    file = house.slack.file(PAGE, name, mime, size=size)
+    await house.adapter.fetch(f"{file.id} {file.url}", tmp_path / "f", 10_000)
+    assert (tmp_path / "f").read_bytes() == PAGE
+    house.slack.fail("files.info", 1, "500", times=2)
+    fetching = asyncio.create_task(house.adapter.fetch(f"{file.id} {file.url}", tmp_path / "f", 10_000))
+    while not fetching.done():
+        await house.clock.advance(0.1)
+        await asyncio.sleep(0.01)
+    with pytest.raises(Unknown):  # nobody knows yet: another try may tell
+        await fetching
+    with pytest.raises(MediaError, match="larger"):
+        await house.adapter.fetch(f"{file.id} {file.url}", tmp_path / "f", 10)
 
 
 async def test_a_file_that_is_not_there(house: House, tmp_path: Path) -> None:

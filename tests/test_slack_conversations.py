@@ -248,6 +248,17 @@ async def test_cells_that_were_pasted_and_forwards_are_read_in_a_thread_s_past(t
         assert part in asked
 
 
+async def test_a_preview_that_comes_after_its_message_is_known_to_later_questions(town: Town) -> None:
+    root = town.dm.write("what is <https://example.com> about?")
+    await town.answered(root)
+    town.dm.preview(root)
+    await town.idle(0.2)
+    town.dm.write("and in short?", thread=root)
+    asked = (await town.requests(2))[1]
+    assert "> A page" in asked
+    assert asked.count("what is https://example.com about?") == 1
+
+
 async def test_a_mention_knows_what_was_said_in_its_thread_since_the_last_one(town: Town) -> None:
     ci = town.slack.person("CI", bot_id="B0CI")
     root = town.channel.mention("plan the release", town.ann)

@@ -200,6 +200,26 @@ def test_edited() -> None:
         1_700_000_009_000,
     )
     assert read({**change, "message": {**before, "attachments": [{}]}, "previous_message": before}, ME, name_of) is None
+    assert read({**change, "message": {**before, "reactions": [1]}, "previous_message": before}, ME, name_of) is None
+
+
+def test_a_preview_that_comes_later_is_an_edit_of_what_is_quoted() -> None:
+    before = event("what of <https://x.example>?", "D1")
+    page = {
+        "from_url": "https://x.example",
+        "original_url": "https://x.example",
+        "title": "A page",
+        "text": "About cats",
+    }
+    after = {**before, "attachments": [page]}
+    change = {"type": "message", "subtype": "message_changed", "hidden": True, "channel": "D1", "ts": "1700000009.0001"}
+    found = read({**change, "message": after, "previous_message": before}, ME, name_of)
+    assert isinstance(found, Edited)
+    assert (found.text, found.quoted) == ("what of https://x.example?", "A page\nAbout cats")
+    gone = read({**change, "ts": "1700000019.0001", "message": before, "previous_message": after}, ME, name_of)
+    assert isinstance(gone, Edited)
+    assert gone.quoted == ""
+    assert gone.key != found.key
     assert read({**change, "message": {**after, "bot_id": "BBOT"}, "previous_message": before}, ME, name_of) is None
 
 

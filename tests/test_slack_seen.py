@@ -129,6 +129,63 @@ def test_a_block_that_nobody_knows_is_read_too(block: Json) -> None:
     assert found.strip("| ") == "The demo"
 
 
+FILLED_IN = ("static_select", "multi_users_select", "datepicker", "radio_buttons", "checkboxes", "overflow")
+FILLED_IN += ("workflow_button", "plain_text_input", "rich_text_input")
+
+
+def test_what_is_filled_in_or_pressed_is_not_read_and_what_stands_beside_it_is() -> None:
+    option = {"text": plain("Not shown"), "value": "x"}
+    picked = [
+        {"type": kind, "placeholder": plain("Not shown"), "options": [option], "confirm": {"title": plain("Not shown")}}
+        for kind in FILLED_IN
+    ]
+    poll = [
+        {"type": "section", "text": mrkdwn("*Lunch?*"), "accessory": each, "accessibility_label": "Not shown"}
+        for each in picked
+    ]
+    poll += [{"type": "section", "text": mrkdwn("Pizza `3`"), "accessory": {"type": "image", "alt_text": "a pizza"}}]
+    assert text(bot_id="B1", blocks=poll) == "\n".join([*["*Lunch?*"] * len(picked), "Pizza `3`", "[a pizza]"])
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        (
+            {"type": "call", "call_id": "R1", "call": {"v1": {"id": "R1", "name": "Weekly", "join_url": "https://x"}}},
+            "Weekly",
+        ),
+        (
+            {"type": "task_card", "task_id": "1", "title": "Fetch", "status": "done", "output": rich(word("42 rows"))},
+            "Fetch\n42 rows",
+        ),
+        ({"type": "plan", "title": "Steps", "tasks": [{"task_id": "1", "title": "Fetch"}]}, "Steps\nFetch"),
+        (
+            {
+                "type": "carousel",
+                "elements": [
+                    {"type": "card", "body": mrkdwn("one")},
+                    {"type": "card", "hero_image": {"type": "image", "alt_text": "two"}},
+                ],
+            },
+            "one\n[two]",
+        ),
+        (
+            {"type": "new", "whatever": {"deep": [{"in": {"type": "mrkdwn", "text": "here"}}]}, "url": "https://x"},
+            "here",
+        ),
+    ],
+)
+def test_words_are_found_wherever_a_block_keeps_them(block: Json, words: str) -> None:
+    assert text(bot_id="B1", blocks=[block]) == words
+
+
+def test_in_code_a_colon_is_a_colon_beside_whatever_mark() -> None:
+    assert text(text="`a :heart: <@U2> :heart:` and ```:tada:\n<#C7> :x:``` :heart:") == (
+        "`a :heart: @Ben :heart:` and ```:tada:\n#random :x:``` ❤️"
+    )
+    assert text(text="<@UBOT> `<@UBOT> :x:` hi") == "` :x:` hi"
+
+
 def test_rich_text_without_a_text() -> None:
     """An element of each kind (docs.slack.dev: rich text)."""
     elements = [
@@ -174,6 +231,10 @@ def test_a_pasted_table() -> None:
     assert message.text == ROWS
 
 
+def test_an_attachment_that_is_only_a_picture() -> None:
+    assert text(bot_id="B1", attachments=[{"image_url": "https://x/y.png", "id": 1}]) == "[image]"
+
+
 CHAT = Chat("slack", "T1", "C1", TS)
 
 
@@ -187,6 +248,30 @@ def said(**more: Any) -> IncomingMessage:
 
 
 WORDS = "The VPN is down since 9:00 & @Ben knows 🔥"
+
+
+def test_a_forward_of_an_app_s_message_is_what_people_see_of_it() -> None:
+    """Its blocks, not the summary of them; what a person typed is in its text."""
+    blocks = [
+        {"type": "section", "text": mrkdwn("Build *77* failed")},
+        {"type": "context", "elements": [mrkdwn("main")]},
+    ]
+    inside = [{"team": "T1", "channel": "C1", "ts": TS, "message": {"blocks": blocks}}]
+    forward = {**FORWARD, "author_name": "CI", "text": "New message", "message_blocks": inside}
+    assert said(text="why?", attachments=[forward]).quoted == "Build *77* failed\nmain"
+    typed = [{"message": {"blocks": [rich(word("The VPN"))]}}]
+    assert said(text="why?", attachments=[{**FORWARD, "message_blocks": typed}]).quoted == WORDS
+    assert said(text="why?", attachments=[{**FORWARD, "text": "", "message_blocks": typed}]).quoted == "The VPN"
+
+
+def test_a_file_that_lies_elsewhere_keeps_its_address() -> None:
+    """So that it can be said that it does."""
+    drive = {"id": "F1", "name": "plan", "mimetype": "application/vnd.google-apps.document", "is_external": True}
+    (found,) = said(text="sum up", files=[{**drive, "url_private": "https://docs.google.com/1"}]).attachments
+    assert found.ref == "F1 https://docs.google.com/1"
+    for mode in ("tombstone", "hidden_by_limit"):
+        (found,) = said(text="sum up", files=[{"id": "F1", "mode": mode}]).attachments
+        assert found.ref == ""
 
 
 def test_a_forward_with_and_without_words_and_in_the_past() -> None:

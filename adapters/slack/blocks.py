@@ -11,9 +11,14 @@ from adapters.slack.marks import Marks, Raw, link, mappings
 
 __all__ = ["names_of_emoji", "rich_text_only", "text_of"]
 
-_SILENT = frozenset({"actions", "input", "divider", "context_actions", "button", "overflow"})
+_SILENT = frozenset(
+    {"actions", "input", "divider", "context_actions", "button", "overflow", "radio_buttons", "checkboxes"}
+    | {"workflow_button", "icon_button", "feedback_buttons"}
+)
+_ENDS = ("_select", "_input", "picker")  # of the names of all other elements that are filled in
 _TEXTS = frozenset({"mrkdwn", "plain_text", "markdown", "raw_text", "raw_number", "text"})
 _WORDS = ("title", "subtitle", "text", "body", "description", "fields", "label", "content", "value", "alt_text")
+_UNSEEN = frozenset({"accessibility_label", "confirm", "metadata", "option_groups", "options", "placeholder", "style"})
 _DEEPEST = 12  # of blocks within blocks
 
 
@@ -39,7 +44,7 @@ def names_of_emoji(raw: object, depth: int = _DEEPEST) -> Iterator[str]:
 
 def _block(block: Raw, marks: Marks, depth: int = _DEEPEST) -> str:
     kind = block.get("type")
-    if kind in _SILENT or not depth:
+    if _is_silent(kind) or not depth:
         return ""
     if str(kind).endswith("table"):
         return _table(block, marks)
@@ -51,7 +56,23 @@ def _block(block: Raw, marks: Marks, depth: int = _DEEPEST) -> str:
         case "image":
             title = _any(block.get("title"), marks, depth)
             return f"[{title or marks.plain(str(block.get('alt_text') or '')) or 'image'}]"
+        case "call":
+            return _any(_named(block, depth), marks, depth)
     return _any(block, marks, depth)
+
+
+def _is_silent(kind: object) -> bool:
+    return kind in _SILENT or (isinstance(kind, str) and kind.endswith(_ENDS))
+
+
+def _named(call: object, depth: int) -> object:
+    """What a call is called, in whatever version of its description."""
+    if not isinstance(call, Mapping) or not depth:
+        return None
+    name = call.get("name")
+    return (
+        name if isinstance(name, str) else next(filter(None, (_named(each, depth - 1) for each in call.values())), None)
+    )
 
 
 def _any(value: object, marks: Marks, depth: int) -> str:
@@ -67,10 +88,11 @@ def _any(value: object, marks: Marks, depth: int) -> str:
     kind, text = value.get("type"), value.get("text", value.get("value"))
     if kind in _TEXTS and isinstance(text, str | int | float):
         return marks.plain(str(text)) if kind != "mrkdwn" else marks.read(str(text))
-    if kind in ("rich_text", "table", "image", "context", *_SILENT):
+    if kind in ("rich_text", "table", "image", "context", "call") or _is_silent(kind):
         return _block(value, marks, depth - 1)
     parts = [_any(value.get(name), marks, depth - 1) for name in _WORDS]
-    parts += [_any(value.get(name), marks, depth - 1) for name in ("blocks", "elements", "rows", "items", "cards")]
+    inner = [each for name, each in value.items() if name not in _UNSEEN and name not in _WORDS]
+    parts += [_any(each, marks, depth - 1) for each in inner if isinstance(each, Mapping | list)]
     return "\n".join(dict.fromkeys(filter(None, parts)))
 
 

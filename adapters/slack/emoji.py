@@ -13,11 +13,11 @@ from collections.abc import Container
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["emoji", "from_code_points", "shown"]
+__all__ = ["CODE", "emoji", "from_code_points", "shown"]
 
 # the second tone of a pair of people has no place in a short name of ours
 _NAME = re.compile(r":([a-z0-9_+'\-]{1,64}):(?::skin-tone-([2-6])(?:-[2-6])?:)?")
-_CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
+CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 _TONE = 0x1F3FB  # the lightest, which is "skin-tone-2"
 _SHORT = 2  # characters of a name that may be something else: ratios, times, paths
 
@@ -50,7 +50,7 @@ def shown(text: str, sure: Container[str] = ()) -> str:
     must look it, for a colon is common: "a:b:c" names none."""
     if ":" not in text:
         return text
-    parts = _CODE.split(text)
+    parts = CODE.split(text)
     parts[::2] = [_NAME.sub(lambda found: _shown(found, sure), part) for part in parts[::2]]
     return "".join(parts)
 

@@ -1,7 +1,8 @@
 """What people sent, as bytes (docs.slack.dev: Working with files).
 
 A file's address answers to the bot's token only. So it goes to Slack's own hosts and nowhere else, and redirects are
-followed by hand. To a token that may not read files, the platform answers 200 and the page of its login.
+followed by hand. To a token that may not read files, the platform answers 200 and the page of its login
+(vercel/eve#1531); whether that is what came, or a web page that somebody sent, the file's description tells.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from adapters.slack.errors import FAILURES, translate
 from adapters.slack.seen import CHECK_FILE, attachment
 from adapters.slack.settings import SlackSettings
 from adapters.slack.wire import Wire
-from bot.errors import AdapterError, Gone, MediaError, Unknown
+from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, Unknown
 from bot.types import Attachment, Clock, Text
 
 __all__ = ["Files"]
@@ -72,13 +73,26 @@ class Files:
         if not url:
             raise Gone("no file")
         try:
-            await self._follow(url, to, limit)
+            looks_like_page = await self._follow(url, to, limit)
         except FAILURES as error:
             raise translate(error, self._wire.secrets) from None
         except self._wire.proxy_errors as error:
             raise Unknown(detail=f"{type(error).__name__} for a file") from None
+        if looks_like_page and not await self._is_page(id, to):
+            raise _not_allowed()
 
-    async def _follow(self, url: str, to: Path, limit: int) -> None:
+    async def _is_page(self, id: str, fetched: Path) -> bool:
+        """Is a file a web page, or an e-mail that the platform shows as one? The same scope is needed to be told."""
+        try:
+            file = await self._described(id) if id else {}
+        except (Gone, Refused, RetryLater) as error:
+            log.info("what a file is can't be asked: %s", error.detail or error)
+            return False
+        size = (await asyncio.to_thread(fetched.stat)).st_size
+        return bool(file) and (str(file.get("mimetype")).startswith("text/html") or file.get("size") == size)
+
+    async def _follow(self, url: str, to: Path, limit: int) -> bool:
+        """Whether it looks like a web page."""
         timeout = ClientTimeout(total=None, sock_connect=10.0, sock_read=_SILENT)
         headers = {"Authorization": f"Bearer {self._token}"}
         async with self._wire.kept() as session:
@@ -92,8 +106,7 @@ class Files:
                     if response.status in (301, 302, 303, 307, 308):
                         url = urljoin(url, response.headers.get("Location", ""))
                         continue
-                    await self._keep(response, to, limit)
-                    return
+                    return await self._keep(response, to, limit)
         raise Gone("no file", detail="too many redirects")
 
     def _is_ours(self, url: str) -> bool:
@@ -103,31 +116,31 @@ class Files:
             return True  # at any port: a server of one's own may give its files out at another
         return parts.scheme == "https" and any(host == known or host.endswith(f".{known}") for known in _HOSTS)
 
-    async def _keep(self, response: ClientResponse, to: Path, limit: int) -> None:
+    async def _keep(self, response: ClientResponse, to: Path, limit: int) -> bool:
         if response.status >= 500 or response.status == 429:
             raise Unknown(detail=f"HTTP {response.status} for a file")
         if response.status != 200:
             raise Gone("no file", detail=f"HTTP {response.status} for a file")
-        if response.content_type == "text/html":
-            raise _not_allowed()
         file = await asyncio.to_thread(to.open, "wb")
         try:
-            await _receive(response, file, limit)
+            begins_so = await _receive(response, file, limit)
         finally:
             await asyncio.to_thread(file.close)
+        return begins_so or response.content_type == "text/html"
 
 
-async def _receive(response: ClientResponse, file: BinaryIO, limit: int) -> None:
-    size = 0
+async def _receive(response: ClientResponse, file: BinaryIO, limit: int) -> bool:
+    """Whether it begins as a web page does."""
+    size, begins_so = 0, False
     async for chunk in response.content.iter_chunked(_CHUNK):
-        if size == 0 and chunk.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
-            raise _not_allowed()
+        begins_so |= size == 0 and chunk.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
         size += len(chunk)
         if size > limit:
             raise MediaError(
                 "The file is larger than {limit} MB. Please send a smaller one.", limit=max(1, limit // (1024 * 1024))
             )
         await asyncio.to_thread(file.write, chunk)
+    return begins_so
 
 
 def _not_allowed() -> MediaError:

@@ -159,24 +159,27 @@ def _author(raw: Raw, name_of: NameOf) -> Person:
 
 
 def _changed(event: Raw, me: Me, name_of: NameOf) -> Edited | Deleted | None:
-    """Also told when a link gets its preview: then the text is as it was."""
+    """Also told when a link gets its preview: then the text is as it was, and later requests have what the preview
+    says."""
     now, before = event.get("message"), event.get("previous_message")
     if isinstance(now, Mapping) and now.get("subtype") == TOMBSTONE:
         return _withdrawn(event, me, before if isinstance(before, Mapping) else now, _text(now, "ts"))
     if not isinstance(now, Mapping) or now.get("bot_id") or me.wrote(now) or not now.get("user"):
         return None
-    if isinstance(before, Mapping) and before.get("text") == now.get("text"):
+    found, had = seen(now, me, name_of), seen(before, me, name_of) if isinstance(before, Mapping) else None
+    if had is not None and (had.text, had.quoted) == (found.text, found.quoted):
         return None
     channel, ts = _text(event, "channel"), _text(now, "ts")
     edited = now.get("edited")
     when = str(edited.get("ts") or "") if isinstance(edited, Mapping) else ""
+    when = when if had is None or had.text != found.text else ""
     when = when or _text(event, "ts")
-    text = seen(now, me, name_of).text
-    if not text:
+    if not found.text:
         return None
+    quoted = None if had is not None and had.quoted == found.quoted else found.quoted
     key = f"{PLATFORM}:{me.team}:{channel}:{ts}:edited:{when}"
     chat = chat_of(me, channel, str(now.get("thread_ts") or ts))
-    return Edited(key, chat, Person(_text(now, "user")), ts, text, milliseconds(when))
+    return Edited(key, chat, Person(_text(now, "user")), ts, found.text, milliseconds(when), quoted=quoted)
 
 
 def _deleted(event: Raw, me: Me) -> Deleted | None:

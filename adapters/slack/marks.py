@@ -49,10 +49,16 @@ class Marks:
     emoji: Collection[str] = ()
 
     def read(self, source: str) -> str:
-        """Without our name and without marks."""
-        at, kept = 0, ""
+        """Without our name and without marks. In code there are no emoji, whatever marks stand beside them."""
+        kept = ""
+        for number, part in enumerate(emoji.CODE.split(source)):
+            kept = self._read_on(kept, part, self.plain if number % 2 == 0 else _unescaped)
+        return kept.replace("\0", "").strip()
+
+    def _read_on(self, kept: str, source: str, plain: Callable[[str], str]) -> str:
+        at = 0
         for mark in _MARK.finditer(source):
-            kept += self.plain(source[at : mark.start()])
+            kept += plain(source[at : mark.start()])
             at = mark.end()
             inner = mark[1]
             if inner == f"@{self.me.user}" or inner.startswith(f"@{self.me.user}|"):
@@ -60,8 +66,7 @@ class Marks:
                     at += 1
                 continue
             kept += _unescaped(self._unmarked(inner))
-        kept += self.plain(source[at:])
-        return kept.replace("\0", "").strip()
+        return kept + plain(source[at:])
 
     def plain(self, text: str) -> str:
         """A text without marks, but with emoji."""

@@ -91,12 +91,16 @@ def _attached(attached: Raw, marks: Marks, *, authored: bool = False, depth: int
         return ""
     read = marks.read
     named = [str(attached.get("author_name") or "")] if authored else []
-    heads = [str(attached.get(name) or "") for name in ("pretext", "title", "text")]
-    body = [read(each) for each in (heads[0], *named, *heads[1:])]
+    heads = [read(str(attached.get(name) or "")) for name in ("pretext", "title", "text")]
+    inside = [_message(one).get("blocks") for one in mappings(attached.get("message_blocks"))]
+    heads[2] = (
+        "\n".join(filter(None, (text_of(each, marks) for each in inside if not rich_text_only(each)))) or heads[2]
+    )
+    body = [heads[0], *(read(name) for name in named), *heads[1:]]
     body += _fields(attached, marks)
     body.append(text_of(attached.get("blocks"), marks))
     if not any(body):
-        body += [text_of(_message(one).get("blocks"), marks) for one in mappings(attached.get("message_blocks"))]
+        body += [text_of(each, marks) for each in inside]
     inner = mappings(attached.get("attachments"))
     body += [_attached(each, marks, authored=True, depth=depth - 1) for each in inner]
     footer = read(str(attached.get("footer") or "")) if not _is_share(attached) else ""
@@ -104,7 +108,7 @@ def _attached(attached: Raw, marks: Marks, *, authored: bool = False, depth: int
     fallback = read(str(attached.get("fallback") or ""))
     has_files = any(True for _ in mappings(attached.get("files")))
     if not found and not has_files and fallback.casefold() not in _NOT_SHOWN:
-        found = [fallback]
+        found = [fallback or ("[image]" if attached.get("image_url") or attached.get("thumb_url") else "")]
     return "\n".join(filter(None, found))
 
 
@@ -138,7 +142,7 @@ def attachment(file: Raw) -> Attachment:
     id, mime = str(file.get("id") or ""), str(file.get("mimetype") or "")
     size = file.get("size")
     url = str(file.get("url_private_download") or file.get("url_private") or "")
-    is_there = bool(id) and file.get("mode") not in _NO_FILE and not file.get("is_external")
+    is_there = bool(id) and file.get("mode") not in _NO_FILE  # one that lies elsewhere has its address, which tells
     kind = _CLIPS.get(str(file.get("subtype") or "")) or _KINDS.get(mime.partition("/")[0], Kind.FILE)
     return Attachment(
         kind=kind,

@@ -24,6 +24,7 @@ __all__ = ["TABLE", "Command", "Commands", "Context", "GatewayFacts", "ModelBook
 
 
 _COMMAND = re.compile(r"[/／](\w{1,32})(?:\s+(.*))?", re.DOTALL)
+_POINTED = re.compile(r"[/／](\w{1,32})(?:[.,!;](?=\s|$)|[:：，。！；、])\s*(.*)", re.DOTALL)  # "/help.", "/翻译：英文"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _STOP = re.compile(r"(?:stop|停|停止|停下)[.!。！]*", re.IGNORECASE)
 _UNUSED = Text("What you sent with the command was not looked at. To ask about it, send it without one.")
@@ -32,7 +33,11 @@ _HERE = re.compile(r"(?:here|这里|此处)(?:\s+|$)", re.IGNORECASE)
 
 def parse(text: str) -> tuple[str, str] | None:
     """ "/set temperature 0.7" -> ("set", "temperature 0.7"); None for what is no command ("/usr/bin", "/ hi")."""
-    found = _COMMAND.fullmatch(typed(text).strip())
+    typed_so = typed(text).strip()
+    pointed = _POINTED.fullmatch(typed_so)
+    if pointed is not None and pointed[1].lower() in BY_NAME:
+        return pointed[1].lower(), pointed[2].strip()
+    found = _COMMAND.fullmatch(typed_so)
     if found is None:
         return None
     name = found[1].lower()

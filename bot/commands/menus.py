@@ -29,9 +29,10 @@ def rows_of(choices: Sequence[Choice], columns: int) -> tuple[tuple[Choice, ...]
 
 
 def pages(page: int, last: int, action: str, rows: Sequence[tuple[Choice, ...]]) -> Menu:
-    """A page's rows, and under them the way to its neighbours: `action` and "page 2"."""
+    """A page's rows, and under them where one is and the way to its neighbours: `action` and "page 2"."""
     if last <= 1:
         return Menu(tuple(rows))
+    here = Choice(f"{page}/{last}", f"{action} page {page}")
     back = (Choice("‹", f"{action} page {page - 1}"),) if page > 1 else ()
     on = (Choice("›", f"{action} page {page + 1}"),) if page < last else ()
-    return Menu((*rows, (*back, *on)))
+    return Menu((*rows, (*back, here, *on)))

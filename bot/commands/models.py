@@ -1,15 +1,16 @@
-"""/model: choose by name, by number, by a part of a name, or from pages of buttons."""
+"""/model: choose by name, by number, by a part of a name, or by buttons: first a kind, then pages of models."""
 
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from bot.chat_api.parameters import PARAMETERS
 from bot.commands.base import Call, ModelBook
-from bot.commands.menus import fits, page_of, pages
+from bot.commands.menus import fits, page_of, pages, rows_of
 from bot.commands.wording import Markdown, code, count
 from bot.errors import RequestRefused
 from bot.money import price
@@ -18,6 +19,7 @@ from bot.types import Choice, Json, Menu, ModelInfo, Money, Reply, Text
 __all__ = ["abilities", "missing", "model", "ordered"]
 
 _PER_PAGE = 8
+_COLUMNS = 2  # of kinds
 _CLOSE = 3  # suggestions for a name that is not listed
 _LONGEST = 100  # characters of a model's id
 _QUOTES = "\"'`“”‘’「」"
@@ -39,13 +41,26 @@ _FAMILIES = {
     "coder-open": Text("Programming, open models"),
     "math-open": Text("Mathematics, open models"),
 }
+_KINDS = {  # what is chosen from first, and the families in it; one that is in none of them is among the others
+    "general": (Text("General"), ("text",)),
+    "pictures": (Text("Pictures and video"), ("vl", "vl-open", "ocr")),
+    "translation": (Text("Translation"), ("mt",)),
+    "programming": (Text("Programming"), ("coder", "coder-open")),
+    "mathematics": (Text("Mathematics"), ("math", "math-open")),
+    "reasoning": (Text("Reasoning"), ("qwq", "qvq")),
+    "long": (Text("Very long texts"), ("long", "text-open-1m")),
+    "open": (Text("Open models"), ("text-open",)),
+    "others": (Text("Others"), ()),
+}
+_ALL = "all"
 
 
 async def model(call: Call) -> Reply:
     listed = ordered(call.models)
-    page = page_of(call.words)
-    if page is not None or not call.words:
-        return _list(call, listed, page)
+    if not call.words:
+        return _start(call, listed)
+    if (wanted := _page_of(call.words)) is not None:
+        return _list(call, listed, *wanted)
     found = _find(listed, call.words)
     if found.exact is not None:
         return _choose(call, found.exact)
@@ -173,27 +188,95 @@ def _mode(call: Call, info: ModelInfo) -> Markdown:
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _list(call: Call, listed: Sequence[ModelInfo], page: int | None) -> Reply:
-    current = call.settings.model
-    last = max(1, -(-len(listed) // _PER_PAGE))
-    if page is None:
-        at = next((place for place, info in enumerate(listed) if info.id == current), 0)
-        page = at // _PER_PAGE + 1
+def _page_of(words: str) -> tuple[str, int] | None:
+    """ "page 2" of all, "kind pictures", "kind pictures page 2"."""
+    first, kind, *rest = [*words.split(maxsplit=2), "", ""]
+    if first != "kind" or kind not in (*_KINDS, _ALL):
+        page = page_of(words)
+        return None if page is None else (_ALL, page)
+    page = page_of(rest[0]) if rest[0] else 1
+    return None if page is None else (kind, page)
+
+
+def _kind(info: ModelInfo) -> str:
+    return next((kind for kind, (_, families) in _KINDS.items() if info.family in families), "others")
+
+
+def _start(call: Call, listed: Sequence[ModelInfo]) -> Reply:
+    """The model that answers here, and the kinds there are; the models themselves where they are few or of one kind."""
+    kinds = Counter(_kind(info) for info in listed)
+    if len(listed) <= _PER_PAGE or len(kinds) == 1:
+        at = next((place for place, info in enumerate(listed) if info.id == call.settings.model), 0)
+        return _list(call, listed, _ALL, at // _PER_PAGE + 1)
+    action = f"/model {call.prefix}kind "
+    choices = [
+        Choice(call.label("{kind} ({number})", kind=title, number=kinds[kind]), action + kind)
+        for kind, (title, _) in _KINDS.items()
+        if kind in kinds
+    ]
+    choices.append(Choice(call.label("All models ({number})", number=len(listed)), action + _ALL))
+    usual = [call.models.info(id) for id in dict.fromkeys((call.defaults.model, call.gateway.vision_model))]
+    stars = [_button(call, info, listed, "★ ") for info in usual if any(info.id == other.id for other in listed)]
+    return call.reply(
+        _now(call),
+        abilities(call, call.models.info(call.settings.model)),
+        call.say("What is it for? ★: what the operator of this bot recommends.") if stars else "",
+        _how(call),
+        menu=Menu((*((star,) for star in stars), *rows_of(choices, _COLUMNS))),
+    )
+
+
+def _list(call: Call, listed: Sequence[ModelInfo], kind: str, page: int) -> Reply:
+    chosen = [info for info in listed if kind in (_ALL, _kind(info))]
+    last = max(1, -(-len(chosen) // _PER_PAGE))
     page = min(max(1, page), last)
-    shown = listed[(page - 1) * _PER_PAGE : page * _PER_PAGE]
-    head = call.say("The model here is {model}. Page {page} of {last}:", model=code(current), page=page, last=last)
+    shown = chosen[(page - 1) * _PER_PAGE : page * _PER_PAGE]
     families = [
         _family(call, family, list(infos), listed) for family, infos in groupby(shown, lambda info: info.family)
     ]
-    foot = call.say("Choose by button, by number or by name: {command}", command=code("/model qwen-max"))
-    menu = pages(page, last, f"/model {call.prefix}".rstrip(), _rows(call, shown, listed))
-    return call.reply(head, *families, foot, menu=menu)
+    menu = pages(page, last, f"/model {call.prefix}kind {kind}", _rows(call, shown, listed))
+    if len({_kind(info) for info in listed}) > 1 and len(listed) > _PER_PAGE:
+        back = Choice(call.label("All kinds"), f"/model {call.prefix}".rstrip())
+        menu = Menu((*menu.rows, (back,)))
+    return call.reply(_now(call), *families, _how(call), menu=menu)
+
+
+def _now(call: Call) -> Markdown:
+    return call.say("The model here is {model}.", model=code(call.settings.model))
+
+
+def _how(call: Call) -> Markdown:
+    return call.say("Choose by button, by number or by name: {command}", command=code("/model qwen-max"))
 
 
 def _family(call: Call, family: str, infos: Sequence[ModelInfo], listed: Sequence[ModelInfo]) -> str:
     title = call.say(_FAMILIES.get(family, family or Text("Others")))
-    lines = [f"- {listed.index(info) + 1} · {code(info.id)} · {abilities(call, info)}" for info in infos]
-    return f"**{title}**\n\n" + "\n".join(lines)
+    return f"**{title}**\n\n" + "\n".join(f"- {_line(call, info, listed)}" for info in infos)
+
+
+def _line(call: Call, info: ModelInfo, listed: Sequence[ModelInfo]) -> str:
+    """One line of a phone: the number and what the button doesn't say."""
+    facts = [_size(info.context)] if info.context else []
+    facts += [call.say(word) for word in _can(info)]
+    name = info.name if call.language.startswith("zh") and info.name else info.id
+    return f"{listed.index(info) + 1} · {' · '.join([code(name), *facts])}"
+
+
+def _size(tokens: int) -> str:
+    """131,072 tokens are said as 128K, 30,000 as 30K, a million as 1M: as on the page."""
+    if tokens >= 1_000_000:
+        return f"{tokens / 1_000_000:.1f}M".replace(".0M", "M")
+    return f"{round(tokens / (1024 if tokens % 1024 == 0 else 1000))}K"
+
+
+def _can(info: ModelInfo) -> list[Text]:
+    """Abilities that set a model apart, briefly."""
+    able = (
+        (info.image, Text("pictures")),
+        (info.video or info.frames, Text("video")),
+        (info.reasoning, Text("reasons")),
+    )
+    return [word for yes, word in able if yes]
 
 
 def _menu(call: Call, infos: Sequence[ModelInfo], listed: Sequence[ModelInfo]) -> Menu | None:
@@ -204,13 +287,13 @@ def _rows(call: Call, infos: Sequence[ModelInfo], listed: Sequence[ModelInfo]) -
     return tuple((_button(call, info, listed),) for info in infos)
 
 
-def _button(call: Call, info: ModelInfo, listed: Sequence[ModelInfo]) -> Choice:
+def _button(call: Call, info: ModelInfo, listed: Sequence[ModelInfo], sign: str = "") -> Choice:
     """The action names the model; where that doesn't fit into a button, its number in the list."""
     action = f"/model {call.prefix}{info.id}"
     if not fits(action):
         action = f"/model {call.prefix}{listed.index(info) + 1}"
     chosen = info.id == call.settings.model
-    label = f"{info.id} · {_short(call, info)}"
+    label = f"{sign}{info.id} · {_short(call, info)}"
     return Choice(f"✓ {label}" if chosen else label, action, chosen=chosen)
 
 

@@ -87,6 +87,8 @@ def parse(words: str) -> Translation | Which | Once:
         return once
     words = words.strip().strip("。.!！?？").removesuffix("翻译")
     words = _FILLER.sub("", words, count=1).strip() if _FILLER.match(words) else words
+    first, _, rest = words.partition(" ")
+    words = rest.strip() if first.lower() in _AUTO and rest.strip() else words
     if _BOTH.search(words):
         return _both(words)
     if found := _BETWEEN.fullmatch(words):

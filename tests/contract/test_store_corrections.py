@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.types import Answer, Chat, Deleted, Edited, IncomingMessage, Outcome, Reopen, Reply, Store, TurnState
@@ -108,6 +110,14 @@ class TestDeletions:
 
 
 class TestEdits:
+    async def test_what_is_quoted_changes_only_where_that_is_told(self, store: Store) -> None:
+        message = said("about https://x.example")
+        turn = (await store.accept(replace(message, quoted="an old page"))).turn
+        for quoted, wanted in ((None, "an old page"), ("a page", "a page"), ("", "")):
+            event = Edited(f"e:{quoted}", HERE, ANN, message.post or "", message.text, START, quoted=quoted)
+            await store.edit(event)
+            assert [each.quoted for each in await store.question(turn or 0)] == [wanted]
+
     @pytest.mark.parametrize("is_over", [False, True])
     async def test_later_requests_have_the_new_words(self, store: Store, is_over: bool) -> None:
         message = said("wrogn")

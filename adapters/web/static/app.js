@@ -14,8 +14,9 @@ const THEMES = ["auto", "light", "dark"];
 const SIGNS = { auto: "auto", light: "sun", dark: "moon" };
 const STUCK = 30_000; // an answer from which nothing was heard for so long is looked up; that the line is alive says nothing of it
 const ABOUT_TURNS = new Set(["turn", "piece", "ended"]);
+const NEWS = 60_000; // ms; what no event tells is asked for so often, where somebody looks
 
-const state = { chat: null, stream: null, older: null, defaults: {}, model: "", heard: 0, wasOpen: false, lost: null };
+const state = { chat: null, stream: null, older: null, defaults: {}, model: "", heard: 0, wasOpen: false, lost: null, gap: false, day: "" };
 let conversation, composer, chats, models, settings;
 
 // ── the conversation that is shown ──────────────────────────────────────────────────────────────────────────────────
@@ -74,8 +75,21 @@ function heard(name, data) {
   else if (name === "settings") readSettings();
 }
 
+// What no event tells: the list, the balance and its alerts, the service's defaults (after a gap it may be another one).
+// And times that say no day, once it is another day.
+function catchUp() {
+  chats.read();
+  readBalance();
+  readSettings();
+  const day = new Date().toDateString();
+  if (state.day !== day) conversation.relabel();
+  state.day = day;
+}
+
 // A short gap is nobody's business.
 function lost(isLost) {
+  if (state.gap && !isLost) catchUp();
+  state.gap = isLost;
   clearTimeout(state.lost);
   const banner = $("banner");
   if (isLost) {
@@ -157,9 +171,10 @@ function sent(chat, answer) {
 
 async function readSettings() {
   const id = state.chat;
-  if (id === null) return { settings: [], defaults: state.defaults };
-  const answer = await get(`/api/chats/${id}/settings`).catch(() => ({ settings: [], defaults: state.defaults }));
+  const path = id === null ? "/api/start" : `/api/chats/${id}/settings`;
+  const answer = { settings: [], ...(await get(path).catch(() => ({ defaults: state.defaults }))) };
   if (state.chat !== id) return answer;
+  state.defaults = answer.defaults;
   state.model = answer.settings.find((row) => row.name === "model")?.value ?? "";
   showModel();
   return answer;
@@ -304,10 +319,12 @@ function listen() {
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   }
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden || !state.unseen) return;
+    if (document.hidden) return;
     state.unseen = false;
     showTitle();
+    catchUp();
   });
+  setInterval(() => document.hidden || catchUp(), NEWS);
   addEventListener("hashchange", () => show(fromHash()));
   addEventListener("keydown", shortcut);
   setInterval(() => conversation.isOpen && Date.now() - state.heard > STUCK && refresh(), 10_000);

@@ -157,7 +157,8 @@ export class Conversation {
     showBlocks(shown, piece.blocks);
     if (!piece.growing) levelHeadings(shown.prose);
     shown.node.classList.toggle("growing", piece.growing);
-    const rest = JSON.stringify([piece.notes, piece.menu, piece.growing, last, turn.view.kind, document.documentElement.lang]);
+    const words = [document.documentElement.lang, new Date().toDateString()];
+    const rest = JSON.stringify([piece.notes, piece.menu, piece.growing, last, turn.view.kind, ...words]);
     if (rest === shown.rest) return;
     shown.rest = rest;
     shown.above.replaceChildren(...piece.notes.filter((note) => note.kind === "reasoning").map(reasoning));

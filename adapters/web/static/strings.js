@@ -316,10 +316,11 @@ export function dayOf(at) {
   return new Intl.DateTimeFormat(document.documentElement.lang, { month: "long", year: "numeric" }).format(at);
 }
 
-// When it was: the time alone, if that was today; and the whole of it.
+// When it was: the time alone, if that was today; else the day, with its year if that is another one; and the whole of it.
 export function clockOf(at) {
   const today = at >= new Date().setHours(0, 0, 0, 0);
-  const day = today ? {} : { month: "short", day: "numeric" };
+  const year = new Date(at).getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+  const day = today ? {} : { ...year, month: "short", day: "numeric" };
   const format = (options) => new Intl.DateTimeFormat(document.documentElement.lang, options).format(at);
   return [format({ ...day, hour: "2-digit", minute: "2-digit" }), format({ dateStyle: "full", timeStyle: "short" })];
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from aiohttp import web
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from tests.fakes.slack.places import TEAM, Json
 from tests.fakes.slack.refusals import Refusal
@@ -47,7 +48,7 @@ class StoredFile:
             "url_private_download": self.url,
         }
         if self.mime.startswith("image/") and self.data:
-            with Image.open(io.BytesIO(self.data)) as image:
+            with suppress(UnidentifiedImageError), Image.open(io.BytesIO(self.data)) as image:
                 found |= {"original_w": image.width, "original_h": image.height, "thumb_360": self.url + "?thumb=360"}
         return found
 
