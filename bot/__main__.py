@@ -12,6 +12,7 @@ from bot.errors import MagpieError, SettingError
 from bot.locales import say, terminal_language
 from bot.options import parser
 from bot.privacy import keep_private
+from bot.variables import unknown_variables
 
 __all__ = ["main"]
 
@@ -19,12 +20,16 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 well, 1 it did not work out, 2 a setting or an argument is wrong, 130 interrupted."""
     options = parser(_ACTIONS).parse_args(arguments)
+    if "run" not in options:  # nothing was said: what there is to say
+        parser(_ACTIONS).print_help(sys.stderr)
+        return 2
     keep_private()
     try:
         return int(options.run(options))
     except SettingError as error:
         for each in (error, *error.others):
             print(f"magpie: {say(each, terminal_language())}", file=sys.stderr)
+        _tell_misspelt()
         return 2
     except MagpieError as error:
         print(f"magpie: {say(error, terminal_language())}", file=sys.stderr)
@@ -40,6 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _announce(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _tell_misspelt() -> None:
+    """What is missing may be there, under another name."""
+    from bot.app import known_variables
+
+    for words in unknown_variables(known_variables()):
+        print(f"magpie: {say(words, terminal_language())}", file=sys.stderr)
 
 
 def _demo(options: argparse.Namespace) -> int:

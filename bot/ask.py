@@ -17,6 +17,7 @@ from bot.chat_api.learned import Learned
 from bot.chat_api.parameters import resolve
 from bot.chat_api.tokens import estimate
 from bot.clock import SystemClock
+from bot.commands.forms import answer_here
 from bot.config import Settings, load_settings, load_toml
 from bot.errors import MagpieError, RequestRefused, SettingError, UnknownModel
 from bot.exchange import Exchange, conclude
@@ -46,6 +47,8 @@ from bot.types import (
 
 __all__ = ["ask", "list_models"]
 
+_ON_TERMINAL = ("model", "set")  # what chats have a command for is an option here
+
 
 async def ask(
     question: str,
@@ -59,7 +62,7 @@ async def ask(
 ) -> int:
     """Print the answer to standard output, what there is to say about it to standard error; or all of it as one JSON
     object (`as_json`). `parameters` as people type them: "temperature=0.7". 0 if the answer is whole. Raises
-    RequestRefused for a parameter that there isn't, SettingError where there is no question."""
+    SettingError for a parameter that there isn't, and where there is no question."""
     language = terminal_language()
     if not question and not images:
         raise SettingError("QUESTION", 'there is none. Example: magpie ask --sandbox "What can you do?"')
@@ -74,7 +77,7 @@ async def ask(
         scene = Scene(
             SystemClock().now(), settings.timezone, about_picture=say(Text("What is in this picture?"), language)
         )
-        chosen = ChatSettings(name, system, dict(_parameter(words, client.info(name)) for words in parameters))
+        chosen = ChatSettings(name, system, _chosen(parameters, client.info(name)))
         request = build(chosen, client.info(name), scene, [message], [], attached, estimate)
         return await _print(client, request, language, as_json=as_json)
 
@@ -126,6 +129,13 @@ def _parameter(words: str, info: ModelInfo) -> tuple[str, Json]:
     return parameter.name, parameter.check(parameter.parse(value), info)
 
 
+def _chosen(parameters: Sequence[str], info: ModelInfo) -> dict[str, Json]:
+    try:
+        return dict(_parameter(words, info) for words in parameters)
+    except RequestRefused as error:
+        raise SettingError("--set", "{problem}", problem=error) from error
+
+
 @contextlib.asynccontextmanager
 async def _asking(sandbox: bool) -> AsyncIterator[tuple[Settings, Client, Catalogue]]:
     """The settings, a client for their gateway or for a sandbox of our own, and what is known of its models."""
@@ -156,7 +166,7 @@ async def _print(client: Client, request: ModelRequest, language: str, *, as_jso
     except asyncio.CancelledError:  # Ctrl+C: what was read is labelled, then it ends
         exchange.stopped = True
     exchange.close(1, request, client.info(request.model), exchange.text, now())
-    answer = conclude(exchange, 1, language)
+    answer = answer_here(conclude(exchange, 1, language), "--", _ON_TERMINAL)
     if as_json:
         print(json.dumps(_answer(answer, exchange), ensure_ascii=False))
     else:

@@ -105,6 +105,7 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
+    trusted_proxies: str = ""
     access: Annotated[Literal["allowlist", "open"], BeforeValidator(_lower)] = "allowlist"
     admins: str = ""
     alert_chats: str = ""
@@ -166,8 +167,10 @@ class Settings(BaseSettings):
 
     @property
     def is_behind_proxy(self) -> bool:
-        """People come by another address than the one that we listen on, so a proxy may stand before it."""
-        return bool(self.public_url) and not is_loopback(urlsplit(self.public_url).hostname or "")
+        """A proxy is named; or people come by another address than the one that we listen on, so one may stand before
+        it."""
+        elsewhere = bool(self.public_url) and not is_loopback(urlsplit(self.public_url).hostname or "")
+        return elsewhere or bool(self.trusted_proxies)
 
     @property
     def store_url(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,11 +57,11 @@ class Health:
 
 def _written(folder: Path) -> str:
     """Why nothing more can be written there; '' if something can."""
-    probe = folder / f".room-{os.getpid()}"
+    probe = folder / ".room"
     try:
         probe.write_bytes(bytes(PROBE))
     except OSError as error:
-        return f"nothing can be written to {folder}: {error.strerror}"
+        return f"nothing can be written to DATA_DIR: {error.strerror}"
     finally:
         probe.unlink(missing_ok=True)
     return ""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
+import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 from bot.locales import say, terminal_language
 from bot.types import Text
@@ -30,9 +34,7 @@ def parser(actions: Mapping[str, Action]) -> argparse.ArgumentParser:
         version=f"magpie {version('magpie-bot')}",
         help=_said(Text("show the version and exit")),
     )
-    commands = whole.add_subparsers(
-        metavar=_said(Text("COMMAND")), required=True, title=_said(Text("commands")), parser_class=_Parser
-    )
+    commands = whole.add_subparsers(metavar=_said(Text("COMMAND")), title=_said(Text("commands")), parser_class=_Parser)
     for name, (help_, add) in _COMMANDS.items():
         command = commands.add_parser(name, help=_said(help_), description=_said(help_))
         add(command)
@@ -54,10 +56,37 @@ class _Parser(argparse.ArgumentParser):
         formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups, _said(Text("usage: ")))
         return formatter.format_help()
 
+    def error(self, message: str) -> NoReturn:
+        """Exit code 2, with what argparse complains about in the terminal's language."""
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: {_complaint(message)}\n")
+
     def format_help(self) -> str:
         """The usage, in our words, in place of argparse's."""
         rest = super().format_help()
         return f"{self.format_usage()}{rest[rest.index(chr(10) * 2) + 1 :]}"
+
+
+# What argparse complains of (3.11 to 3.13; it has no translations of its own) -> the same in our words.
+_COMPLAINTS = (
+    (r"argument (?P<name>.+?): invalid choice: '?(?P<got>.*?)'? \(choose from .*\)", Text("there is no {name} {got}.")),
+    (r"argument (?P<name>.+?): invalid \w+ value: (?P<got>.+)", Text("{name} takes a number, got {got}.")),
+    (r"argument (?P<name>.+?): expected .*argument.*", Text("{name} takes a value, and there is none.")),
+    (r"argument (?P<name>.+?): ignored explicit argument (?P<got>.+)", Text("{name} takes no value, got {got}.")),
+    (r"argument (?P<name>.+?): (?P<why>.+)", Text("{name} {why}")),
+    (r"the following arguments are required: (?P<name>.+)", Text("{name} is missing.")),
+    (r"unrecognized arguments: (?P<got>.+)", Text("{got} is not known here.")),
+    (r"ambiguous option: (?P<got>\S+) could match (?P<names>.+)", Text("{got} may be {names}: write it out.")),
+)
+
+
+def _complaint(message: str) -> str:
+    for pattern, words in _COMPLAINTS:
+        if found := re.fullmatch(pattern, message):
+            said = say(words, terminal_language(), **found.groupdict())
+            near = difflib.get_close_matches(found.groupdict().get("got", ""), _COMMANDS, 1)
+            return said + _said(Text(" Did you mean {nearest}?", {"nearest": near[0]})) if near else said
+    return message
 
 
 def _said(words: Text) -> str:
@@ -65,10 +94,15 @@ def _said(words: Text) -> str:
 
 
 def _demo(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--port", type=int, help=_said(Text("where the page is served (HTTP_PORT, 8080)")))
+    command.add_argument(
+        "--port",
+        type=int,
+        metavar=_said(Text("NUMBER")),
+        help=_said(Text("where the page is served (HTTP_PORT, 8080)")),
+    )
     command.add_argument("--open", action="store_true", help=_said(Text("open the page in a browser")))
     words = Text("tokens per second of the sandbox (20)")
-    command.add_argument("--rate", type=_above_zero, default=20.0, help=_said(words))
+    command.add_argument("--rate", type=_above_zero, metavar=_said(Text("NUMBER")), default=20.0, help=_said(words))
 
 
 def _above_zero(word: str) -> float:
@@ -90,8 +124,12 @@ def _ask(command: argparse.ArgumentParser) -> None:
         metavar=_said(Text("FILE")),
         help=_said(Text("a picture to ask about; may be given several times")),
     )
-    add("--model", help=_said(Text("the model to ask (CHAT_MODEL; VISION_MODEL if there is a picture)")))
-    add("--system", default="", help=_said(Text("the system prompt")))
+    add(
+        "--model",
+        metavar=_said(Text("MODEL")),
+        help=_said(Text("the model to ask (CHAT_MODEL; VISION_MODEL if there is a picture)")),
+    )
+    add("--system", metavar=_said(Text("PROMPT")), default="", help=_said(Text("the system prompt")))
     add(
         "--set",
         action="append",
@@ -111,7 +149,7 @@ def _manifest(command: argparse.ArgumentParser) -> None:
 
 def _database(command: argparse.ArgumentParser) -> None:
     words = Text("upgrade: create it, or bring it to this version")
-    command.add_argument("action", choices=["upgrade"], help=_said(words))
+    command.add_argument("action", choices=["upgrade"], metavar=_said(Text("ACTION")), help=_said(words))
 
 
 def _nothing(command: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 _OTHERS = 0o077
 # What we make in DATA_DIR; anything else there is somebody else's to look after.
 _FOLDERS = ("files", "media", "unread")
-_BESIDE = {"magpie.toml", ".env", "lost+found"}
+_BESIDE = {"magpie.toml", ".env", "lost+found", "demo", ".room"}
 _FILES = ("*.db", "*.db-wal", "*.db-shm", "*.db-owner-*", "lock", "web.*", "*.json")
 
 

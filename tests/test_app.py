@@ -7,7 +7,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from bot.__main__ import main
+from bot.locales import available, terminal_language
 from tests.fakes.service import Service, clean_environment, closing, run_once
 
 CHAT = "a-conversation-0001"
@@ -234,10 +235,82 @@ def test_help_speaks_the_language_of_the_terminal(
     assert all(word in said for word in words), said
 
 
-def test_the_demo_takes_no_rate_below_zero(here: Here) -> None:
-    with pytest.raises(SystemExit) as ended:
-        here("demo", "--rate", "-5")
-    assert ended.value.code == 2
+@pytest.mark.parametrize(
+    ("arguments", "english", "chinese"),
+    [
+        (
+            ["dmeo"],
+            "magpie: there is no COMMAND dmeo. Did you mean demo?",
+            "magpie: 没有这个命令：dmeo。您是不是想写 demo？",
+        ),
+        (["nothing"], "magpie: there is no COMMAND nothing.", "magpie: 没有这个命令：nothing。"),
+        (
+            ["demo", "--rate", "-5"],
+            "magpie demo: --rate must be a number above 0",
+            "magpie demo: --rate 必须是大于 0 的数",
+        ),
+        (
+            ["demo", "--port", "x"],
+            "magpie demo: --port takes a number, got 'x'.",
+            "magpie demo: --port 后面要写数字，而不是 'x'。",
+        ),
+        (
+            ["demo", "--port"],
+            "magpie demo: --port takes a value, and there is none.",
+            "magpie demo: --port 后面还缺一个值。",
+        ),
+        (
+            ["demo", "--open=1"],
+            "magpie demo: --open takes no value, got '1'.",
+            "magpie demo: --open 后面不需要值，多写了 '1'。",
+        ),
+        (["ask", "--sandbx", "hi"], "magpie: --sandbx is not known here.", "magpie: 这里不认识 --sandbx。"),
+        (["ask", "--s", "hi"], "magpie ask: --s may be --system, ", "magpie ask: --s 可能是 --system, "),
+        (["db"], "magpie db: ACTION is missing.", "magpie db: 缺少 操作。"),
+    ],
+)
+def test_what_is_wrong_with_an_argument_is_said_in_the_language_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    english: str,
+    chinese: str,
+) -> None:
+    for language, words in (("en_US.UTF-8", english), ("zh_CN.UTF-8", chinese)):
+        monkeypatch.setenv("LC_ALL", language)
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 2
+        assert capsys.readouterr().err.splitlines()[-1].startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("variables", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LANGUAGE": "fr:zh_CN:en"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LANGUAGE": "en_GB"}, "en"),
+        ({"LANG": "C.UTF-8", "LANGUAGE": "zh_CN"}, "en"),
+        ({"LANG": "de_DE@euro", "LANGUAGE": ""}, "en"),
+    ],
+)
+def test_the_language_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str], language: str
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG", "LANGUAGE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert available(terminal_language()) == language
+
+
+def test_magpie_alone_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    assert "magpie demo" in said
+    assert "doctor" in said
 
 
 def test_a_manifest_names_no_address_that_is_not_ours(here: Here) -> None:
@@ -245,6 +318,11 @@ def test_a_manifest_names_no_address_that_is_not_ours(here: Here) -> None:
     assert code == 2
     assert said.startswith("magpie: PUBLIC_URL: is needed for SLACK_MODE=http")
     assert "example.org/slack" not in said
+    code, said = here("manifest", SLACK_MODE="http", PUBLIC_URL="http://bot.example.com")
+    assert (code, said.partition(" Example")[0]) == (
+        2,
+        "magpie: PUBLIC_URL: must begin with https:// for SLACK_MODE=http.",
+    )
     code, said = here("manifest", SLACK_MODE="http", PUBLIC_URL="https://bot.example.com")
     assert code == 0
     assert "https://bot.example.com/slack/events" in said

@@ -50,9 +50,15 @@ def test_a_picture_is_looked_at(capsys: pytest.CaptureFixture[str], picture: Pat
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--sandbox", "--model", "no-such-model", "hi"], "no-such-model is not available"),
+        (
+            ["--sandbox", "--model", "no-such-model", "hi"],
+            "no-such-model is not available here. Choose another with --model.",
+        ),
         (["--sandbox", "--image", "nowhere.png", "hi"], "nowhere.png can't be read"),
-        (["--sandbox", "--model", "qwen-plus", "--image", "red.png", "hi"], "qwen-plus cannot see pictures"),
+        (
+            ["--sandbox", "--model", "qwen-plus", "--image", "red.png", "hi"],
+            "qwen-plus cannot see pictures. Use --model with one of: ",
+        ),
         (["--sandbox", "--image", "empty.png", "hi"], "empty.png is empty"),
         (["--sandbox", "--image", "page.png", "hi"], "it looks like a web page"),
     ],
@@ -82,6 +88,14 @@ def test_no_key_names_the_variable_and_the_way_without(capsys: pytest.CaptureFix
     assert len(err.splitlines()) == 1
 
 
+def test_a_key_under_another_name_is_found(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAT_API_KEYS", "sk-1234567")
+    assert main(["ask", "hi"]) == 2
+    missing, hint = capsys.readouterr().err.splitlines()
+    assert missing.startswith("magpie: CHAT_API_KEY: is not set")
+    assert hint == "magpie: CHAT_API_KEYS is no setting of Magpie, so it has no effect. Did you mean CHAT_API_KEY?"
+
+
 def test_no_question_is_a_wrong_argument(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     assert main(["ask", "--sandbox"]) == 2
@@ -96,8 +110,10 @@ def test_parameters_as_people_type_them(capsys: pytest.CaptureFixture[str]) -> N
         ("warmth=1", "is not a setting"),
         ("seed", "NAME="),
     ):
-        assert main(["ask", "--sandbox", "--set", wrong, "hi"]) == 1
-        assert words in capsys.readouterr().err
+        assert main(["ask", "--sandbox", "--set", wrong, "hi"]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("magpie: --set: ")
+        assert words in error
 
 
 def test_an_answer_as_json(capsys: pytest.CaptureFixture[str]) -> None:

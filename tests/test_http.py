@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from bot.config import Settings
+from bot.health import monitoring
 from bot.http import Host, Metrics, Part
 from bot.types import AsgiApp
 
@@ -128,6 +130,21 @@ async def test_metrics_are_for_this_machine_or_who_has_the_token(
         answer = await http.get("/metrics", headers=headers)
     assert answer.status_code == status
     assert ("magpie_turns_total 3" in answer.text) is (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("settings", "closed"),
+    [
+        ({}, False),
+        ({"public_url": "http://localhost:8080"}, False),
+        ({"public_url": "https://magpie.example.org"}, True),
+        ({"trusted_proxies": "127.0.0.1"}, True),
+    ],
+)
+def test_where_a_proxy_may_be_local_is_nobody(settings: Mapping[str, str], closed: bool) -> None:
+    made = monitoring(Settings(_env_file=None, **settings), _counted)
+    assert made is not None
+    assert made.closed is closed
 
 
 async def _counted() -> bytes:

@@ -893,6 +893,13 @@ def test_where_others_can_come_a_password_is_needed(tmp_path: Path, settings: di
     House(tmp_path, web_password="a long passphrase", **settings)
 
 
+def test_the_page_is_not_below_a_path(tmp_path: Path) -> None:
+    """Its own addresses begin at the root, whatever a proxy takes away."""
+    with pytest.raises(SettingError, match=r"^PUBLIC_URL: must end with the host name"):
+        House(tmp_path, public_url="https://example.org/magpie", web_password="a long passphrase")
+    House(tmp_path, public_url="https://example.org/", web_password="a long passphrase")
+
+
 def test_on_this_machine_none_is_needed(tmp_path: Path) -> None:
     for host in ("127.0.0.1", "localhost", "::1"):
         House(tmp_path, http_host=host, public_url="http://localhost:8080")

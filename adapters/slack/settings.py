@@ -97,6 +97,12 @@ class SlackSettings(PlatformSettings):
                 "is needed for SLACK_MODE=http: the platform pushes its events there. Example: PUBLIC_URL={example}",
                 example=EXAMPLES["PUBLIC_URL"],
             )
+        if self.slack_mode == "http" and self.slack_api_url == _OFFICIAL and not self.public_url.startswith("https:"):
+            raise SettingError(
+                "PUBLIC_URL",
+                "must begin with https:// for SLACK_MODE=http. Example: PUBLIC_URL={example}",
+                example=EXAMPLES["PUBLIC_URL"],
+            )
 
     def check(self) -> None:
         """SettingError if what is set can't work together."""

@@ -80,7 +80,9 @@ class Api:
             Route("/api/files/{ref}", self.file),
             Mount("/static", _Static(directory=STATIC)),
         ]
-        return Starlette(routes=routes, exception_handlers={MagpieError: _failed, 404: _nothing})
+        made = Starlette(routes=routes, exception_handlers={MagpieError: _failed, 404: _nothing})
+        made.router.redirect_slashes = False  # it would send people to http://, whatever a proxy has before it
+        return made
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

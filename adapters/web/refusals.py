@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from html import escape
+from pathlib import Path
 
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -14,6 +16,7 @@ __all__ = ["refusal", "words_for"]
 
 _WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
+        "lang": "en",
         "title": "Sign in",
         "password": "Password",
         "enter": "Sign in",
@@ -30,6 +33,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "back": "To Magpie",
     },
     "zh": {
+        "lang": "zh-CN",
         "title": "登录",
         "password": "密码",
         "enter": "登录",
@@ -44,14 +48,25 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "back": "回到 Magpie",
     },
 }
-# A host that is not served gets no style sheet either, so the page brings its own.
+# A host that is not served gets neither style sheet nor picture, so the page brings its own, in the door's colours.
 _STYLE = (
-    "html{color-scheme:light dark}"
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:30rem;margin:18vh auto;padding:0 24px}"
-    "h1{font-size:1.25rem;margin:0 0 .5rem}p{margin:0 0 1rem;opacity:.8}a{color:inherit}"
+    ":root{color-scheme:light dark;--paper:#fbfaf8;--card:#fff;--ink:#1d2426;--line:#e4e0d9;--accent:#10696c}"
+    "@media(prefers-color-scheme:dark){:root{--paper:#14191b;--card:#1c2326;--ink:#e4e9e8;--line:#2a3337;"
+    "--accent:#62c3bf}}*{box-sizing:border-box}"
+    "body{display:grid;place-items:center;min-height:100vh;margin:0;padding:1rem;background:var(--paper);"
+    "color:var(--ink);font:16px/1.6 system-ui,sans-serif}"
+    "main{width:min(27rem,100%);padding:2.25rem 2rem 1.5rem;border:1px solid var(--line);border-radius:22px;"
+    "background:var(--card);text-align:center;text-wrap:pretty}"
+    "svg{width:56px;height:56px}h1{margin:.75rem 0 .5rem;font-size:1.2rem;line-height:1.4}p{margin:0 0 1rem}"
+    "a{color:var(--accent)}"
 )
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+@cache
+def _icon() -> str:
+    return (Path(__file__).parent / "static" / "icon.svg").read_text(encoding="utf-8")
 
 
 def words_for(headers: Headers) -> Mapping[str, str]:
@@ -67,8 +82,8 @@ def refusal(headers: Headers, status: int) -> Response:
         return PlainTextResponse(f"{why} {how}\n", status)
     back = "" if status == 421 else f'<p><a href="/">{escape(words["back"])}</a></p>'
     body = (
-        f'<!doctype html><html><head><meta charset="utf-8"><title>Magpie · {status}</title>'
+        f'<!doctype html><html lang="{words["lang"]}"><head><meta charset="utf-8"><title>Magpie · {status}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body><h1>{escape(why)}</h1><p>{escape(how)}</p>{back}</body></html>"
+        f"<body><main>{_icon()}<h1>{escape(why)}</h1><p>{escape(how)}</p>{back}</main></body></html>"
     )
     return HTMLResponse(body, status, headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"})

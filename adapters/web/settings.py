@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
-from adapters.settings import PlatformSettings, is_loopback, loaded, revealed
+from adapters.settings import EXAMPLES, PlatformSettings, is_loopback, loaded, revealed
 from bot.errors import SettingError, WrongValue
 
 __all__ = ["WebSettings", "load_settings"]
@@ -76,7 +76,15 @@ class WebSettings(PlatformSettings):
         return f"{parts.scheme}://{parts.netloc}".lower() if self.public_url else ""
 
     def check(self) -> None:
-        """SettingError if the page would stand open to others: beyond this machine it needs a password."""
+        """SettingError if the page would stand open to others: beyond this machine it needs a password. And if it were
+        looked for below a path: its own addresses begin at the root."""
+        if urlsplit(self.public_url).path.strip("/"):
+            raise SettingError(
+                "PUBLIC_URL",
+                "must end with the host name where the page is served, got {url}. Example: PUBLIC_URL={example}",
+                url=self.public_url,
+                example=EXAMPLES["PUBLIC_URL"],
+            )
         if self.password:
             return
         if not is_loopback(self.http_host):

@@ -41,8 +41,12 @@ def say(words: Text | MagpieError | str, language: str, /, **data: object) -> st
 
 def available(language: str) -> str:
     """The language of ours that is nearest to a BCP 47 tag: "zh-Hans-CN" -> "zh", "fr" -> "en"."""
-    primary = re.split(r"[-_]", language.strip().lower(), maxsplit=1)[0]
+    primary = _primary(language)
     return primary if primary in LANGUAGES else "en"
+
+
+def _primary(language: str) -> str:
+    return re.split(r"[-_.]", language.strip().lower(), maxsplit=1)[0]
 
 
 def learn(folder: Path) -> None:
@@ -53,8 +57,12 @@ def learn(folder: Path) -> None:
 
 
 def terminal_language() -> str:
-    """The language of the terminal that we were started from."""
-    return next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "en")
+    """The language of the terminal that we were started from (GNU gettext: locale environment variables, the LANGUAGE
+    variable, which counts unless the locale is "C")."""
+    locale = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "C")
+    plain = locale.partition(".")[0] in ("C", "POSIX")
+    listed = [] if plain else os.environ.get("LANGUAGE", "").split(":")
+    return next((each for each in listed if _primary(each) in LANGUAGES), "en" if plain else locale)
 
 
 def _sentence(id: str, language: str) -> str:

@@ -21,7 +21,7 @@ _PATIENCE = 40.0  # seconds to come up, on a slow machine
 def clean_environment(directory: Path, **more: str) -> dict[str, str]:
     """The environment without anything that configures Magpie, with its data in `directory`."""
     ours = re.compile(
-        "ACCESS|ADMINS|ALERT_|BALANCE_|SLACK_|TELEGRAM_|CHAT_|HTTP_|WEB|DATA|VISION|VIDEO|TRANSLATION|DRAIN|STALE|TIMEZONE|LOG_|PUBLIC_URL|LANG|LC_"
+        "ACCESS|ADMINS|ALERT_|BALANCE_|SLACK_|TELEGRAM_|CHAT_|HTTP_|WEB|DATA|VISION|VIDEO|TRANSLATION|DRAIN|STALE|TIMEZONE|LOG_|PUBLIC_URL|TRUSTED|METRICS|FIRST_TEXT|IDLE_|LANG|LC_"
     )
     kept = {name: value for name, value in os.environ.items() if not ours.match(name)}
     return kept | {"DATA_DIR": str(directory / "data"), "HTTP_PORT": "0", "PYTHONUNBUFFERED": "1"} | more
