@@ -44,10 +44,19 @@ def open_umask() -> object:
 @pytest.mark.usefixtures("open_umask")
 def test_what_an_older_version_left_open_is_closed_and_nothing_else(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    for name in ("magpie.db", "magpie.db-wal", "slack.json", "web.secret", "files/ab/x", "unread/telegram.jsonl"):
+    for name in (
+        "magpie.db",
+        "magpie.db-wal",
+        "slack.json",
+        "web.secret",
+        "files/ab/x",
+        "unread/telegram.jsonl",
+        "demo/lock",
+    ):
         (data / name).parent.mkdir(parents=True, exist_ok=True)
         (data / name).write_text("x")
     assert readable_by_others(data)
+    tighten(data / "demo")  # as `magpie demo` has its own data there
     tighten(data)
     for path in [data, *data.rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path

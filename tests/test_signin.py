@@ -116,5 +116,7 @@ def test_what_is_turned_away_has_a_page_and_a_way_on(page: Page, town: Town) -> 
     answer = page.goto(f"{town.url}/nothing/here")
     assert answer is not None
     assert answer.status == 404
+    look = page.locator("main").evaluate("main => getComputedStyle(main).borderTopLeftRadius")
+    assert look == "22px", "its own style sheet is let through by its own policy"
     page.get_by_role("link", name="To Magpie").click()
     expect(page.locator("#model-name")).to_have_text("qwen-plus")

@@ -29,6 +29,23 @@ async def test_those_who_guess_keep_nobody_out() -> None:
     assert (refused, tried > 20) == (0, True)
 
 
+async def test_who_has_a_whole_network_is_not_new_with_each_address_of_it() -> None:
+    """Every try comes from another /64 of one /48, as fast as it may; others find the door free."""
+    clock = SimClock()
+    throttle = Throttle(clock)
+    refused = guesses = 0
+    for tick in range(300):  # of 0.1 s
+        for each in range(4):
+            guesser = f"2001:db8:1:{tick * 4 + each:x}::5"
+            if throttle.wait(guesser) == 0:
+                guesses += 1
+                throttle.failed(guesser)
+        if tick > 20 and tick % 3 == 0:
+            refused += throttle.wait("2001:db8:2::1") > 0
+        await clock.advance(0.1)
+    assert (refused, guesses < 200) == (0, True)
+
+
 async def test_one_line_counts_as_one_however_many_addresses_it_has() -> None:
     clock = SimClock()
     throttle = Throttle(clock)

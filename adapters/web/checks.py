@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 
-from adapters.settings import is_loopback
 from adapters.web.settings import WebSettings
 from bot.errors import SettingError
 from bot.types import Finding, Mark, Text
@@ -14,7 +13,7 @@ __all__ = ["checks"]
 
 async def checks(settings: WebSettings) -> list[Finding]:
     """What was found, in the order it matters."""
-    return [_password(settings), _folder(settings)]
+    return [_password(settings), *_proxy(settings), _folder(settings)]
 
 
 def _password(settings: WebSettings) -> Finding:
@@ -27,11 +26,22 @@ def _password(settings: WebSettings) -> Finding:
             Mark.WRONG,
             Text("WEB_PASSWORD has only {count} characters; take 12 or more.", {"count": len(settings.password)}),
         )
-    if is_loopback(settings.http_host):
-        return Finding(
-            Mark.OK, Text("The page can be reached from this machine only ({host}).", {"host": settings.http_host})
-        )
-    return Finding(Mark.OK, Text("The page asks for WEB_PASSWORD."))
+    if settings.password:
+        return Finding(Mark.OK, Text("The page asks for WEB_PASSWORD."))
+    words = Text("The page can be reached from this machine only ({host}).", {"host": settings.http_host})
+    return Finding(Mark.OK, words)
+
+
+def _proxy(settings: WebSettings) -> list[Finding]:
+    """https is a proxy's doing, for we speak http alone."""
+    if settings.trusted_proxies or not settings.public_url.startswith("https:"):
+        return []
+    words = Text(
+        "TRUSTED_PROXIES does not name the proxy before {url}, so strangers' wrong passwords count against everybody. "
+        "Example: TRUSTED_PROXIES=127.0.0.1",
+        {"url": settings.public_url},
+    )
+    return [Finding(Mark.ADVICE, words)]
 
 
 def _folder(settings: WebSettings) -> Finding:

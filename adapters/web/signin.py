@@ -147,7 +147,8 @@ class Throttle:
     """After each wrong password whoever sent it waits twice as long. Who has failed and who has not share no slot, so
     that those who guess keep nobody out; known devices need none at all.
 
-    `who` is an address or a known device. Of IPv6 a whole /64 counts as one: that is what one line gets.
+    Who is counted is an address or a known device. Of IPv6 a whole /64 counts as one, for that is what one line gets;
+    and whoever has a /48 (a company, a rented server) is nobody new with each of its 65,536.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -158,18 +159,24 @@ class Throttle:
     def wait(self, address: str, device: str = "") -> float:
         """Seconds until this try may be made; 0 takes it."""
         now, who = self._clock.monotonic(), device or _line(address)
-        count, until = self._failures.get(who, (0, 0.0))
-        left = until - now if device else max(until, self._free[count > 0]) - now
+        _, until = self._failures.get(who, (0, 0.0))
+        before = who in self._failures or _site(address) in self._failures
+        left = until - now if device else max(until, self._free[before]) - now
         if left > 0:
             return left
         if not device:
-            self._free[count > 0] = now + _EACH
+            self._free[before] = now + _EACH
         return 0.0
 
     def failed(self, address: str, device: str = "") -> None:
         who = device or _line(address)
         count = self._failures.get(who, (0, 0.0))[0] + 1
-        self._failures[who] = (count, self._clock.monotonic() + min(MOST_WAIT, 0.5 * 2 ** min(count, 10)))
+        if not device:
+            self._remember(_site(address), 0, 0.0)
+        self._remember(who, count, self._clock.monotonic() + min(MOST_WAIT, 0.5 * 2 ** min(count, 10)))
+
+    def _remember(self, who: str, count: int, until: float) -> None:
+        self._failures[who] = (count, until)
         self._failures.move_to_end(who)
         if len(self._failures) > _MOST:
             self._failures.popitem(last=False)
@@ -179,10 +186,19 @@ class Throttle:
 
 
 def _line(address: str) -> str:
+    return _network(address, 64)
+
+
+def _site(address: str) -> str:
+    return _network(address, 48)
+
+
+def _network(address: str, bits: int) -> str:
+    """Of IPv6 the network of so many bits; an IPv4 address as it stands."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
         return address[:64]  # what a proxy took for one
     if isinstance(found, ipaddress.IPv6Address) and not found.ipv4_mapped:
-        return str(ipaddress.ip_network((found, 64), strict=False))
+        return str(ipaddress.ip_network((found, bits), strict=False))
     return str(found)
