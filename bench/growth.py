@@ -53,7 +53,7 @@ async def _context(few: int, many: int) -> float:
         store = await open_store(f"sqlite:///{path}", owner="bench", clock=SystemClock())
         message = IncomingMessage("k", _CHAT, Person("2", "Ann"), "a question " * 20, 1)
         await store.accept(message)
-        turn = await store.claim(2**50)
+        turn = await store.claim(2**50, ["web/local"])
         assert turn is not None
         await store.generated(turn, Answer("an answer " * 40, Outcome.WHOLE), {})
         await store.end(turn, Outcome.WHOLE)

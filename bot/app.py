@@ -10,9 +10,9 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from adapters import ADAPTERS, checks_of_platforms, locales, secrets, switched_on, variables
 from bot.access import Access
@@ -20,34 +20,32 @@ from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client, Timeouts
 from bot.chat_api.learned import Learned
 from bot.chat_api.profiles import Gateway
-from bot.chat_api.tokens import Calibration
 from bot.clock import SystemClock
-from bot.commands import Commands, GatewayFacts, listing
+from bot.commands import GatewayFacts, listing
 from bot.config import Settings, Toml, load_settings, load_toml
-from bot.dispatcher import Dispatcher
+from bot.core import Core, Wiring
 from bot.doctor import Patient, checks, examine, without_password
-from bot.errors import MagpieError, SettingError, Unreachable, joined
-from bot.gate import Gate
+from bot.errors import MagpieError, SettingError, StoreError, Unreachable, joined
 from bot.gateway import make_gateway
 from bot.health import Health, monitoring
 from bot.hosts import is_known_host
 from bot.http import Host
-from bot.intake import CoreIntake
+from bot.leases import JOBS
 from bot.locales import learn, say, terminal_language
 from bot.logs import set_up
 from bot.media import MediaStore, readable
-from bot.metrics import Metrics
+from bot.metrics import stranded_turns
 from bot.money.alerts import Rules
 from bot.money.breaker import Guarded
 from bot.money.hearers import Hearers, check_places
 from bot.money.watch import Watch
-from bot.planning import Options, Planner
+from bot.planning import Options
 from bot.privacy import tighten
 from bot.races import cancelled, first_of
 from bot.scheduler import Job, run_jobs
 from bot.serving import Server, listen, reachable
 from bot.tidying import erase, tidy
-from bot.turns import TurnEnds, Turns
+from bot.turns import TurnEnds
 from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, ModelInfo, Store, Surroundings, Text
 from bot.variables import unknown_variables
 from storage import DataLock, open_store
@@ -83,12 +81,8 @@ class App:
     store: Store
     clock: Clock
     models: Models
-    media: MediaStore
-    adapters: Mapping[str, Adapter]
-    turns: Turns
-    access: Access
-    intake: CoreIntake
-    metrics: Metrics
+    core: Core
+    parts: Wiring
     watch: Watch
     hearers: Hearers
 
@@ -96,19 +90,22 @@ class App:
         """Serve until `stop`; then no new work, and what runs gets DRAIN_SECONDS to end. `welcome` is called when the
         platforms have let us in, as far as they can be reached."""
         mounts: dict[str, AsgiApp] = {}
-        for adapter in self.adapters.values():
+        for adapter in self.core.adapters.values():
             mounts |= adapter.http
         settings, gateway = self.settings, self.models.gateway.name
+        metrics = self.parts.metrics
         health = Health(
-            self.store, self.adapters, lambda: self.metrics.troubles.get(gateway, ""), settings.data_dir, self.clock
+            self.store, self.core.trouble, lambda: metrics.troubles.get(gateway, ""), settings.data_dir, self.clock
         )
-        pages = monitoring(settings, lambda: self.metrics.page(self.store, gateway))
+        pages = monitoring(settings, lambda: metrics.page(self.store, gateway))
         knows = partial(is_known_host, http_host=settings.http_host, public_url=settings.public_url)
         server = Server(Host(mounts, health.parts, pages, knows=knows))
         serving = asyncio.create_task(server.serve([listening]), name="http")
-        working = asyncio.create_task(self.turns.run(), name="turns")
-        arriving = [asyncio.create_task(each.run(self.intake), name=name) for name, each in self.adapters.items()]
-        ticking = asyncio.create_task(run_jobs(*self._jobs()), name="jobs")
+        working = asyncio.create_task(self.core.work(), name="work")
+        adapters = self.core.adapters.items()
+        arriving = [asyncio.create_task(self.core.attend(each), name=name) for name, each in adapters]
+        self.core.leases.want(JOBS)
+        ticking = asyncio.create_task(self.core.leases.attend(JOBS, lambda: run_jobs(*self._jobs())), name="jobs")
         stopping = asyncio.create_task(stop.wait())
         vital = {stopping, serving, working, ticking, *arriving}
         behind = [asyncio.create_task(self._first_answers(), name="first answers")]
@@ -122,10 +119,12 @@ class App:
                 await task  # nothing vital ends by itself: raise why it did
         finally:
             await cancelled(*arriving, ticking, stopping, *behind)
-            await self.media.close()  # nobody waits for a file: its question is begun anew at the next start
-            await self.turns.drain(self.settings.drain_seconds)
+            await self.parts.media.close()  # nobody waits for a file: its question is begun anew at the next start
+            await self.core.turns.drain(self.settings.drain_seconds)
+            await self.core.leases.close()
             server.stop()
-            await asyncio.gather(serving, working, return_exceptions=True)
+            await cancelled(working)
+            await asyncio.gather(serving, return_exceptions=True)
 
     def _jobs(self) -> list[Job]:
         gateway = self.models.gateway.name
@@ -136,14 +135,15 @@ class App:
         ]
 
     async def _first_answers(self) -> None:
-        """Until it is known of each platform how we stand there. One that can't be reached keeps nobody waiting."""
+        """Until it is known of each platform how we stand there. One that can't be reached keeps nobody waiting, and
+        one whose account another process holds is its business."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_ANSWERS):
-                for adapter in self.adapters.values():
-                    await adapter.tried.wait()
-        for name, adapter in self.adapters.items():
-            if adapter.trouble:
-                log.warning("%s is not connected yet and goes on trying: %s", name, adapter.trouble)
+                for adapter in self.core.adapters.values():
+                    await self.core.tried(adapter)
+        for name, trouble in self.core.trouble().items():
+            if trouble:
+                log.warning("%s is not connected yet and goes on trying: %s", name, trouble)
 
     async def _settle_in(self) -> None:
         """What need not be done before the first question."""
@@ -151,8 +151,16 @@ class App:
             log.warning("%s", say(trouble, "en"))
         error = await self.models.learn()
         if isinstance(error, Unreachable):
-            self.metrics.gateway(self.models.gateway.name, error)
-        await self.media.prune(MOST_MEDIA)
+            self.parts.metrics.gateway(self.models.gateway.name, error)
+        await self.parts.media.prune(MOST_MEDIA)
+        with contextlib.suppress(StoreError):
+            await self._tell_stranded()
+
+    async def _tell_stranded(self) -> None:
+        found = stranded_turns(await self.store.backlog(), await self.store.holders())
+        for account, (count, since) in found.items():
+            when = datetime.fromtimestamp(since // 1000, UTC).isoformat()
+            log.warning("%s is not switched on: %d turns wait for it, the oldest since %s", account, count, when)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +203,7 @@ def build(settings: Settings, platforms: Platforms, store: Store, models: Models
     options = Options(
         defaults, settings.vision_model, settings.video_model, settings.translation_model, settings.timezone
     )
-    client, calibration = models.client, Calibration()
-    ends = TurnEnds()
+    client, ends, news = models.client, TurnEnds(), asyncio.Event()
     around = Surroundings(store, models.all, clock, client.gateway, {"model": defaults.model}, listing, say=say)
     sandbox = models.gateway.profile.name == "sandbox"
     around = replace(around, alerts=ALERTS, reads=readable(), sandbox=sandbox, on_turn_end=ends.follow)
@@ -204,31 +211,23 @@ def build(settings: Settings, platforms: Platforms, store: Store, models: Models
     adapters = {name: make(own if name in OWN else around) for name, make in platforms.items()}
     hearers = _hearers(settings, adapters)
     rules = _rules(settings, models.gateway, hearers)
-    watch = Watch(store, rules, clock, client.balance, settings.balance_probe_every)
+    watch = Watch(store, rules, clock, client.balance, settings.balance_probe_every, news.set)
     guarded = Guarded(client, clock, watch.refused, watch.answered)
     watch.recovered = guarded.recovered
-    media = MediaStore(settings.data_dir / "media", clock)
-    planner = Planner(store, client, media, clock, options, calibration)
-    metrics = Metrics()
-    dispatcher = Dispatcher(
-        store,
-        guarded,
-        adapters,
-        planner,
-        Gate(clock),
-        clock,
-        calibration,
-        settings.stale_after,
-        metrics,
+    wiring = Wiring(
+        options,
+        models.facts(settings),
+        Access(store, settings.admin_ids, everyone=settings.access == "open"),
+        MediaStore(settings.data_dir / "media", clock),
+        rules,
         watch.take,
         guarded.check,
+        settings.stale_after,
+        ends=ends,
+        news=news,
     )
-    turns = Turns(store, dispatcher.run, clock, ended=ends.tell)
-    watch.wake = turns.wake
-    access = Access(store, settings.admin_ids, everyone=settings.access == "open")
-    commands = Commands(store, models, defaults, models.facts(settings), ZoneInfo(settings.timezone), access, rules)
-    intake = CoreIntake(store, commands, turns, clock, access, lambda chat: adapters[chat.platform].features)
-    return App(settings, store, clock, models, media, adapters, turns, access, intake, metrics, watch, hearers)
+    core = Core(store, guarded, models, adapters, clock, wiring)
+    return App(settings, store, clock, models, core, wiring, watch, hearers)
 
 
 def _hearers(settings: Settings, adapters: Mapping[str, Adapter]) -> Hearers:
@@ -284,7 +283,7 @@ async def run(
         host, port = listening.getsockname()[:2]
 
         async def welcome() -> None:
-            await invite(app.access, app.adapters, announce)
+            await invite(app.parts.access, app.core.adapters, announce)
             url = settings.public_url.rstrip("/") + "/" if settings.public_url else reachable(host, port)
             _tell(announce, Text("Magpie is ready: {url}  (Ctrl+C stops it)"), url=url)
             if ready is not None:

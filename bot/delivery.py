@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,6 +25,7 @@ from bot.errors import Gone, Refused, RetryLater, StoreError, Superseded, Unknow
 from bot.gate import Gate
 from bot.metrics import Tally
 from bot.pieces import Draft, Phrases
+from bot.races import first_of, sooner
 from bot.standing import STORE_PAUSE, Shown, Standing
 from bot.types import (
     Adapter,
@@ -72,6 +73,7 @@ class Delivery:
     gate: Gate
     clock: Clock
     phrases: Phrases
+    assured: Callable[[str], Awaitable[None]] | None = None  # `Leases.assured`
     tally: Tally = field(default_factory=Tally)
     first_visible: float | None = None  # monotonic seconds
     _text: str = ""
@@ -273,7 +275,7 @@ class Delivery:
             await self._standing.forget(step.index)
         elif shown is not None and shown.post is not None:
             await self._standing.doubt(step.index, shown, step.piece)
-            post = await self.adapter.put(self.turn.chat, step.piece, shown.post)
+            post = await self._put(step.piece, shown.post)
             await self._stands(step.index, shown, post, step.piece)
         else:
             await self._post(step.index, step.piece, shown)
@@ -292,7 +294,7 @@ class Delivery:
                 return
         shown = await self._standing.intend(index)
         try:
-            post = await self.adapter.put(self.turn.chat, piece)
+            post = await self._put(piece)
         except (RetryLater, Refused, Gone):
             shown.unsure = False  # a clear no: nothing stands there
             raise
@@ -305,7 +307,7 @@ class Delivery:
             raise Gone("no answer from the platform")
         piece = self._draft.repeated(piece)
         try:
-            post = await self.adapter.put(self.turn.chat, piece)
+            post = await self._put(piece)
         except Unknown:
             await self._standing.repeat(index, shown)
             raise
@@ -318,7 +320,13 @@ class Delivery:
             post = await self._find(index)
         if post is not None:
             await self._standing.doubt(index, shown, None)
-            await self.adapter.put(self.turn.chat, self._draft.emptied(index) if shown.kept else None, post)
+            await self._put(self._draft.emptied(index) if shown.kept else None, post)
+
+    async def _put(self, piece: Piece | None, at: PostId | None = None) -> PostId:
+        """The one place from which a chat is changed."""
+        if self.assured is not None:
+            await self.assured(self.turn.chat.account_key)
+        return await self.adapter.put(self.turn.chat, piece, at)
 
     async def _find(self, index: int) -> PostId | None:
         found: PostId | None = await self.adapter.ask(FindPost(self.turn.chat, self._draft.key(index)))
@@ -381,7 +389,7 @@ class Delivery:
                     return False
                 news = asyncio.create_task(self._news.wait())
                 try:
-                    await asyncio.wait((task, news), return_when=asyncio.FIRST_COMPLETED)
+                    await first_of(task, news)
                 finally:
                     news.cancel()
             task.result()
@@ -392,9 +400,4 @@ class Delivery:
     async def _news_within(self, seconds: float) -> None:
         """Sleep, but not past the next news."""
         self._news.clear()
-        tasks = (asyncio.create_task(self.clock.sleep(seconds)), asyncio.create_task(self._news.wait()))
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
+        await sooner(self.clock.sleep(seconds), self._news.wait())

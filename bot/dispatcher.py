@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -35,6 +35,7 @@ from bot.types import (
     Adapter,
     Answer,
     BalanceReading,
+    Chat,
     ChatModel,
     ChatSettings,
     Choice,
@@ -76,13 +77,14 @@ class _Run:
 
 class Dispatcher:
     """`stale_after` (seconds): a question that was older than that when we came up is not answered unasked.
-    `taken` keeps a reading of the balance; `admit` raises the error that questions to a model get without a call."""
+    `taken` keeps a reading of the balance; `admit` raises the error that questions to a model get without a call;
+    `assured` waits until it is known that this process holds an account (`Leases.assured`)."""
 
     def __init__(
         self,
         store: Store,
         model: ChatModel,
-        adapters: Mapping[str, Adapter],
+        adapter_of: Callable[[Chat], Adapter],
         planner: Planner,
         gate: Gate,
         clock: Clock,
@@ -91,10 +93,11 @@ class Dispatcher:
         metrics: Metrics | None = None,
         taken: Callable[[BalanceReading], Awaitable[None]] | None = None,
         admit: Callable[[str], None] | None = None,
+        assured: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._store = store
         self._model = model
-        self._adapters = adapters
+        self._adapter_of = adapter_of
         self._planner = planner
         self._gate = gate
         self._clock = clock
@@ -102,19 +105,18 @@ class Dispatcher:
         self._metrics = metrics or Metrics()
         self._take = taken or store.reading
         self._admit = admit
+        self._assured = assured
         self._oldest = clock.now() - round(stale_after * 1000)
 
     async def run(self, turn: Turn, stop: asyncio.Event) -> None:
         """Bring a claimed turn as far as it goes: to its end, or back to the store until its platform is ready. Raises
         StoreError; when cancelled, the turn is still ours."""
-        adapter = self._adapters.get(turn.chat.platform)
-        if adapter is None:
-            log.warning("turn %d waits: %s is not switched on", turn.id, turn.chat.platform)
-            return
+        adapter = self._adapter_of(turn.chat)
         began = self._clock.monotonic()
         settings = await self._planner.settings(turn)
         language = settings.language or turn.asker.language
-        delivery = Delivery(turn, adapter, self._store, self._gate, self._clock, _phrases(turn, language))
+        phrases = _phrases(turn, language)
+        delivery = Delivery(turn, adapter, self._store, self._gate, self._clock, phrases, assured=self._assured)
         run = _Run(turn, adapter, settings, language, delivery, stop, began)
         try:
             answer = await self._answer(run)

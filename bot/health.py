@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.config import Settings
 from bot.errors import MagpieError
 from bot.http import Metrics, Part
-from bot.types import Adapter, Clock, Store
+from bot.types import Clock, Store
 
 __all__ = ["Health", "monitoring"]
 
@@ -21,11 +21,11 @@ PROBE = 65_536  # bytes that must find room beside the data
 
 @dataclass(slots=True)
 class Health:
-    """`gateway` tells what was wrong with it at the last request, '' if nothing was; without it questions are still
-    taken in, and told so."""
+    """`platforms` tells what is wrong with each, '' if nothing is; `gateway` what was wrong with it at the last
+    request, '' if nothing was: without it questions are still taken in, and told so."""
 
     store: Store
-    adapters: Mapping[str, Adapter]
+    platforms: Callable[[], Mapping[str, str]]
     gateway: Callable[[], str]
     data: Path
     clock: Clock
@@ -34,7 +34,7 @@ class Health:
 
     async def parts(self) -> Mapping[str, Part]:
         parts = {"store": Part(await self._store_trouble() or await self._disk_trouble())}
-        parts |= {name: Part(adapter.trouble) for name, adapter in self.adapters.items()}
+        parts |= {name: Part(trouble) for name, trouble in self.platforms().items()}
         return parts | {"gateway": Part(self.gateway(), vital=False)}
 
     async def _store_trouble(self) -> str:

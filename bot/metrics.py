@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from bot.errors import BadKey, GatewayError, MagpieError, NoMoney, RateLimited, Unreachable, Upstream
-from bot.types import LedgerEntry, Reader, TurnState
+from bot.types import Backlog, LedgerEntry, Reader, TurnState
 
-__all__ = ["Metrics", "Tally"]
+__all__ = ["Metrics", "Tally", "stranded_turns"]
 
 _SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 _OURS_OR_THEIRS = BadKey | NoMoney | RateLimited | Unreachable | Upstream  # not the question's fault
+
+
+def stranded_turns(backlog: Iterable[Backlog], holders: Collection[str]) -> dict[str, tuple[int, int]]:
+    """The open turns of accounts that nobody holds: account -> how many, and since when (UTC ms). Their platform is
+    switched off, or its process is gone."""
+    found: dict[str, tuple[int, int]] = {}
+    for each in backlog:
+        if each.account not in holders:
+            count, since = found.get(each.account, (0, each.since))
+            found[each.account] = (count + each.count, min(since, each.since))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,8 @@ class Metrics:
         )
         self._lag = self._histogram("final_lag_seconds", "From the end of an answer until all of it stands in the chat")
         self._open = self._gauge("turns_open", "Turns that have not ended, by state", "state")
+        self._stranded = self._gauge("turns_stranded", "Open turns of accounts that no process holds", "account")
+        self._since = self._gauge("turns_stranded_since", "When the oldest of them was queued (Unix time)", "account")
         self._balance = self._gauge("balance", "The last balance that the gateway told", "gateway", "currency")
         self._up = self._gauge("gateway_up", "Whether the last request went well", "gateway")
         self._troubles: dict[str, str] = {}
@@ -99,9 +112,15 @@ class Metrics:
 
     async def page(self, reader: Reader, gateway: str) -> bytes:
         """Everything, in the text form of version 0.0.4. Raises StoreError."""
-        counts = await reader.backlog()
+        open_turns = await reader.backlog()
+        stranded = stranded_turns(open_turns, await reader.holders())
         for state in (TurnState.WAITING, TurnState.RUNNING, TurnState.DELIVERING):
-            self._open.labels(state).set(counts.get(state, 0))
+            self._open.labels(state).set(sum(each.count for each in open_turns if each.state is state))
+        self._stranded.clear()
+        self._since.clear()
+        for account, (count, since) in stranded.items():
+            self._stranded.labels(account).set(count)
+            self._since.labels(account).set(since / 1000)
         balance = await reader.balance(gateway)
         if balance is not None:
             self._balance.labels(gateway, balance.money.currency).set(float(balance.money.amount))

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
-__all__ = ["cancelled", "first_of"]
+__all__ = ["cancelled", "first_of", "sooner"]
 
 
 async def first_of(*tasks: asyncio.Task[Any]) -> set[asyncio.Task[Any]]:
     """Those that have ended, as soon as one has."""
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     return done
+
+
+async def sooner(*work: Coroutine[Any, Any, Any]) -> set[int]:
+    """Until one piece of work is done; the others are ended. Returns the places of those that were done, and raises
+    what they raised."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        done = await first_of(*tasks)
+    finally:
+        await cancelled(*(task for task in tasks if not task.done()))
+    for task in done:
+        task.result()
+    return {place for place, task in enumerate(tasks) if task in done}
 
 
 async def cancelled(*tasks: asyncio.Task[Any]) -> None:

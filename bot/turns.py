@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 from bot.errors import MagpieError, StoreError, StoreRejects, Superseded
 from bot.locales import say
-from bot.types import Clock, Outcome, Store, Turn, TurnKind
+from bot.races import sooner
+from bot.types import Clock, Outcome, Signal, Store, Turn, TurnKind
 
 __all__ = ["TurnEnds", "Turns"]
 
@@ -46,37 +46,51 @@ class TurnEnds:
 
 
 class Turns:
-    """`run_turn(turn, stop)` does the work (`Dispatcher.run`). `poll`: seconds between two looks at the store when
-    nothing wakes us; `ended` hears of each turn that nobody works on here any more, whatever became of it."""
+    """`run_turn(turn, stop)` does the work (`Dispatcher.run`), for the `accounts` that this process holds. `poll`:
+    seconds between two looks at the store when nothing wakes us; `ended` hears of each turn that nobody works on here
+    any more, whatever became of it."""
 
     def __init__(
         self,
         store: Store,
         run_turn: Callable[[Turn, asyncio.Event], Awaitable[None]],
         clock: Clock,
+        accounts: Callable[[], Collection[str]],
         *,
         poll: float = 30.0,
         ended: Callable[[Turn], None] | None = None,
+        news: asyncio.Event | None = None,
     ) -> None:
         self._store = store
         self._run_turn = run_turn
         self._clock = clock
+        self._accounts = accounts
         self._poll = poll
         self._tell_end = ended or (lambda _turn: None)
-        self._news = asyncio.Event()
+        self._news = news or asyncio.Event()  # there may be something to do
         self._running: dict[asyncio.Task[None], _Running] = {}
         self._draining = False
-        self._called = False  # by another process
+        self._missed = False  # what other processes told
+        self._told_to_stop: set[int] = set()
         self._recovery = 0.0  # when to look again for turns of processes that are gone (monotonic seconds)
 
     def wake(self) -> None:
         """There may be something to do."""
         self._news.set()
 
-    def _call(self) -> None:
-        """Another process has stored something: work, or that one of our turns is to stop."""
-        self._called = True
+    def hear(self, signal: Signal, about: str) -> None:
+        """Another process has stored something: work for an account, or that a turn is to stop."""
+        if signal is Signal.BACK:
+            self._missed = True
+        elif signal is Signal.STOP:
+            self._told_to_stop.add(int(about))
+        elif about not in self._accounts():
+            return
         self.wake()
+
+    def busy(self, account: str) -> bool:
+        """Is one of its turns running here?"""
+        return any(running.turn.chat.account_key == account for running in self._running.values())
 
     def interrupt(self, turn: int) -> None:
         """End an answer, if it runs here, where it is."""
@@ -98,11 +112,11 @@ class Turns:
     async def run(self) -> None:
         """Start turns as they become due, until `drain`. Frees what a dead process left, first and every now and
         then."""
-        async with self._store.watch(self._call):
-            await self._recover()
-            while not self._draining:
-                self._news.clear()
-                await self._wait(await self._start_due())
+        await self._recover()
+        while not self._draining:
+            self._news.clear()
+            pause = await self._start_due()
+            await sooner(self._news.wait(), self._clock.sleep(pause))
 
     async def drain(self, seconds: float) -> None:
         """No new turns; those that run get `seconds` to end, then they are given back for the next start."""
@@ -123,13 +137,11 @@ class Turns:
         try:
             if self._clock.monotonic() >= self._recovery:
                 await self._recover()
-            if self._called:
-                self._called = False
-                await self._look_for_stops()
+            await self._look_for_stops()
             width = 1
             while not self._draining and await self._claim(width):
                 width = min(2 * width, _AT_ONCE)
-            due = await self._store.next_due(self._clock.now())
+            due = await self._store.next_due(self._clock.now(), self._accounts())
         except StoreError as error:
             log.error("the store can't be asked for work: %s (%s)", error, error.detail)
             return _TROUBLE
@@ -138,7 +150,10 @@ class Turns:
     async def _claim(self, width: int) -> bool:
         """Claim and start so many turns, side by side: a store has its own ways to be quick then. False if there are
         no more."""
-        claims = (self._store.claim(self._clock.now()) for _ in range(width))
+        accounts = self._accounts()
+        if not accounts:
+            return False
+        claims = (self._store.claim(self._clock.now(), accounts) for _ in range(width))
         found = await asyncio.gather(*claims, return_exceptions=True)
         turns = sorted((turn for turn in found if isinstance(turn, Turn)), key=lambda turn: turn.id)
         for turn in turns:  # in order, whichever claim got which: so are a chat's notices
@@ -158,10 +173,15 @@ class Turns:
             log.info("taking up %d turns that an earlier process left", freed)
 
     async def _look_for_stops(self) -> None:
-        for running in list(self._running.values()):
-            turn = await self._store.turn(running.turn.id)
-            if turn is not None and turn.stop:
-                running.stop.set()
+        """Of the turns that other processes told of, or of all, if something may not have been heard."""
+        running = {each.turn.id for each in self._running.values()}
+        missed, told = self._missed, set(self._told_to_stop)
+        meant = running if missed else running & told
+        for turn in await self._store.stopped(meant) if meant else ():
+            self.interrupt(turn)
+        if missed:
+            self._missed = False
+        self._told_to_stop -= told
 
     def _start(self, turn: Turn) -> None:
         running = _Running(turn)
@@ -183,6 +203,7 @@ class Turns:
             await self._run_turn(turn, running.stop)
         except Superseded:
             log.info("turn %d goes on elsewhere", turn.id)
+            await self._give_back(turn)  # unless somebody has it
         except asyncio.CancelledError:
             await self._give_back(turn)
             raise
@@ -218,14 +239,3 @@ class Turns:
             words = say(MagpieError(), language)
             await self._store.notify(turn.chat, words, key=f"given up/{turn.id}/{turn.attempt}", language=language)
         await self._store.end(turn, Outcome.REFUSED)
-
-    async def _wait(self, seconds: float) -> None:
-        sleeping = asyncio.create_task(self._clock.sleep(seconds))
-        waking = asyncio.create_task(self._news.wait())
-        try:
-            await asyncio.wait((sleeping, waking), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (sleeping, waking):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task

@@ -7,7 +7,7 @@ come from outside are text. Everything is frozen: what has been said is not chan
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -49,13 +49,22 @@ class Text:
 # ── where and who ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _key(*parts: str) -> str:
+    return "/".join(quote(part, safe="-:@.") for part in parts)
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom we are on a platform: one bot or one workspace."""
+    """Whom we are on a platform: one bot or one workspace. `key` is its one string form, "platform/id"; it is the scope
+    of its settings, and what a process holds."""
 
     platform: str
     id: str
     name: str = ""
+
+    @property
+    def key(self) -> str:
+        return _key(self.platform, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +79,11 @@ class Chat:
 
     @property
     def key(self) -> str:
-        parts = (self.platform, self.account, self.id) + (() if self.thread is None else (self.thread,))
-        return "/".join(quote(part, safe="-:@.") for part in parts)
+        return _key(self.platform, self.account, self.id, *(() if self.thread is None else (self.thread,)))
+
+    @property
+    def account_key(self) -> str:
+        return _key(self.platform, self.account)
 
     @property
     def room(self) -> Chat:
@@ -81,8 +93,7 @@ class Chat:
     @property
     def scopes(self) -> tuple[str, ...]:
         """The scopes of settings that hold here, widest first: everything, account, chat, thread."""
-        account = "/".join(quote(part, safe="-:@.") for part in (self.platform, self.account))
-        return tuple(dict.fromkeys(("*", account, self.room.key, self.key)))
+        return tuple(dict.fromkeys(("*", self.account_key, self.room.key, self.key)))
 
     @classmethod
     def parse(cls, key: str) -> Chat:
@@ -686,6 +697,7 @@ class Features:
     prefix: str = "/"  # what people write before a command's name
     thread_prefix: str = ""  # and in a thread, where that is something else
     person: str = ""  # a regular expression for people's ids, where they have a form
+    pushed: bool = False  # events are brought to our HTTP host, to whichever process is there
 
 
 class Status(StrEnum):
@@ -785,6 +797,9 @@ class Adapter(Protocol):
     def tried(self) -> asyncio.Event:
         """Set by `run` once it is known how we stand with the platform: it lets us in, or gives no answer for now (and
         `trouble` says why). Not while it may still turn out that our token is wrong."""
+
+    async def identify(self) -> Account:
+        """Whom we are there, once that is known. SettingError if the platform will never let us in as we are."""
 
     async def run(self, intake: Intake) -> None:
         """Bring events to `intake` until cancelled. SettingError if the platform will never let us in as we are."""
@@ -942,6 +957,35 @@ class Spending:
     estimated: bool = False
 
 
+class Signal(StrEnum):
+    """What a store tells a process of the others that share it, with a word about what."""
+
+    WORK = "work"  # something is queued for an account: its key
+    STOP = "stop"  # a turn is to stop: its id
+    LEASE = "lease"  # an account may be free to be held
+    LOST = "lost"  # the others may take us for dead from now on
+    BACK = "back"  # they can see us again; what was told meanwhile is lost
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a process holds by lease: account -> seconds for which nobody else takes it, counted from before it was
+    asked for; `spare` are those that others lack, to be let go of as soon as nothing runs there."""
+
+    held: Mapping[str, float]
+    spare: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many turns of an account ("platform/id") in a state have not ended; the oldest is from `since` (UTC ms)."""
+
+    account: str
+    state: TurnState
+    count: int
+    since: int
+
+
 class Reader(Protocol):
     """The store's read-only half."""
 
@@ -968,8 +1012,11 @@ class Reader(Protocol):
     async def open_turns(self, chat: Chat) -> Sequence[Turn]:
         """Turns of the chat that have not ended, oldest first."""
 
-    async def backlog(self) -> Mapping[TurnState, int]:
-        """How many turns have not ended, by state."""
+    async def backlog(self) -> Sequence[Backlog]:
+        """The turns that have not ended, counted by account and state."""
+
+    async def holders(self) -> Collection[str]:
+        """The accounts that some process holds."""
 
     async def last_turn(self, chat: Chat) -> Turn | None:
         """The newest question of the chat, whatever its state."""
@@ -1052,12 +1099,24 @@ class Store(Reader, Archive, Protocol):
         """Queue words of our own for a chat, once per `key`, to be said from `not_before` on (ms). Returns the notice's
         turn."""
 
-    async def claim(self, now: int) -> Turn | None:
-        """Take the oldest due turn whose chat is free (a notice never waits for its chat): WAITING becomes RUNNING with
-        `attempt` one higher; RUNNING (recovered) likewise; DELIVERING keeps its state and gets a new attempt."""
+    async def claim(self, now: int, accounts: Collection[str]) -> Turn | None:
+        """Take the oldest due turn of these accounts whose chat is free (a notice never waits for its chat): WAITING
+        becomes RUNNING with `attempt` one higher; RUNNING (recovered) likewise; DELIVERING keeps its state and gets a
+        new attempt."""
 
-    async def next_due(self, now: int) -> int | None:
-        """When the earliest turn that waits for its time is due; None if none waits."""
+    async def next_due(self, now: int, accounts: Collection[str]) -> int | None:
+        """When the earliest turn of these accounts that waits for its time is due; None if none waits."""
+
+    async def hold(self, wanted: Collection[str], *, taking: bool = True) -> Holding:
+        """Renew our leases on these accounts, and (`taking`) take those that are free, of which each process has its
+        share. What another process left unfinished there is claimable again. What is not `wanted` any more is let go
+        of."""
+
+    async def let_go(self, accounts: Collection[str]) -> None:
+        """End our leases on these accounts: nothing of ours runs there any more."""
+
+    async def stopped(self, turns: Collection[int]) -> Collection[int]:
+        """Which of these turns are to stop."""
 
     async def recover(self) -> int:
         """Make the turns of processes that are gone claimable again. Returns how many. Their open ledger entries end
@@ -1107,7 +1166,7 @@ class Store(Reader, Archive, Protocol):
         """Of a gateway's readings before then (ms) keep the last one of each day (UTC); `most` at once are deleted.
         Returns how many."""
 
-    def watch(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
-        """Call `wake` whenever another process has queued work."""
+    def watch(self, hear: Callable[[Signal, str], None]) -> AbstractAsyncContextManager[None]:
+        """Call `hear` with what another process did that is of our concern."""
 
     async def close(self) -> None: ...

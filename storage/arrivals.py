@@ -25,6 +25,7 @@ from bot.types import (
     Press,
     Reply,
     Role,
+    Signal,
     StopPressed,
     TurnKind,
     TurnState,
@@ -90,7 +91,7 @@ def accept(
             begin_anew(tx, turn)
         tx.conn.execute(sa.update(turns).where(turns.c.id == turn).values(changed))
     _save_user_message(tx, message, turn, in_context=True)
-    tx.wake()
+    tx.tell(Signal.WORK, message.chat.account_key)
     return Accepted(turn, anew=begun is not None)
 
 
@@ -127,7 +128,7 @@ def answer(tx: Tx, event: IncomingMessage | Press | StopPressed | Edited | Membe
         if isinstance(event, Press) and event.post is not None:
             standing = {"turn": turn, "position": 0, "post": event.post, "digest": "", "repeats": 0}
             tx.conn.execute(sa.insert(posts).values(standing))
-    tx.wake()
+    tx.tell(Signal.WORK, event.chat.account_key)
     return turn
 
 

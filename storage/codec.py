@@ -100,6 +100,11 @@ def _somebody(id: str | None, name: str | None) -> Person | None:
     return None if id is None else Person(id, name or "")
 
 
+def account_of(chat: str) -> str:
+    """The key of the account that a chat's key begins with."""
+    return "/".join(chat.split("/")[:2])
+
+
 def turn_values(
     *,
     chat: str,
@@ -118,6 +123,7 @@ def turn_values(
 ) -> dict[str, Any]:
     return {
         "chat": chat,
+        "account": account_of(chat),
         "lane": lane,
         "kind": kind,
         "state": state,

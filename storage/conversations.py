@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from bot.types import Chat, ChatSummary, Outcome, Role, TurnKind, TurnState
+from bot.types import Chat, ChatSummary, Outcome, Role, Signal, TurnKind, TurnState
 from storage.engine import Tx
 from storage.tables import IN_CONTEXT, OPEN, WAITING_FIRST, chats, ledger, messages, posts, settings, turns
 
@@ -70,10 +70,11 @@ def delete(tx: Tx, chat: Chat) -> bool:
     if not _changed(tx, chat, chats.c.deleted.is_(None), deleted=tx.now):
         return False
     here = turns.c.chat == chat.key
-    tx.conn.execute(sa.update(turns).where(here, OPEN).values(stop=True))
+    running = sa.update(turns).where(here, OPEN).values(stop=True).returning(turns.c.id)
+    for turn in tx.conn.execute(running).scalars().all():
+        tx.tell(Signal.STOP, str(turn))
     over = {"state": TurnState.ENDED, "outcome": Outcome.STOPPED}
     tx.conn.execute(sa.update(turns).where(here, WAITING_FIRST).values(over))
-    tx.wake()
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bot.types import Deleted, Edited, Outcome, Role, TurnKind, TurnState
+from bot.types import Deleted, Edited, Outcome, Role, Signal, TurnKind, TurnState
 from storage.arrivals import enter
 from storage.engine import Tx
 from storage.notices import touch
@@ -46,7 +46,8 @@ def withdraw(tx: Tx, event: Deleted) -> int | None:
     touch(tx, event.chat)
     gone = tx.conn.execute(sa.delete(messages).where(*here).returning(messages.c.turn)).scalars().all()
     stopped = [turn for turn in gone if turn is not None and _without(tx, turn)]
-    tx.wake()
+    for turn in stopped:
+        tx.tell(Signal.STOP, str(turn))
     return stopped[0] if stopped else None
 
 

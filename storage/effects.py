@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.types import Effect, Forget, Notice, Reopen, Role, Set, Stop, TurnKind, TurnState
+from bot.types import Effect, Forget, Notice, Reopen, Role, Set, Signal, Stop, TurnKind, TurnState
 from storage.codec import answer_values
 from storage.engine import Tx
 from storage.notices import queue
@@ -49,6 +49,7 @@ def _stop(tx: Tx, effect: Stop) -> None:
     meant = [t.id == effect.turn, t.chat == effect.chat.key, t.kind == TurnKind.QUESTION, OPEN]
     tx.conn.execute(sa.select(t.id).where(*meant).with_for_update())
     tx.conn.execute(sa.update(turns).where(*meant).values(stop=True))
+    tx.tell(Signal.STOP, str(effect.turn))
     answered = {"state": TurnState.DELIVERING, "not_before": tx.now, **answer_values(effect.instead)}
     idle = sa.update(turns).where(*meant, WAITING_FIRST).values(answered).returning(t.id)
     if tx.conn.execute(idle).first() is not None:

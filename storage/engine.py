@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from bot.errors import SettingError, StoreError
-from bot.types import Clock
+from bot.types import Clock, Signal
 from storage.translate import translated
 from storage.writer import Writer
 
@@ -33,7 +33,7 @@ __all__ = ["CHANNEL", "Database", "Tx", "insert_into", "parse_url"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CHANNEL = "magpie"  # PostgreSQL: NOTIFY on it wakes the other processes
+CHANNEL = "magpie"  # PostgreSQL: on it the processes tell each other: "owner signal about"
 _READERS = 3
 _BUSY_SECONDS = 5.0
 _DRIVERS = {
@@ -60,10 +60,10 @@ class Tx:
     def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
         return insert_into(table, self.postgres)
 
-    def wake(self) -> None:
-        """Tell the other processes, once this is committed, that there may be work."""
+    def tell(self, signal: Signal, about: str = "") -> None:
+        """Tell the other processes, once this is committed."""
         if self.postgres:
-            self.conn.execute(sa.select(sa.func.pg_notify(CHANNEL, self.owner)))
+            self.conn.execute(sa.select(sa.func.pg_notify(CHANNEL, f"{self.owner} {signal} {about}")))
 
 
 def insert_into(table: sa.Table, postgres: bool) -> sqlite.Insert | postgresql.Insert:

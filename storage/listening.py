@@ -13,7 +13,7 @@ from psycopg import sql
 from sqlalchemy.engine import URL
 
 from bot.errors import StoreError
-from bot.types import Clock
+from bot.types import Clock, Signal
 from storage.engine import CHANNEL, Tx
 from storage.translate import translated
 
@@ -46,8 +46,8 @@ class PostgresPeers:
         return not tx.conn.execute(sa.select(taken)).scalar_one()
 
     @asynccontextmanager
-    async def listen(self, wake: Callable[[], None]) -> AsyncIterator[None]:
-        task = asyncio.ensure_future(self._listen(wake))
+    async def listen(self, hear: Callable[[Signal, str], None]) -> AsyncIterator[None]:
+        task = asyncio.ensure_future(self._listen(hear))
         try:
             yield
         finally:
@@ -60,25 +60,27 @@ class PostgresPeers:
             await self._conn.close()
             self._conn = None
 
-    async def _listen(self, wake: Callable[[], None]) -> None:
+    async def _listen(self, hear: Callable[[Signal, str], None]) -> None:
         while True:
             try:
                 if self._conn is None:
                     await self.open()
-                    wake()  # what was queued meanwhile nobody told us
-                await self._hear(wake)
+                    hear(Signal.BACK, "")
+                await self._hear(hear)
             except (psycopg.Error, StoreError):  # the server is away: its turns are in the store, we come back
+                hear(Signal.LOST, "")
                 await self.leave()
                 await self._clock.sleep(_AGAIN)
 
-    async def _hear(self, wake: Callable[[], None]) -> None:
+    async def _hear(self, hear: Callable[[Signal, str], None]) -> None:
         assert self._conn is not None
         while True:
             if not self._held:
                 await self._hold()
             async for told in self._conn.notifies(timeout=None if self._held else _LOOK):
-                if told.payload != self._owner:
-                    wake()
+                teller, _, told_of = told.payload.rpartition(" ")[0].rpartition(" ")
+                if teller != self._owner:
+                    hear(Signal(told_of), told.payload.rpartition(" ")[2])
 
     async def _hold(self) -> None:
         """Not to be had while the server still takes our last session for alive: then that one's lock speaks for us."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bot.types import Chat, Moved, TurnState
+from bot.types import Chat, Moved, Signal, TurnState
 from storage.arrivals import enter
+from storage.codec import account_of
 from storage.engine import Tx
 from storage.notices import touch
 from storage.tables import WAITING_FIRST, chats, messages, posts, settings, turns
@@ -24,7 +25,7 @@ def move(tx: Tx, event: Moved) -> bool:
         _move_chat(tx, key, new + key[len(old) :])
     rest = sa.literal(new) + sa.func.substr(settings.c.scope, len(old) + 1)
     tx.conn.execute(sa.update(settings).where(_under(settings.c.scope, old)).values(scope=rest))
-    tx.wake()
+    tx.tell(Signal.WORK, event.to.account_key)
     return True
 
 
@@ -42,7 +43,9 @@ def _move_chat(tx: Tx, old: str, new: str) -> None:
     _join_waiting(tx, old, new)
     _forget_posts(tx, old)
     tx.conn.execute(sa.update(messages).where(messages.c.chat == old).values(chat=new, post=None))
-    tx.conn.execute(sa.update(turns).where(turns.c.chat == old).values(chat=new, reply_to=None))
+    tx.conn.execute(
+        sa.update(turns).where(turns.c.chat == old).values(chat=new, account=account_of(new), reply_to=None)
+    )
     times = [row[key]["last"] for key in keys if row[key]["last"] is not None]
     merged = {
         "title": row[new]["title"] or row[old]["title"],

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.types import Chat, Notice, Outcome, Person, Role, TurnKind, TurnState
+from bot.types import Chat, Notice, Outcome, Person, Role, Signal, TurnKind, TurnState
 from storage.codec import message_values, turn_values
 from storage.engine import Tx, insert_into
 from storage.tables import chats, messages, turns
@@ -31,7 +31,7 @@ def queue(tx: Tx, notice: Notice, *, not_before: int = 0) -> int:
     )
     turn = insert(tx, turns, row)
     save_own_words(tx, notice.chat, turn, notice.text)
-    tx.wake()
+    tx.tell(Signal.WORK, notice.chat.account_key)
     return turn
 
 

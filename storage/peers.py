@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.errors import StoreError
+from bot.types import Signal
 from storage.engine import Tx
 from storage.locks import lock_file
 from storage.translate import READ_ONLY
@@ -21,8 +22,8 @@ class Peers(Protocol):
     def alive(self, tx: Tx, owner: str) -> bool:
         """Does the process live that is called `owner` in the turns?"""
 
-    def listen(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
-        """Call `wake` when another process has queued work."""
+    def listen(self, hear: Callable[[Signal, str], None]) -> AbstractAsyncContextManager[None]:
+        """Call `hear` with what other processes tell."""
 
     async def leave(self) -> None:
         """We live no longer."""
@@ -35,7 +36,7 @@ class NoPeers:
         return False
 
     @asynccontextmanager
-    async def listen(self, wake: Callable[[], None]) -> AsyncIterator[None]:  # noqa: ARG002
+    async def listen(self, hear: Callable[[Signal, str], None]) -> AsyncIterator[None]:  # noqa: ARG002
         yield
 
     async def leave(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.types import (
+    Backlog,
     BalanceReading,
     Chat,
     Json,
@@ -136,9 +137,11 @@ def open_turns(tx: Tx, chat: Chat) -> Sequence[Turn]:
     return turns_of(tx, sa.select(turns).where(turns.c.chat == chat.key, OPEN).order_by(turns.c.id))
 
 
-def backlog(tx: Tx) -> Mapping[TurnState, int]:
-    counts = sa.select(turns.c.state, sa.func.count()).where(OPEN).group_by(turns.c.state)
-    return {TurnState(state): number for state, number in tx.conn.execute(counts)}
+def backlog(tx: Tx) -> Sequence[Backlog]:
+    t = turns.c
+    query = sa.select(t.account, t.state, sa.func.count(), sa.func.min(t.created)).where(OPEN)
+    rows = tx.conn.execute(query.group_by(t.account, t.state).order_by(t.account, t.state))
+    return [Backlog(account, TurnState(state), count, since) for account, state, count, since in rows]
 
 
 def last_turn(tx: Tx, chat: Chat) -> Turn | None:

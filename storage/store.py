@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Collection, Coroutine
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from bot.types import Clock, Store
-from storage import arrivals, conversations, corrections, learning, moving, overhearing, reading, tidying, turns
+from bot.errors import StoreError
+from bot.types import Clock, Holding, Signal, Store
+from storage import arrivals, conversations, corrections, learning, leases, moving, overhearing, reading, tidying, turns
 from storage.engine import Database, Tx, parse_url
 from storage.locks import DataLock
 from storage.migrate import upgrade
@@ -80,6 +82,7 @@ class SqlStore(Store):
     def __init__(self, database: Database, peers: Peers) -> None:
         self.database = database
         self._peers = peers
+        self._wanted: frozenset[str] = frozenset()
 
     # what was said, and what holds
     history = _read(reading.history)
@@ -113,6 +116,7 @@ class SqlStore(Store):
     backlog = _read(reading.backlog)
     next_due = _read(turns.next_due)
     claim = _write(turns.claim)
+    stopped = _read(turns.stopped)
     release = _write(turns.release)
     begin = _write(turns.begin)
     generated = _write(turns.generated)
@@ -143,9 +147,27 @@ class SqlStore(Store):
     async def recover(self) -> int:
         return await self.database.write(turns.recover, self._peers.alive)
 
-    def watch(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
-        return self._peers.listen(wake)
+    async def hold(self, wanted: Collection[str], *, taking: bool = True) -> Holding:
+        self._wanted = frozenset(wanted)
+        if self.database.postgres:
+            return await self.database.write(leases.hold, wanted, self._peers.alive, taking=taking)
+        return Holding(dict.fromkeys(wanted, math.inf))
+
+    async def let_go(self, accounts: Collection[str]) -> None:
+        if self.database.postgres:
+            await self.database.write(leases.let_go, accounts)
+
+    async def holders(self) -> Collection[str]:
+        if not self.database.postgres:
+            return self._wanted  # who has the file has all
+        return await self.database.read(leases.holders)
+
+    def watch(self, hear: Callable[[Signal, str], None]) -> AbstractAsyncContextManager[None]:
+        return self._peers.listen(hear)
 
     async def close(self) -> None:
+        if self.database.postgres and self._wanted:
+            with suppress(StoreError):
+                await self.database.write(leases.leave)
         await self._peers.leave()
         await self.database.close()

@@ -29,9 +29,11 @@ __all__ = [
     "chats",
     "inbound",
     "learned",
+    "leases",
     "ledger",
     "messages",
     "posts",
+    "processes",
     "settings",
     "turns",
 ]
@@ -112,6 +114,24 @@ def _json() -> Any:
     return Field(sa_type=JsonText)
 
 
+class LeaseRow(Row, table=True):
+    """Which process holds an account ("platform/account"), until when by the database's own clock; '' if none does."""
+
+    __tablename__ = "leases"
+    account: str = _key(primary_key=True)
+    owner: str = _words()
+    until: int = _time()
+
+
+class ProcessRow(Row, table=True):
+    """A process that holds accounts or stands by for them, until when by the database's own clock."""
+
+    __tablename__ = "processes"
+    owner: str = _key(primary_key=True)
+    until: int = _time()
+    wanted: Any = _json()
+
+
 class InboundRow(Row, table=True):
     """An event that was taken in. That its key is here is what makes a repetition one. It goes after some days, when no
     platform will repeat it any more, unless it is `lasting`."""
@@ -141,8 +161,9 @@ class ChatRow(Row, table=True):
 
 
 class TurnRow(Row, table=True):
-    """`lane` keeps apart what waits side by side in one chat: '' in a private one, the author's id in a group. A notice
-    that waits for the answers that were stopped before it has the lane `IN_ORDER`.
+    """`account` is whose chat it is, "platform/account". `lane` keeps apart what waits side by side in one chat: '' in
+    a private one, the author's id in a group. A notice that waits for answers that were stopped before it has the lane
+    `IN_ORDER`.
 
     `owner` is the process that works on it, null while it is for whoever comes.
     """
@@ -151,6 +172,7 @@ class TurnRow(Row, table=True):
     __table_args__ = _COUNTED
     id: int | None = _id()
     chat: str = _key(foreign_key="chats.key")
+    account: str = _words(sa_column_kwargs={"server_default": ""})
     lane: str = _words()
     kind: str = _key()
     state: str = _key()
@@ -285,7 +307,7 @@ class LearnedRow(Row, table=True):
 
 
 METADATA = Row.metadata
-inbound, chats, turns, messages, posts, settings, ledger, balances, learned, alerts = (
+inbound, chats, turns, messages, posts, settings, ledger, balances, learned, alerts, leases, processes = (
     METADATA.tables[name]
     for name in (
         "inbound",
@@ -298,6 +320,8 @@ inbound, chats, turns, messages, posts, settings, ledger, balances, learned, ale
         "balances",
         "learned",
         "alerts",
+        "leases",
+        "processes",
     )
 )
 
@@ -322,7 +346,7 @@ def _partial(name: str, *columns: sa.ColumnElement[Any], where: sa.ColumnElement
 
 _partial("turns_waiting", turns.c.chat, turns.c.lane, where=WAITING_FIRST, unique=True)
 _partial("turns_open", turns.c.chat, turns.c.id, where=OPEN)
-_partial("turns_due", turns.c.not_before, turns.c.id, where=FREE)
+_partial("turns_due", turns.c.account, turns.c.not_before, turns.c.id, where=FREE)
 _partial("messages_answer", messages.c.turn, where=ANSWER, unique=True)
 _partial("messages_context", messages.c.chat, messages.c.turn, messages.c.id, where=IN_CONTEXT)
 sa.Index("turns_chat", turns.c.chat, turns.c.id)

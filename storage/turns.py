@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.errors import Superseded
-from bot.types import Answer, LedgerEntry, Outcome, Person, PostId, Role, Turn, TurnKind, TurnState
-from storage.codec import answer_values, entry_values, message_values
+from bot.types import Answer, LedgerEntry, Outcome, Person, PostId, Role, Signal, Turn, TurnKind, TurnState
+from storage.codec import account_of, answer_values, entry_values, message_values
 from storage.engine import Tx, insert_into
 from storage.notices import insert
 from storage.reading import turns_of
@@ -24,17 +24,22 @@ __all__ = [
     "end",
     "generated",
     "intend",
+    "lose",
     "next_due",
     "posted",
     "postpone",
     "recover",
     "release",
+    "stopped",
 ]
 
 
+_OURS = turns.c.account.in_(sa.bindparam("accounts", expanding=True))
+
+
 def _free() -> sa.ColumnElement[bool]:
-    """Due at `:now`, nobody's, and the first of its chat with nobody at work there; a notice waits for no one, unless
-    it is to stand below the answers that it stopped."""
+    """Due at `:now`, of one of `:accounts`, nobody's, and the first of its chat with nobody at work there; a notice
+    waits for no one, unless it is to stand below the answers that it stopped."""
     t, other = turns.c, turns.alias("other")
     o = other.c
     ahead = sa.exists().where(
@@ -53,7 +58,7 @@ def _free() -> sa.ColumnElement[bool]:
         o.id < t.id,
     )
     notice = sa.and_(t.kind == TurnKind.NOTICE, sa.or_(t.lane != IN_ORDER, ~stopped))
-    return sa.and_(FREE, due, sa.or_(notice, sa.and_(t.kind == TurnKind.QUESTION, ~ahead)))
+    return sa.and_(FREE, _OURS, due, sa.or_(notice, sa.and_(t.kind == TurnKind.QUESTION, ~ahead)))
 
 
 # built once: it takes longer to build than to run. "+ 0", or SQLite walks through all turns from the first on to have
@@ -66,7 +71,7 @@ _LOOK = (
 
 _NEXT = (
     sa.select(turns.c.not_before)
-    .where(FREE, turns.c.not_before > sa.bindparam("now", type_=turns.c.not_before.type))
+    .where(FREE, _OURS, turns.c.not_before > sa.bindparam("now", type_=turns.c.not_before.type))
     .order_by(turns.c.not_before)
     .limit(1)
 )
@@ -98,19 +103,20 @@ _CLOSED = sa.update(ledger).where(ledger.c.id == sa.bindparam("number", type_=le
 _LOST = sa.update(ledger).where(ledger.c.turn == _TURN, ledger.c.ended.is_(None))
 
 
-def claim(tx: Tx, now: int) -> Turn | None:
+def claim(tx: Tx, now: int, accounts: Collection[str]) -> Turn | None:
     """Looks, locks, and looks again: between a statement's look and its lock, a turn asked again may have come first.
 
     Other processes' candidates are skipped, not waited for.
     """
-    while (found := tx.conn.execute(_LOOK, {"now": now}).first()) is not None:
-        if claimed := turns_of(tx, _TAKE, {"found": found.id, "by": tx.owner, "now": now}):
+    of = {"now": now, "accounts": list(accounts)}
+    while (found := tx.conn.execute(_LOOK, of).first()) is not None:
+        if claimed := turns_of(tx, _TAKE, {"found": found.id, "by": tx.owner, **of}):
             return claimed[0]
     return None
 
 
-def next_due(tx: Tx, now: int) -> int | None:
-    return tx.conn.execute(_NEXT, {"now": now}).scalar_one_or_none()
+def next_due(tx: Tx, now: int, accounts: Collection[str]) -> int | None:
+    return tx.conn.execute(_NEXT, {"now": now, "accounts": list(accounts)}).scalar_one_or_none()
 
 
 def recover(tx: Tx, alive: Callable[[Tx, str], bool]) -> int:
@@ -122,15 +128,21 @@ def recover(tx: Tx, alive: Callable[[Tx, str], bool]) -> int:
     freed = sa.update(turns).where(OPEN, t.owner.in_(dead)).values(owner=None).returning(t.id)
     ids = tx.conn.execute(freed).scalars().all()
     for id in ids:
-        _lose(tx, id)
-    tx.wake()
+        lose(tx, id)
     return len(ids)
+
+
+_TO_STOP = sa.select(turns.c.id).where(turns.c.stop, turns.c.id.in_(sa.bindparam("ids", expanding=True)))
+
+
+def stopped(tx: Tx, turns: Collection[int]) -> Collection[int]:
+    return set(tx.conn.execute(_TO_STOP, {"ids": list(turns)}).scalars())
 
 
 def release(tx: Tx, turn: Turn) -> None:
     _fenced(tx, turn, owner=None)
-    _lose(tx, turn.id)
-    tx.wake()
+    lose(tx, turn.id)
+    tx.tell(Signal.WORK, account_of(turn.chat.key))
 
 
 def begin(tx: Tx, turn: Turn, entry: LedgerEntry) -> int:
@@ -169,13 +181,11 @@ def _answering(postgres: bool) -> sqlite.Insert | postgresql.Insert:
 
 def postpone(tx: Tx, turn: Turn, until: int) -> None:
     _fenced(tx, turn, owner=None, not_before=until)
-    tx.wake()
 
 
 def end(tx: Tx, turn: Turn, outcome: Outcome) -> None:
     _fenced(tx, turn, state=TurnState.ENDED, outcome=outcome, owner=None)
-    _lose(tx, turn.id)
-    tx.wake()
+    lose(tx, turn.id)
 
 
 def intend(tx: Tx, turn: Turn, index: int, *, repeat: bool = False) -> None:
@@ -214,6 +224,6 @@ def _fenced(tx: Tx, turn: Turn, **changed: Any) -> None:
         raise Superseded
 
 
-def _lose(tx: Tx, turn: int) -> None:
+def lose(tx: Tx, turn: int) -> None:
     """Nobody will hear how its open calls ended."""
     tx.conn.execute(_LOST, {"of": turn, "ended": tx.now, "finish": LOST})

@@ -46,6 +46,7 @@ from bot.types import (
     Usage,
 )
 from storage.store import SqlStore, open_store
+from tests.fakes.accounts import OURS
 from tests.fakes.clock import SimClock
 
 CHAT = Chat("web", "local", "c1")
@@ -96,7 +97,7 @@ class Talk:
 
     async def start(self) -> Turn:
         """Its turn comes (notices before it are taken, too)."""
-        while (turn := await self.store.claim(self.clock.now())) is not None:
+        while (turn := await self.store.claim(self.clock.now(), OURS)) is not None:
             if turn.kind == "question":
                 return turn
         raise AssertionError("no question waits")

@@ -44,6 +44,7 @@ from storage import DataLock, SqlStore, migrate, open_store
 from storage.engine import Database, Tx, parse_url
 from storage.reading import context_query, history_query
 from storage.tables import METADATA, inbound, learned
+from tests.fakes.accounts import OURS
 from tests.fakes.clock import START, SimClock
 
 HERE = Chat("web", "local", "1")
@@ -429,7 +430,7 @@ class TestCost:
     async def grown(self, store: SqlStore, path: Path) -> AsyncIterator[Callable[[int], sqlite3.Connection]]:
         """Lets the history grow by so many exchanges."""
         await store.accept(said("k"))
-        turn = await store.claim(START)
+        turn = await store.claim(START, OURS)
         assert turn is not None
         await store.generated(turn, Answer("a", Outcome.WHOLE), {})
         await store.end(turn, Outcome.WHOLE)
@@ -472,7 +473,7 @@ class TestCost:
             assert asked is not None
             steps.append(_steps(db, context_query(HERE, None, 20), rows=1))
             await store.answer(said(f"stop{exchanges}", "/stop"), Reply("", effects=(Stop(HERE, asked, DROPPED),)))
-            turn = await store.claim(START)
+            turn = await store.claim(START, OURS)
             assert turn is not None
             await store.end(turn, Outcome.STOPPED)
         assert steps[1] <= steps[0] * 1.1
@@ -549,7 +550,7 @@ async def _a_day(store: SqlStore) -> None:
     await store.accept(said("k1"))
     await store.accept(said("k2"))
     await store.edit(Edited("e1", HERE, ANN, "k2", "hello!", START))
-    turn = await store.claim(START)
+    turn = await store.claim(START, OURS)
     assert turn is not None
     id = await store.begin(turn, LedgerEntry(turn.id, 1, "g", "m", START))
     await store.intend(turn, 0)
@@ -558,10 +559,10 @@ async def _a_day(store: SqlStore) -> None:
     await store.dropped(turn, 1)
     await store.generated(turn, Answer("a", Outcome.WHOLE), {id: LedgerEntry(turn.id, 1, "g", "m", START)})
     await store.postpone(turn, START)
-    turn = await store.claim(START)
+    turn = await store.claim(START, OURS)
     assert turn is not None
     await store.release(turn)
-    turn = await store.claim(START)
+    turn = await store.claim(START, OURS)
     assert turn is not None
     await store.end(turn, Outcome.WHOLE)
     effects = (Set(HERE.key, "x", 1), Forget(HERE), Reopen(HERE, turn.id), Stop(HERE, turn.id, DROPPED))
@@ -572,7 +573,7 @@ async def _a_day(store: SqlStore) -> None:
     reads: list[Awaitable[object]] = [
         store.recover(),
         store.seen("k1"),
-        store.next_due(START),
+        store.next_due(START, OURS),
         store.history(HERE, before=9),
         store.context(HERE, before=(9, 0)),
         store.settings(Chat("web", "local", "1", "2")),
@@ -620,16 +621,16 @@ class TestProcesses:
         accepted = await store.accept(said("k"))
         with _process(
             f"store = await open_store({f'sqlite:///{path}'!r}, owner='other', clock=SystemClock())",
-            f"turn = await store.claim({START})",
+            f"turn = await store.claim({START}, {OURS})",
             "assert turn is not None",
         ) as other:
             assert await store.recover() == 0
-            assert await store.claim(START) is None
+            assert await store.claim(START, OURS) is None
             other.send_signal(signal.SIGKILL)
             other.wait()
         assert len(list(path.parent.glob("*-owner-*"))) == 2
         assert await store.recover() == 1
-        turn = await store.claim(START)
+        turn = await store.claim(START, OURS)
         assert turn is not None
         assert (turn.id, turn.attempt) == (accepted.turn, 2)
         assert len(list(path.parent.glob("*-owner-*"))) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any, cast
 
 import pytest
@@ -12,6 +12,7 @@ from bot.errors import StoreError
 from bot.turns import Turns
 from bot.types import Chat, IncomingMessage, Outcome, Person, Store, Turn
 from storage import open_store
+from tests.fakes.accounts import OURS
 from tests.fakes.clock import SimClock
 
 ANN = Person("ann", "Ann")
@@ -33,7 +34,7 @@ class Work:
         self.store, self.clock, self.seconds = store, clock, seconds
         self.log: list[tuple[str, int]] = []
         self.failing: list[Exception] = []
-        self.turns = Turns(store, self.run, clock)
+        self.turns = Turns(store, self.run, clock, lambda: ["fake/bot"])
         self.task = asyncio.create_task(self.turns.run())
 
     async def run(self, turn: Turn, stop: asyncio.Event) -> None:
@@ -131,7 +132,7 @@ async def test_drain_gives_back_what_takes_too_long(work: Work) -> None:
     began = work.clock.seconds
     await work.clock.run(work.turns.drain(3))
     assert work.clock.seconds - began == pytest.approx(3)
-    again = await work.clock.run(work.store.claim(work.clock.now()))
+    again = await work.clock.run(work.store.claim(work.clock.now(), OURS))
     assert again is not None
     assert (again.id, again.attempt) == (turn, 2)
 
@@ -156,11 +157,11 @@ class Failing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def claim(self, now: int) -> Turn | None:
+    async def claim(self, now: int, accounts: Collection[str]) -> Turn | None:
         self.claims += 1
         if self.claims == 3:
             raise StoreError(detail="disk full")
-        return await self._store.claim(now)
+        return await self._store.claim(now, accounts)
 
 
 async def test_many_are_claimed_side_by_side_and_none_is_lost_where_one_claim_fails(
@@ -187,12 +188,12 @@ class Overtaking(Failing):
         super().__init__(store)
         self._third = asyncio.Event()
 
-    async def claim(self, now: int) -> Turn | None:
+    async def claim(self, now: int, accounts: Collection[str]) -> Turn | None:
         self.claims += 1
         number = self.claims
         if number == 2:
             await self._third.wait()
-        found = await self._store.claim(now)
+        found = await self._store.claim(now, accounts)
         if number == 3:
             self._third.set()
         return found

@@ -26,6 +26,7 @@ from bot.types import (
     Usage,
 )
 from storage.store import SqlStore
+from tests.fakes.accounts import OURS
 from tests.fakes.clock import SimClock
 
 OPS, MONEY_ROOM = Chat("one", "bot", "ops"), Chat("two", "bot", "money")
@@ -48,8 +49,7 @@ class Owner:
         self.says: BalanceReading | GatewayError | None = None
         self.asked = 0
         self.wakes = 0
-        self.watch = Watch(store, rules, clock, self._probe, every)
-        self.watch.wake = self._wake
+        self.watch = Watch(store, rules, clock, self._probe, every, self._wake)
 
     def _wake(self) -> None:
         self.wakes += 1
@@ -78,7 +78,7 @@ class Owner:
         """Somebody has asked, and it took so much."""
         key = f"{chat.key} {self.clock.now()} {cost}"
         await self.store.accept(IncomingMessage(key, chat, by, "Why?", self.clock.now(), **more))
-        turn = await self.store.claim(self.clock.now())
+        turn = await self.store.claim(self.clock.now(), OURS)
         assert turn is not None
         assert turn.chat == chat
         entry = LedgerEntry(turn.id, turn.attempt, "wcode", "qwen-plus", self.clock.now())
@@ -371,7 +371,7 @@ async def test_a_mistake_of_ours_costs_nobody_an_answer(owner: Owner, monkeypatc
     def wrong(*args: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(owner.watch, "wake", wrong)
+    monkeypatch.setattr(owner.watch, "_wake", wrong)
     await owner.watch.take(owner.reading("19"))
     await owner.watch.refused(NoMoney(status=402))
     await owner.watch.tick()

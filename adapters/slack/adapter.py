@@ -84,6 +84,7 @@ class SlackAdapter:
         self._sockets: Sockets | None = None
         self._trouble = "" if settings.slack_mode == "http" else "not connected yet"
         self._tried = asyncio.Event()
+        self._introduced = False
 
     @property
     def account(self) -> Account:
@@ -93,7 +94,16 @@ class SlackAdapter:
     @property
     def features(self) -> Features:
         mention = f"@{self._me.name or PLATFORM} /"  # in threads the platform takes no slash commands
-        return Features(find=True, growing=True, older=True, prefix=f"{COMMAND} ", thread_prefix=mention, person=PEOPLE)
+        pushed = self._settings.slack_mode == "http"
+        return Features(
+            find=True,
+            growing=True,
+            older=True,
+            prefix=f"{COMMAND} ",
+            thread_prefix=mention,
+            person=PEOPLE,
+            pushed=pushed,
+        )
 
     @property
     def limits(self) -> Limits:
@@ -114,10 +124,17 @@ class SlackAdapter:
 
     # ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    async def identify(self) -> Account:
+        """The platform is asked until it answers. SettingError if a token is rejected."""
+        async with self._wire.kept():
+            await self._introduce()
+        return self.account
+
     async def run(self, intake: Intake) -> None:
         """Events come in while this runs. SettingError if a token is rejected."""
         async with self._wire.kept():
-            await self._introduce()
+            if not self._introduced:
+                await self._introduce()
             interactions = Interactions(
                 self._me, intake, self._around, self._people, self._names, self._wire, self._settings
             )
@@ -173,6 +190,7 @@ class SlackAdapter:
                 break
         names = (str(answer.get(name) or "") for name in ("team_id", "user_id", "bot_id", "user"))
         self._me = Me(*names)
+        self._introduced = True
         await asyncio.to_thread(_remember, self._identity, self._me)
         log.info("%s: %s in %s, by %s", PLATFORM, self._me.name, answer.get("team"), self._settings.slack_mode)
 

@@ -82,7 +82,8 @@ class TelegramAdapter:
 
     @property
     def features(self) -> Features:
-        return Features(find=False, growing=True, person=PEOPLE)
+        pushed = self._settings.telegram_mode == "webhook"
+        return Features(find=False, growing=True, person=PEOPLE, pushed=pushed)
 
     @property
     def limits(self) -> Limits:
@@ -101,6 +102,10 @@ class TelegramAdapter:
         return self._tried
 
     # ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def identify(self) -> Account:
+        """The token tells it."""
+        return self.account
 
     async def run(self, intake: Intake) -> None:
         """Updates come in while this runs. SettingError if the token is rejected, or the address of the webhook."""

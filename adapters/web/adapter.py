@@ -87,7 +87,7 @@ class WebAdapter:
 
     @property
     def features(self) -> Features:
-        return Features(find=True, growing=True)
+        return Features(find=True, growing=True, pushed=True)
 
     @property
     def limits(self) -> Limits:
@@ -104,6 +104,9 @@ class WebAdapter:
     @property
     def tried(self) -> asyncio.Event:
         return self._tried
+
+    async def identify(self) -> Account:
+        return self.account
 
     async def run(self, intake: Intake) -> None:
         """The page can be used while this runs; before and after it is told to come back later."""

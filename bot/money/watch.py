@@ -32,8 +32,10 @@ class Watch:
     `wake` is called when there is something to be sent, `recovered` with each reading.
     """
 
-    def __init__(self, store: Store, rules: Rules, clock: Clock, ask: Ask, every: float) -> None:
-        self.wake: Callable[[], None] = lambda: None
+    def __init__(
+        self, store: Store, rules: Rules, clock: Clock, ask: Ask, every: float, wake: Callable[[], None] = lambda: None
+    ) -> None:
+        self._wake = wake
         self.recovered: Callable[[BalanceReading], None] = lambda _reading: None
         self._store = store
         self._rules = rules
@@ -123,7 +125,7 @@ class Watch:
         told = await notices(self._store, self._rules, message, written) if message is not None else []
         if await self._store.alert(self._rules.gateway, name, raised=True, notices=told):
             log.warning("alert %s at %s, told to %d chats", name, self._rules.gateway, len(told))
-            self.wake()
+            self._wake()
 
     # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

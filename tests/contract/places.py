@@ -20,16 +20,13 @@ from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
 from bot.access import Access
 from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.tokens import Calibration
 from bot.clock import SystemClock
-from bot.commands import Commands, GatewayFacts, listing
-from bot.dispatcher import Dispatcher
-from bot.gate import Gate
-from bot.intake import CoreIntake
+from bot.commands import GatewayFacts, listing
+from bot.core import Core, Wiring
 from bot.locales import say
 from bot.media import MediaStore
-from bot.planning import Options, Planner
-from bot.turns import TurnEnds, Turns
+from bot.planning import Options
+from bot.turns import TurnEnds
 from bot.types import Adapter, Chat, ChatSettings, Reader, Surroundings
 from storage import open_store
 from tests.fakes.model import FakeModel
@@ -170,22 +167,17 @@ async def house(folder: Path, model: FakeModel, make: Callable[[Surroundings], P
     )
     place = make(around)
     options = Options(ChatSettings("qwen-plus"), "qwen-vl-plus", "qwen-vl-max", "qwen-mt-turbo")
-    calibration, access = Calibration(), Access(store, everyone=True)
     media = MediaStore(folder / "media", clock)
-    planner = Planner(store, model, media, clock, options, calibration)
-    adapters = {place.adapter.account.platform: place.adapter}
-    dispatcher = Dispatcher(store, model, adapters, planner, Gate(clock), clock, calibration)
-    turns = Turns(store, dispatcher.run, clock, ended=ends.tell)
-    commands = Commands(store, Catalogue(), options.defaults, GatewayFacts("fake"), access=access)
-    intake = CoreIntake(store, commands, turns, clock, access, lambda chat: place.adapter.features)
-    place.running = asyncio.create_task(place.adapter.run(intake))
-    tasks = [asyncio.create_task(turns.run()), place.running]
+    wiring = Wiring(options, GatewayFacts("fake"), Access(store, everyone=True), media, ends=ends)
+    core = Core(store, model, Catalogue(), {place.adapter.account.platform: place.adapter}, clock, wiring)
+    place.running = asyncio.create_task(core.attend(place.adapter))
+    tasks = [asyncio.create_task(core.work()), place.running]
     await asyncio.sleep(0)
     try:
         yield place
     finally:
         await media.close()
-        await turns.drain(0)
+        await core.turns.drain(0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -51,6 +51,7 @@ from bot.types import (
     Usage,
 )
 from tests.contract.conftest import Ground
+from tests.fakes.accounts import OURS
 from tests.fakes.clock import START, SimClock
 
 ANN = Person("u1", "Ann", "zh-CN", admin=True)
@@ -73,7 +74,7 @@ def said(text: str = "hello", chat: Chat = HERE, author: Person = ANN, **more: A
 
 
 async def claimed(store: Store, now: int = START) -> Turn:
-    turn = await store.claim(now)
+    turn = await store.claim(now, OURS)
     assert turn is not None
     return turn
 
@@ -172,15 +173,15 @@ class TestAccept:
     async def test_it_waits_for_more_but_never_over_5_seconds(self, ground: Ground) -> None:
         store = await ground.open()
         turn = (await store.accept(said(), wait=1.0)).turn
-        assert await store.next_due(START) == START + 1000
-        assert await store.claim(START + 999) is None
+        assert await store.next_due(START, OURS) == START + 1000
+        assert await store.claim(START + 999, OURS) is None
         for _ in range(3):
             await ground.clock.advance(0.9)
             await store.accept(said(), wait=1.0)
-        assert await store.next_due(START) == START + 3700
+        assert await store.next_due(START, OURS) == START + 3700
         await ground.clock.advance(1.9)
         await store.accept(said(), wait=1.0)
-        assert await store.next_due(START) == START + 5000
+        assert await store.next_due(START, OURS) == START + 5000
         assert (await claimed(store, START + 5000)).id == turn
 
     async def test_beyond_the_limit_it_is_full_and_can_be_told_so(self, store: Store) -> None:
@@ -216,20 +217,20 @@ class TestAccept:
 class TestClaim:
     async def test_the_first_attempt(self, ground: Ground) -> None:
         store = await ground.open()
-        assert await store.claim(START) is None
+        assert await store.claim(START, OURS) is None
         turn = await asked(store)
         assert (turn.state, turn.attempt, turn.stop) == (TurnState.RUNNING, 1, False)
         assert await store.turn(turn.id) == turn
-        assert await store.claim(START) is None
+        assert await store.claim(START, OURS) is None
 
     async def test_one_question_at_a_time_in_a_chat_and_chats_side_by_side(self, store: Store) -> None:
         first = await asked(store, "first")
         second = (await store.accept(said("second"))).turn
         other = (await store.accept(said("elsewhere", THERE))).turn
         assert (await claimed(store)).id == other
-        assert await store.claim(START) is None
+        assert await store.claim(START, OURS) is None
         await store.generated(first, Answer("1", Outcome.WHOLE), {})
-        assert await store.claim(START) is None
+        assert await store.claim(START, OURS) is None
         await store.end(first, Outcome.WHOLE)
         assert (await claimed(store)).id == second
 
@@ -240,7 +241,7 @@ class TestClaim:
     async def test_in_a_group_too_in_the_order_of_asking(self, store: Store) -> None:
         ann = (await store.accept(said("a", ROOM, ANN, group=True), wait=1.0)).turn
         bob = (await store.accept(said("b", ROOM, BOB, group=True))).turn
-        assert await store.claim(START) is None  # Ann was first, and is not ready yet
+        assert await store.claim(START, OURS) is None  # Ann was first, and is not ready yet
         turn = await claimed(store, START + 1000)
         assert turn.id == ann
         await store.end(turn, Outcome.GONE)
@@ -251,7 +252,7 @@ class TestClaim:
         notice = await store.answer(said("/status"), Reply("fine"))
         turn = await claimed(store)
         assert (turn.id, turn.state, turn.attempt) == (notice, TurnState.DELIVERING, 1)
-        assert await store.claim(START) is None
+        assert await store.claim(START, OURS) is None
 
     async def test_no_question_waits_for_a_notice(self, store: Store) -> None:
         await store.answer(said("/status"), Reply("fine"))
@@ -263,12 +264,12 @@ class TestClaim:
         await store.generated(turn, Answer("text", Outcome.PART), {})
         await store.accept(said("next"))
         await store.postpone(turn, START + 60_000)
-        assert await store.claim(START + 59_999) is None
-        assert await store.next_due(START) == START + 60_000
+        assert await store.claim(START + 59_999, OURS) is None
+        assert await store.next_due(START, OURS) == START + 60_000
         again = await claimed(store, START + 60_000)
         assert (again.id, again.state, again.attempt) == (turn.id, TurnState.DELIVERING, 2)
         assert (again.text, again.outcome) == ("text", Outcome.PART)
-        assert await store.next_due(START) is None
+        assert await store.next_due(START, OURS) is None
 
     async def test_what_is_released_is_claimed_again(self, store: Store) -> None:
         turn = await asked(store)
@@ -281,7 +282,7 @@ class TestClaim:
     async def test_a_store_does_not_take_its_own_work_for_lost(self, store: Store) -> None:
         await asked(store)
         assert await store.recover() == 0
-        assert await store.claim(START) is None
+        assert await store.claim(START, OURS) is None
 
 
 VERBS: dict[str, Callable[[Store, Turn], Awaitable[object]]] = {
@@ -542,7 +543,7 @@ class TestEffects:
         assert (dropped.state, dropped.outcome) == (TurnState.DELIVERING, Outcome.STOPPED)
         assert (dropped.notes, dropped.menu, dropped.text) == (DROPPED.notes, DROPPED.menu, "")
         assert await context(store) == ["hello"], "what nobody answers is no context"
-        assert await store.claim(START) is None, "it stands below the answer that came before"
+        assert await store.claim(START, OURS) is None, "it stands below the answer that came before"
         await store.end(running, Outcome.WHOLE)
         shown = await claimed(store)
         assert (shown.id, shown.state) == (waiting, TurnState.DELIVERING)
@@ -573,9 +574,9 @@ class TestEffects:
         notice = await store.answer(said("/new"), Reply("New.", effects=effects, in_order=True))
         other = await store.answer(said("/status"), Reply("Well."))
         assert (await claimed(store)).id == other, "any other words wait for nothing"
-        assert await store.claim(START) is None
+        assert await store.claim(START, OURS) is None
         await store.generated(running, Answer("Half", Outcome.STOPPED), {})
-        assert await store.claim(START) is None
+        assert await store.claim(START, OURS) is None
         await store.end(running, Outcome.STOPPED)
         assert (await claimed(store)).id == notice
 
@@ -656,7 +657,7 @@ class TestEffects:
         turn = await exchange(store, "q", "a")
         later = await asked(store, "later")
         await store.answer(said("/retry"), Reply("", effects=(Reopen(HERE, turn.id),)))
-        assert await store.claim(START) is None
+        assert await store.claim(START, OURS) is None
         await store.end(later, Outcome.WHOLE)
         assert (await claimed(store)).id == turn.id
 
@@ -682,7 +683,7 @@ class TestJoining:
         with pytest.raises(Superseded):
             await store.generated(turn, Answer("old", Outcome.WHOLE), {})
         assert [entry.finish for entry in await store.ledger(turn.id)] == ["lost"]
-        assert await store.claim(START) is None, "more may follow"
+        assert await store.claim(START, OURS) is None, "more may follow"
         accepted = await store.accept(said("and that", joins=True), wait=1.0)
         assert (accepted.turn, accepted.anew) == (turn.id, True)
         again = await claimed(store, START + 1000)
@@ -1043,7 +1044,7 @@ class TestTogether:
 
         async def work(store: Store) -> None:
             while len(taken) < 24:
-                turn = await store.claim(START)
+                turn = await store.claim(START, OURS)
                 if turn is None:
                     await asyncio.sleep(0.001)
                     continue
@@ -1077,14 +1078,14 @@ class TestTogether:
         for _ in range(15):
             await one.accept(said("new"))
             again = one.answer(said("/retry"), Reply("", effects=(Reopen(HERE, old.id),)))
-            _, *turns = await asyncio.gather(again, one.claim(START), two.claim(START))
+            _, *turns = await asyncio.gather(again, one.claim(START, OURS), two.claim(START, OURS))
             at_work = [turn for turn in turns if turn is not None]
             assert len(at_work) <= 1
             left = True
             while left:
                 for turn in at_work:
                     await one.end(turn, Outcome.WHOLE)
-                at_work = [turn for turn in [await one.claim(START)] if turn is not None]
+                at_work = [turn for turn in [await one.claim(START, OURS)] if turn is not None]
                 left = bool(at_work)
 
     async def test_what_a_gone_process_had_is_taken_over_and_what_a_living_one_has_is_not(
@@ -1098,7 +1099,7 @@ class TestTogether:
         await gone.close()
         await shared_ground.clock.advance(3)
 
-        assert await heir.claim(START) is None
+        assert await heir.claim(START, OURS) is None
         for _ in range(200):
             if await heir.recover() == 1:
                 break
@@ -1113,7 +1114,7 @@ class TestTogether:
         assert (entry.finish, entry.ended) == ("lost", START + 3000)
         (entry,) = await heir.ledger(kept.id)
         assert (entry.finish, entry.ended) == ("", None)
-        assert await heir.claim(START) is None
+        assert await heir.claim(START, OURS) is None
         await living.end(kept, Outcome.WHOLE)
 
     async def test_a_new_start_finds_everything(self, shared_ground: Ground) -> None:

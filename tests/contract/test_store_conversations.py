@@ -13,6 +13,7 @@ from storage.engine import Tx
 from storage.tables import chats, ledger, messages, posts, settings, turns
 from tests.contract.conftest import Ground
 from tests.contract.test_store import HERE, THERE, asked, said
+from tests.fakes.accounts import OURS
 from tests.fakes.clock import SimClock
 
 ALL = (messages, posts, settings, turns, chats)
@@ -104,7 +105,7 @@ async def test_what_is_erased_is_gone_from_every_table_but_what_it_cost(ground: 
     await paid(store, THERE, "stays", "stays too")
     press = Press("p", HERE, said("x").author, "/model x", 1)
     await store.answer(press, Reply("", effects=(Set(HERE.key, "model", "x"), Notice(HERE, "a notice"))))
-    while (notice := await store.claim(ground.clock.now())) is not None:
+    while (notice := await store.claim(ground.clock.now(), OURS)) is not None:
         await store.end(notice, Outcome.WHOLE)
     await store.delete(HERE)
     await ground.clock.advance(ERASE_AFTER / 1000 + 1)

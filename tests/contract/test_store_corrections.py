@@ -8,6 +8,7 @@ import pytest
 
 from bot.types import Answer, Chat, Deleted, Edited, IncomingMessage, Outcome, Reopen, Reply, Store, TurnState
 from tests.contract.test_store import ANN, BOB, HERE, ROOM, START, THERE, asked, claimed, context, said
+from tests.fakes.accounts import OURS
 
 
 def deleted(message: IncomingMessage, chat: Chat | None = None) -> Deleted:
@@ -31,7 +32,7 @@ class TestDeletions:
         assert await store.withdraw(deleted(message)) is None, "nobody works on it"
         assert await state(store, turn) == (TurnState.ENDED, False)
         assert await words(store, turn) == []
-        assert await store.claim(START) is None
+        assert await store.claim(START, OURS) is None
 
     async def test_of_a_question_in_parts_the_others_are_asked(self, store: Store) -> None:
         parts = [said(text) for text in ("one", "two", "three")]

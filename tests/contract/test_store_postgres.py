@@ -17,11 +17,12 @@ from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
 from bot.errors import StoreError, StoreNewer, Superseded
-from bot.types import Chat, IncomingMessage, Outcome, Person, Reply, Set
+from bot.types import Answer, Chat, IncomingMessage, Outcome, Person, Reply, Set, Signal, Stop
 from storage import SqlStore, open_store
 from storage.reading import context_query, history_query
 from storage.tables import METADATA
 from tests.contract.conftest import DATABASE
+from tests.fakes.accounts import OURS
 from tests.fakes.clock import START, SimClock
 from tests.fakes.postgres import Postgres
 
@@ -112,58 +113,91 @@ async def test_a_server_that_is_not_there(clock: SimClock) -> None:
     assert "secret" not in f"{caught.value} {caught.value.detail}"
 
 
-class TestWatch:
-    async def test_others_are_heard_and_we_ourselves_are_not(self, url: str, clock: SimClock) -> None:
-        async with opened(url, clock) as one, opened(url, clock) as two:
-            woken, deaf = asyncio.Event(), asyncio.Event()
-            async with one.watch(woken.set), two.watch(deaf.set):
-                await two.accept(said())
-                await asyncio.wait_for(woken.wait(), 5)
-                woken.clear()
-                await two.answer(said(), Reply("", effects=(Set("*", "x", 1),)))
-                await asyncio.wait_for(woken.wait(), 5)
-            woken.clear()
-            assert not deaf.is_set()
-            await two.accept(said())
-            await asyncio.sleep(0.05)
-            assert not woken.is_set()
+class Ear:
+    """What a process is told of the others."""
 
-    async def test_what_is_given_back_is_told(self, url: str, clock: SimClock) -> None:
-        async with opened(url, clock) as one, opened(url, clock) as two:
+    def __init__(self) -> None:
+        self.heard: list[tuple[Signal, str]] = []
+        self._news = asyncio.Event()
+
+    def hear(self, signal: Signal, about: str) -> None:
+        self.heard.append((signal, about))
+        self._news.set()
+
+    async def hears(self, *signals: tuple[Signal, str]) -> None:
+        async with asyncio.timeout(5):
+            while self.heard[: len(signals)] != list(signals):
+                self._news.clear()
+                await self._news.wait()
+        self.heard.clear()
+
+
+class TestWatch:
+    async def test_others_hear_for_which_account_and_we_ourselves_do_not(self, url: str, clock: SimClock) -> None:
+        one, two, work = Ear(), Ear(), (Signal.WORK, HERE.account_key)
+        async with opened(url, clock) as first, opened(url, clock) as second:
+            async with first.watch(one.hear), second.watch(two.hear):
+                await second.accept(said())
+                await one.hears(work)
+                await second.answer(said(), Reply("", effects=(Set("*", "x", 1),)))
+                await one.hears(work)
+            assert two.heard == []
+            await second.accept(said())
+            await asyncio.sleep(0.05)
+            assert one.heard == []
+
+    async def test_what_is_given_back_is_told_and_an_end_is_not(self, url: str, clock: SimClock) -> None:
+        """Only who holds the account goes on with it, and did what we did."""
+        ear = Ear()
+        async with opened(url, clock) as one, opened(url, clock) as two, one.watch(ear.hear):
             await two.accept(said())
-            for verb in (two.release, lambda turn: two.postpone(turn, START), lambda turn: two.end(turn, Outcome.GONE)):
-                woken = asyncio.Event()
-                async with one.watch(woken.set):
-                    turn = await two.claim(START)
-                    assert turn is not None
-                    await verb(turn)
-                    await asyncio.wait_for(woken.wait(), 5)
+            await ear.hears((Signal.WORK, HERE.account_key))
+            turn = await two.claim(START, OURS)
+            assert turn is not None
+            await two.release(turn)
+            await ear.hears((Signal.WORK, HERE.account_key))
+            turn = await two.claim(START, OURS)
+            assert turn is not None
+            await two.end(turn, Outcome.GONE)
+            await two.notify(HERE, "words", key="n")
+            await ear.hears((Signal.WORK, HERE.account_key))
+
+    async def test_a_stop_names_its_turn(self, url: str, clock: SimClock) -> None:
+        ear = Ear()
+        async with opened(url, clock) as one, opened(url, clock) as two, one.watch(ear.hear):
+            turn = (await two.accept(said())).turn
+            assert turn is not None
+            assert await one.claim(START, OURS) is not None
+            await two.answer(said(), Reply("", effects=(Stop(HERE, turn, Answer("", Outcome.STOPPED)),)))
+            await ear.hears((Signal.WORK, HERE.account_key), (Signal.STOP, str(turn)), (Signal.WORK, HERE.account_key))
+            assert await one.stopped([turn, turn + 1]) == {turn}
 
     async def test_it_comes_back_after_the_session_is_lost(self, url: str, clock: SimClock) -> None:
+        ear = Ear()
         async with opened(url, clock) as one, opened(url, clock) as two:
             await one.accept(said())
-            turn = await one.claim(START)
+            turn = await one.claim(START, OURS)
             assert turn is not None
-            woken = asyncio.Event()
-            async with one.watch(woken.set):
+            async with one.watch(ear.hear):
                 assert _end_sessions(url) >= 2
-                while not woken.is_set():  # it looks for work once it is back
+                while (Signal.BACK, "") not in ear.heard:
                     await clock.advance(1)
                     await asyncio.sleep(0.01)
-                assert await two.recover() == 0  # and says again that it lives
-                woken.clear()
+                assert ear.heard == [(Signal.LOST, ""), (Signal.BACK, "")]
+                assert await two.recover() == 0  # it says again that it lives
+                ear.heard.clear()
                 await two.accept(said())
-                await asyncio.wait_for(woken.wait(), 5)
+                await ear.hears((Signal.WORK, HERE.account_key))
             await one.end(turn, Outcome.WHOLE)
 
     async def test_who_is_taken_for_dead_writes_no_more(self, url: str, clock: SimClock) -> None:
         async with opened(url, clock) as one, opened(url, clock) as two:
             await one.accept(said())
-            turn = await one.claim(START)
+            turn = await one.claim(START, OURS)
             assert turn is not None
             _end_sessions(url)
             assert await two.recover() == 1
-            again = await two.claim(START)
+            again = await two.claim(START, OURS)
             assert again is not None
             assert again.id == turn.id
             with pytest.raises(Superseded):

@@ -9,18 +9,14 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+from bot import core
 from bot.access import Access
 from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.tokens import Calibration
-from bot.commands import Commands, GatewayFacts
+from bot.commands import GatewayFacts
+from bot.core import Wiring
 from bot.decoding.pool import Decoder
-from bot.dispatcher import Dispatcher
-from bot.gate import Gate
-from bot.intake import CoreIntake
 from bot.media import MediaStore
-from bot.metrics import Metrics
-from bot.planning import Options, Planner
-from bot.turns import Turns
+from bot.planning import Options
 from bot.types import Ack, Adapter, Chat, ChatModel, ChatSettings, Inbound, Reader, Store
 from storage import open_store
 from tests.fakes.clock import SimClock
@@ -73,18 +69,14 @@ class Core:
         self.store: Store = self.lives[0]  # type: ignore[assignment]  # passes every verb on
         adapter: Adapter = self.lives[1]  # type: ignore[assignment]
         options = Options(ChatSettings("qwen-plus"), "qwen-vl-plus", "qwen-vl-max", "qwen-mt-turbo")
-        calibration = Calibration()
         self.media = MediaStore(directory / "media", clock, decoder)
-        self.planner = planner = Planner(self.store, model, self.media, clock, options, calibration)
-        self.metrics = Metrics()
-        dispatcher = Dispatcher(
-            self.store, model, {"fake": adapter}, planner, Gate(clock), clock, calibration, metrics=self.metrics
-        )
-        self.turns = Turns(self.store, dispatcher.run, clock, poll=poll)
         self.access = access(self.store)
-        commands = Commands(self.store, Catalogue(), options.defaults, GatewayFacts("fake"), access=self.access)
-        self.intake = CoreIntake(self.store, commands, self.turns, clock, self.access, lambda chat: platform.features)
-        self._working = asyncio.create_task(self.turns.run())
+        wiring = Wiring(options, GatewayFacts("fake"), self.access, self.media, poll=poll)
+        self.core = core.Core(self.store, model, Catalogue(), {"fake": adapter}, clock, wiring)
+        self.core.leases.want(platform.account.key)
+        self.metrics, self.planner, self.turns = wiring.metrics, self.core.planner, self.core.turns
+        self.intake = self.core.intake
+        self._working = asyncio.create_task(self.core.work())
         self._chats: set[Chat] = set()
 
     async def say(self, event: Inbound) -> Ack:

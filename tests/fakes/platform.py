@@ -77,11 +77,14 @@ class FakePlatform:
     frames: list[dict[PostId, Piece]] = field(default_factory=list)
     gone: set[Chat] = field(default_factory=set)
     tried: asyncio.Event = field(default_factory=asyncio.Event)
+    name: str = "fake"
+    runs: int = 0  # how often, and whether it runs now
+    running: bool = False
     _number: int = 0
 
     @property
     def account(self) -> Account:
-        return Account("fake", "bot", "Fake")
+        return Account(self.name, "bot", "Fake")
 
     @property
     def features(self) -> Features:
@@ -99,9 +102,16 @@ class FakePlatform:
     def trouble(self) -> str:
         return ""
 
+    async def identify(self) -> Account:
+        return self.account
+
     async def run(self, intake: Intake) -> None:
         self.tried.set()
-        await asyncio.Event().wait()
+        self.runs, self.running = self.runs + 1, True
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.running = False
 
     async def put(self, chat: Chat, piece: Piece | None, at: PostId | None = None) -> PostId:
         trouble = self.troubles.get(len(self.made) + 1, Trouble())

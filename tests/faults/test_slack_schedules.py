@@ -18,15 +18,11 @@ from adapters.slack.adapter import SlackAdapter
 from adapters.slack.settings import SlackSettings
 from bot.access import Access
 from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.tokens import Calibration
-from bot.commands import Commands, GatewayFacts
-from bot.dispatcher import Dispatcher
-from bot.gate import Gate
-from bot.intake import CoreIntake
+from bot.commands import GatewayFacts
+from bot.core import Core, Wiring
 from bot.locales import say
 from bot.media import MediaStore
-from bot.planning import Options, Planner
-from bot.turns import Turns
+from bot.planning import Options
 from bot.types import ChatSettings, Surroundings
 from storage import SqlStore, open_store
 from tests.fakes.clock import SimClock
@@ -50,15 +46,12 @@ class Process:
         self.adapter = SlackAdapter(settings, around)
         self.lives = [Mortal(store), Mortal(self.adapter)]
         mine: Any = self.lives[0]
-        options, calibration = Options(ChatSettings("qwen-plus"), "", "", ""), Calibration()
-        planner = Planner(mine, model, MediaStore(folder / "media", clock), clock, options, calibration)
+        options, media = Options(ChatSettings("qwen-plus"), "", "", ""), MediaStore(folder / "media", clock)
         adapters: Any = {"slack": self.lives[1]}
-        dispatcher = Dispatcher(mine, model, adapters, planner, Gate(clock), clock, calibration)
-        self.turns = Turns(mine, dispatcher.run, clock)
-        access = Access(mine, everyone=True)
-        commands = Commands(mine, Catalogue(), options.defaults, GatewayFacts("fake"), access=access)
-        intake = CoreIntake(mine, commands, self.turns, clock, access)
-        self._tasks = [asyncio.create_task(self.turns.run()), asyncio.create_task(self.adapter.run(intake))]
+        wiring = Wiring(options, GatewayFacts("fake"), Access(mine, everyone=True), media)
+        core = Core(mine, model, Catalogue(), adapters, clock, wiring)
+        self.turns = core.turns
+        self._tasks = [asyncio.create_task(core.work()), asyncio.create_task(core.attend(self.adapter))]
 
     def busy(self) -> bool:
         return self.adapter._wire._users > 1  # a call is under way: no time may pass

@@ -1,0 +1,144 @@
+"""The core, wired: what stands between the adapters of the platforms and a gateway. The service and the tests wire it
+here, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from bot.access import Access
+from bot.chat_api.tokens import Calibration
+from bot.commands import Commands, GatewayFacts, ModelBook
+from bot.dispatcher import Dispatcher
+from bot.gate import Gate
+from bot.intake import CoreIntake
+from bot.leases import Leases
+from bot.media import MediaStore
+from bot.metrics import Metrics
+from bot.money.alerts import Rules
+from bot.planning import Options, Planner
+from bot.races import cancelled, first_of
+from bot.turns import TurnEnds, Turns
+from bot.types import Adapter, BalanceReading, Chat, ChatModel, Clock, Store
+
+__all__ = ["Core", "Wiring"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What the core is made of beside its store, its gateway and its adapters. `taken` keeps a reading of the balance,
+    `admit` raises the error that questions to a model get without a call; `news` is set when there may be work; `poll`:
+    seconds between two looks at the store when nothing tells of any."""
+
+    options: Options
+    facts: GatewayFacts
+    access: Access
+    media: MediaStore
+    rules: Rules | None = None
+    taken: Callable[[BalanceReading], Awaitable[None]] | None = None
+    admit: Callable[[str], None] | None = None
+    stale_after: float = 900.0
+    poll: float = 30.0
+    ends: TurnEnds = field(default_factory=TurnEnds)
+    metrics: Metrics = field(default_factory=Metrics)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Core:
+    """`intake` takes in what the adapters bring; `work` answers it, for the accounts that this process holds."""
+
+    def __init__(
+        self,
+        store: Store,
+        model: ChatModel,
+        models: ModelBook,
+        adapters: Mapping[str, Adapter],
+        clock: Clock,
+        wiring: Wiring,
+    ) -> None:
+        self.adapters = adapters
+        options, calibration = wiring.options, Calibration()
+        self.planner = Planner(store, model, wiring.media, clock, options, calibration)
+        self.leases = Leases(
+            store,
+            clock,
+            busy=lambda account: self.turns.busy(account),
+            hear=lambda signal, about: self.turns.hear(signal, about),
+        )
+        dispatcher = Dispatcher(
+            store,
+            model,
+            self.adapter_of,
+            self.planner,
+            Gate(clock),
+            clock,
+            calibration,
+            wiring.stale_after,
+            wiring.metrics,
+            wiring.taken,
+            wiring.admit,
+            self.leases.assured,
+        )
+        self.turns = Turns(
+            store,
+            dispatcher.run,
+            clock,
+            lambda: self.leases.accounts,
+            poll=wiring.poll,
+            ended=wiring.ends.tell,
+            news=wiring.news,
+        )
+        zone = ZoneInfo(options.timezone)
+        commands = Commands(store, models, options.defaults, wiring.facts, zone, wiring.access, wiring.rules)
+        features = lambda chat: self.adapter_of(chat).features  # noqa: E731
+        self.intake = CoreIntake(store, commands, self.turns, clock, wiring.access, features)
+
+    async def work(self) -> None:
+        """Answer what is asked in the accounts that we hold, until `turns.drain`."""
+        leasing = asyncio.create_task(self.leases.run(), name="leases")
+        working = asyncio.create_task(self.turns.run(), name="turns")
+        try:
+            await first_of(leasing, working)
+            await (working if working.done() else leasing)
+        finally:
+            await cancelled(leasing, working)
+
+    async def attend(self, adapter: Adapter) -> None:
+        """Bring in what happens on a platform, while we hold its account; what is pushed to us, always. Raises
+        SettingError as `Adapter.run` does."""
+        account = (await adapter.identify()).key
+        self.leases.want(account)
+        if adapter.features.pushed:
+            await adapter.run(self.intake)
+        else:
+            await self.leases.attend(account, lambda: adapter.run(self.intake))
+
+    async def tried(self, adapter: Adapter) -> None:
+        """Until it is known how we stand with its platform, or that another process holds its account."""
+        tried = asyncio.ensure_future(adapter.tried.wait())
+        elsewhere = asyncio.ensure_future(self._is_elsewhere(adapter))
+        await first_of(tried, elsewhere)
+        await cancelled(tried, elsewhere)
+
+    async def _is_elsewhere(self, adapter: Adapter) -> None:
+        if adapter.features.pushed or await self.leases.settled(adapter.account.key):
+            await asyncio.Event().wait()
+
+    def trouble(self) -> Mapping[str, str]:
+        """Platform -> why no events come in right now, '' while all is well, or while another process sees to it."""
+        return {
+            name: "" if self.leases.stands_by(adapter.account.key) else adapter.trouble
+            for name, adapter in self.adapters.items()
+        }
+
+    def adapter_of(self, chat: Chat) -> Adapter:
+        """The adapter that speaks for the account whose chat it is. KeyError if there is none."""
+        for adapter in self.adapters.values():
+            if adapter.account.key == chat.account_key:
+                return adapter
+        raise KeyError(chat.account_key)
