@@ -25,7 +25,7 @@ from bot.errors import Gone, Refused, RetryLater, StoreError, Superseded, Unknow
 from bot.gate import Gate
 from bot.metrics import Tally
 from bot.pieces import Draft, Phrases
-from bot.races import first_of, sooner
+from bot.races import sooner
 from bot.standing import STORE_PAUSE, Shown, Standing
 from bot.types import (
     Adapter,
@@ -80,6 +80,7 @@ class Delivery:
     _begun: float | None = None
     _answer: Answer | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _finished: asyncio.Event = field(default_factory=asyncio.Event)
     _worker: asyncio.Task[None] | None = None
     _status: asyncio.Task[None] | None = None
     _draft: Draft = field(init=False)
@@ -117,10 +118,17 @@ class Delivery:
     def failed(self) -> bool:
         """Nobody wants the rest. (Any other trouble leaves the answer worth having: it will be shown in another
         attempt.)"""
+        return isinstance(self._error, Gone | Superseded)
+
+    @property
+    def superseded(self) -> bool:
+        """Somebody else answers it."""
+        return isinstance(self._error, Superseded)
+
+    @property
+    def _error(self) -> BaseException | None:
         worker = self._worker
-        if worker is None or not worker.done() or worker.cancelled():
-            return False
-        return isinstance(worker.exception(), Gone | Superseded)
+        return worker.exception() if worker is not None and worker.done() and not worker.cancelled() else None
 
     @property
     def begun(self) -> bool:
@@ -137,6 +145,7 @@ class Delivery:
         StoreError."""
         self._answer = answer
         self._text = answer.text
+        self._finished.set()
         self._wake()
         assert self._worker is not None
         await self._worker
@@ -381,21 +390,10 @@ class Delivery:
 
     async def _unless_finished(self, waiting: Coroutine[Any, Any, None]) -> bool:
         """Await `waiting`, but give up and return False as soon as the answer is at its end."""
-        task = asyncio.create_task(waiting)
-        try:
-            while not task.done():
-                self._news.clear()
-                if self._answer is not None:
-                    return False
-                news = asyncio.create_task(self._news.wait())
-                try:
-                    await first_of(task, news)
-                finally:
-                    news.cancel()
-            task.result()
-            return True
-        finally:
-            task.cancel()
+        if self._finished.is_set():
+            waiting.close()
+            return False
+        return 0 in await sooner(waiting, self._finished.wait())
 
     async def _news_within(self, seconds: float) -> None:
         """Sleep, but not past the next news."""

@@ -21,6 +21,7 @@ from bot.errors import (
     RetryLater,
     StoreError,
     StoreRejects,
+    Superseded,
 )
 from bot.exchange import Exchange, conclude, expired, passing, prompt_tokens, unkept, unmeasured
 from bot.fallbacks import Fallbacks
@@ -143,6 +144,8 @@ class Dispatcher:
             run.delivery.start()
             run.exchange.text = run.exchange.base = resumed(turn.base)
             await self._generate(run)
+            if run.delivery.superseded:
+                raise Superseded  # what has come is not all, and nobody here is to say so
             answer = conclude(run.exchange, turn.id, run.language, run.settings.reasoning)
             if await self._is_withdrawn(run):
                 answer = replace(answer, menu=None)  # nobody could ask it again

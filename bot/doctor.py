@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,7 @@ from bot.config import Settings, Toml, load_settings, load_toml
 from bot.errors import GatewayError, MagpieError, SettingError, StoreLocked, Unreachable
 from bot.gateway import make_gateway
 from bot.locales import say
+from bot.metrics import stranded_turns
 from bot.money.hearers import Hearers
 from bot.privacy import readable_by_others
 from bot.types import Clock, Finding, Mark, ModelRequest, PromptMessage, Store, Text
@@ -110,11 +112,27 @@ async def check_store(patient: Patient, settings: Settings) -> Sequence[Finding]
     """Can the database be used? One that a running service uses can't be used by us, and is well."""
     url = {"url": without_password(settings.store_url)}
     try:
-        async with patient.store(settings):
-            return [Finding(Mark.OK, Text("The database can be used: {url}.", url))]
+        async with patient.store(settings) as store:
+            found = [Finding(Mark.OK, Text("The database can be used: {url}.", url))]
+            return [*found, *await _stranded(patient, store)]
     except StoreLocked:
         words = Text("The database is in use by a magpie that runs, which is as it should be: {url}.", url)
         return [Finding(Mark.OK, words)]
+
+
+async def _stranded(patient: Patient, store: Store) -> list[Finding]:
+    """What waits for a platform that is switched off."""
+    turns = stranded_turns(await store.backlog(), await store.holders())
+    words = Text("{count} turns wait for {account}, which is switched off; the oldest since {since}.")
+    return [
+        Finding(Mark.ADVICE, Text(words.id, {"count": count, "account": account, "since": _when(since)}))
+        for account, (count, since) in turns.items()
+        if account.partition("/")[0] not in patient.platforms
+    ]
+
+
+def _when(at: int) -> str:
+    return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 async def check_gateway(settings: Settings, toml: Toml, clock: Clock) -> Sequence[Finding]:

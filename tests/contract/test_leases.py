@@ -109,9 +109,9 @@ async def test_a_lease_that_is_not_renewed_runs_out(url: str) -> None:
     async with processes(url, 2) as [one, two]:
         holding = await one.hold([A])
         assert 0 < holding.held[A] < 8, "we stop before others begin"
-        later(url, 7.9)
+        later(url, 4)
         assert await held(two, A) == set(), "its session is there, and its time not over"
-        later(url, 0.3)
+        later(url, 4.1)
         assert await held(two, A) == {A}
         assert await held(one, A) == set()
 
@@ -127,8 +127,9 @@ async def test_a_dead_one_is_followed_within_moments(url: str) -> None:
     async with processes(url, 2) as [one, two]:
         await held(one, A)
         dies(url, one)
+        later(url, -3)
         assert await held(two, A) == set(), "it has renewed just now: it may be coming back"
-        later(url, 1.3)
+        later(url, 3 + 1.3)
         assert await held(two, A, taking=False) == set(), "the database was away: everybody comes back first"
         assert await held(two, A) == {A}
 

@@ -39,15 +39,15 @@ GUARDS = (
         (
             (
                 "storage/arrivals.py",
-                "if not await enter(tx, message.key):",
-                "if not await enter(tx, message.key) and 0:",
+                "if not enter(tx, message.key):",
+                "if not enter(tx, message.key) and 0:",
             ),
             ("bot/intake.py", "if await self._store.seen(message.key):", "if 0:"),
         ),
     ),
     Guard(
         "attempt fence: who was overtaken writes nothing",
-        (("storage/turns.py", "raise Superseded\n\n\nasync def _fenced", "return\n\n\nasync def _fenced"),),
+        (("storage/turns.py", "raise Superseded\n\n\ndef _fenced", "return\n\n\ndef _fenced"),),
         ("tests/contract/test_store.py",),
     ),
     Guard(
@@ -88,13 +88,13 @@ GUARDS = (
     ),
     Guard(
         "drain on SIGTERM: what runs is finished",
-        (("bot/app.py", "await self.turns.drain(self.settings.drain_seconds)", "await self.turns.drain(0)"),),
+        (("bot/app.py", "await self.core.turns.drain(self.settings.drain_seconds)", "await self.core.turns.drain(0)"),),
         (WIRE,),
     ),
     Guard(
         "no new turns while draining",
         (
-            ("bot/turns.py", "while not self._draining and (turn", "while (turn"),
+            ("bot/turns.py", "while not self._draining and await", "while await"),
             ("bot/turns.py", "if self._draining:  #", "if 0:  #"),
         ),
         (SINGLE, WIRE),
@@ -150,8 +150,23 @@ GUARDS = (
         (BROKE, SEAM),
     ),
     Guard(
+        "a process claims only for accounts that it holds",
+        (("storage/turns.py", "return sa.and_(FREE, _OURS, due,", "return sa.and_(FREE, due,"),),
+        ("tests/contract/test_leases.py",),
+    ),
+    Guard(
+        "a lease is looked at before a chat is changed",
+        (("bot/delivery.py", "await self.assured(self.turn.chat.account_key)", "pass"),),
+        ("tests/faults/test_leases.py",),
+    ),
+    Guard(
+        "a lease is over for us before it is for others",
+        (("storage/leases.py", "LEASE / 1000 - MARGIN", "LEASE / 1000 + 60"),),
+        ("tests/contract/test_leases.py",),
+    ),
+    Guard(
         "calls that were lost are closed in the ledger",
-        (("storage/turns.py", "        await _lose(tx, id)\n", "        pass\n"),),
+        (("storage/turns.py", "    for id in ids:\n        lose(tx, id)\n", ""),),
         ("tests/contract/test_store.py",),
     ),
     Guard(
