@@ -152,8 +152,10 @@ class Leases:
         before = set(self._until)
         self._until = {account: began + seconds for account, seconds in holding.held.items()}
         self._leaving = {account for account in {*self._leaving, *holding.spare} if account in self._until}
-        for account in sorted(set(self._until) ^ before):
-            log.info("%s: %s", account, "held from now on" if account in self._until else "held by another process")
+        for account in sorted(set(self._until) - before):
+            log.log(logging.DEBUG if holding.held[account] == math.inf else logging.INFO, "%s is ours", account)
+        for account in sorted(before - set(self._until)):
+            log.warning("%s is another process's from now on", account)
         self._looked |= wanted
         self._tell()
         for account in set(self._until) - before:

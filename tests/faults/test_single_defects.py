@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from bot.delivery import Delivery
 from bot.errors import Broken, Refused, RetryLater, StoreError, Unknown
 from bot.markdown import plain
 from bot.pieces import Draft
-from bot.types import Answer, Bucket, Chat, Finish, Outcome, Piece, Press, Reply, Stop, StopPressed, Turn
+from bot.types import Answer, Bucket, Chat, Finish, Outcome, Piece, Press, Reply, Signal, Stop, StopPressed, Turn
+from tests.fakes.accounts import OURS
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Core, running_core
 from tests.fakes.model import FakeModel, Script, words
@@ -206,26 +206,13 @@ async def test_another_process_can_stop_what_runs_here(
 ) -> None:
     model.scripts = [words(LONG, 1.0)]
     async with running_core(clock, tmp_path, platform, model) as core:
-        calls: list[Callable[[], None]] = []
-
-        @contextlib.asynccontextmanager
-        async def watch(wake: Callable[[], None]) -> AsyncIterator[None]:
-            calls.append(wake)
-            yield
-
-        await core.stop(0)
-        core.lives[0].instead["watch"] = watch
-        core.turns._draining = False
-        running = asyncio.create_task(core.turns.run())
         await core.say(platform.says("hi"))
         await clock.advance(3)
         stop = Stop(CHAT, (await last(core)).id, Answer("", Outcome.STOPPED))
         await core.store.answer(StopPressed("there", CHAT, clock.now()), Reply("", effects=(stop,)))
-        calls[0]()
+        core.turns.hear(Signal.STOP, str(stop.turn))
         await core.quiet(10)
         assert (await last(core)).outcome is Outcome.STOPPED
-        await core.stop(0)
-        await running
 
 
 async def test_what_is_claimed_while_draining_is_given_back(
@@ -233,8 +220,8 @@ async def test_what_is_claimed_while_draining_is_given_back(
 ) -> None:
     claim, gate = core.store.claim, asyncio.Event()
 
-    async def slow(now: int) -> Turn | None:
-        turn = await claim(now)
+    async def slow(now: int, accounts: Collection[str]) -> Turn | None:
+        turn = await claim(now, accounts)
         if turn is not None:
             await gate.wait()
         return turn
@@ -248,7 +235,7 @@ async def test_what_is_claimed_while_draining_is_given_back(
     await core.clock.settle()
     assert draining.done()
     assert core.turns.count == 0
-    again = await claim(core.clock.now())
+    again = await claim(core.clock.now(), OURS)
     assert again is not None
     assert again.attempt == 2
     assert model.asked == []
