@@ -186,7 +186,8 @@ class Delivery:
             left = (self._begun or 0.0) + FIRST_SECONDS - self.clock.monotonic()
             if left <= 0:
                 return
-            await self._news_within(left)
+            self._news.clear()
+            await sooner(self.clock.sleep(left), self._news.wait())
 
     def _step(self) -> _Step | None:
         """The first difference between what should be shown and what is, if any."""
@@ -394,8 +395,3 @@ class Delivery:
             waiting.close()
             return False
         return 0 in await sooner(waiting, self._finished.wait())
-
-    async def _news_within(self, seconds: float) -> None:
-        """Sleep, but not past the next news."""
-        self._news.clear()
-        await sooner(self.clock.sleep(seconds), self._news.wait())

@@ -19,7 +19,7 @@ async def test_a_store_that_can_only_be_read_is_not_ready(tmp_path: Path) -> Non
     store = await open_store("sqlite://", owner="test", clock=clock)
     folder = tmp_path / "data"
     folder.mkdir()
-    health = Health(store, {}, lambda: "", folder, clock)
+    health = Health(store, dict, lambda: "", folder, clock)
     try:
         assert (await health.parts())["store"].trouble == ""
         folder.rmdir()  # as with no room: nothing can be written there
