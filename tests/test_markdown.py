@@ -370,6 +370,8 @@ def test_bars_in_the_code_of_a_head_part_no_cells() -> None:
 @pytest.mark.parametrize(
     ("source", "inlines"),
     [
+        ("<https://example.com|a|b>", (Link("https://example.com", (Words("a|b"),)),)),
+        ("<https://example.com|>", (Link("https://example.com", (Words("https://example.com"),)),)),
         ("at <https://example.com|here>.", (Words("at "), Link("https://example.com", (Words("here"),)), Words("."))),
         ("<https://x.org/a_b_c?d=1|click *here*>", (Link("https://x.org/a_b_c?d=1", (Words("click *here*"),)),)),
         ("<mailto:a@b.org|write>", (Link("mailto:a@b.org", (Words("write"),)),)),

@@ -36,9 +36,7 @@ _MATH_END = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}
 _FOOTNOTE = re.compile(r"\[\^(\d{1,3})\](:[ \t]*)?")
 _LINE_BREAK = re.compile(r"<br[ \t]*/?>[ \t]*", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z]{2}")
-_LABELLED = re.compile(
-    r"<(?P<url>(?:https?://|mailto:|tel:)[^\s<>|]+)\|(?P<words>[^<>|\n]*[^<>|\s][^<>|\n]*)>", re.IGNORECASE
-)
+_LABELLED = re.compile(r"<(?P<url>(?:https?://|mailto:|tel:)[^\s<>|]+)\|(?P<words>[^<>\n]*)>", re.IGNORECASE)
 _ENDS = ":.;!?…)]}\"'”’»%`$*_"
 _BEGINS = "\"'“‘«[`$"
 _FENCE = make_fence_rule(disallow_marker_in_info=("`", "~"))  # `~~~~so~~~~` is no fence: its text would be lost
@@ -320,7 +318,7 @@ def _autolink(state: StateInline, silent: bool) -> bool:
     if not silent:
         opener = state.push("link_open", "a", 1)
         opener.attrs = {"href": state.md.normalizeLink(found["url"])}
-        state.push("text", "", 0).content = found["words"].strip()
+        state.push("text", "", 0).content = found["words"].strip() or found["url"]
         state.push("link_close", "a", -1)
     state.pos = found.end()
     return True
