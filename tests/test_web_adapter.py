@@ -1026,6 +1026,27 @@ async def test_the_doctor_looks_at_password_and_folder(tmp_path: Path) -> None:
     assert blocked[1].mark is Mark.WRONG
 
 
+async def test_the_doctor_tells_of_a_proxy_that_nobody_named(tmp_path: Path) -> None:
+    behind: dict[str, Any] = {
+        "data_dir": tmp_path,
+        "public_url": "https://magpie.example.org",
+        "web_password": "a long passphrase",
+    }
+    told = await checks(WebSettings(**behind, _env_file=None))
+    assert [mark for mark, _ in told] == [Mark.OK, Mark.ADVICE, Mark.OK]
+    assert "TRUSTED_PROXIES" in told[1].words.id
+    named = await checks(WebSettings(**behind, trusted_proxies="127.0.0.1", _env_file=None))
+    assert [mark for mark, _ in named] == [Mark.OK, Mark.OK]
+
+
+async def test_a_slash_too_many_sends_nobody_to_an_address_without_tls(tmp_path: Path) -> None:
+    house = House(tmp_path, public_url="https://magpie.example.org", web_password="a long passphrase")
+    transport = httpx.ASGITransport(house.adapter.http["/"])
+    async with httpx.AsyncClient(transport=transport, base_url="https://magpie.example.org") as http:
+        answer = await http.get("/login/")
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
+
+
 async def test_a_turn_is_open_until_its_answer_is_stored(house: House) -> None:
     await house.send("hello")
     states: list[tuple[bool, bool]] = []
