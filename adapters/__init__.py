@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from adapters.settings import PlatformSettings
+from adapters.kit.settings import PlatformSettings
 from bot.errors import SettingError, joined
 from bot.types import Adapter, Finding, Surroundings
 

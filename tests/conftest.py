@@ -16,6 +16,7 @@ from tests.fakes.clock import SimClock
 from tests.fakes.core import Core, running_core
 from tests.fakes.model import FakeModel
 from tests.fakes.platform import FakePlatform
+from tests.fakes.proxy import FakeProxy
 
 settings.register_profile("everyday", max_examples=40, deadline=None)  # a busy machine meets no deadline
 settings.load_profile("everyday")
@@ -130,3 +131,9 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _no_skips(report)
     return report
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[FakeProxy]:
+    async with FakeProxy() as opened:
+        yield opened

@@ -22,6 +22,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from adapters import locales
+from adapters.kit.push import MOST_BYTES
 from adapters.slack.adapter import SlackAdapter
 from adapters.slack.checks import checks
 from adapters.slack.errors import translate
@@ -29,7 +30,6 @@ from adapters.slack.limits import STREAMS
 from adapters.slack.settings import EVENTS_PATH, SlackSettings
 from adapters.slack.streams import LIFE
 from adapters.slack.surfaces import HOME
-from adapters.slack.webhook import MOST_BYTES
 from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, SettingError, StoreError, Unknown
 from bot.http import Host
 from bot.locales import learn, say
@@ -61,6 +61,7 @@ from bot.types import (
     TurnState,
 )
 from tests.fakes.clock import SimClock
+from tests.fakes.proxy import FakeProxy
 from tests.fakes.slack import Call, Delivery, FakeSlack, Post, Room, User, signed
 from tests.fakes.slack.server import APP_TOKEN, BOT_TOKEN, SECRET, Moment
 from tests.fakes.slack.views import OpenView
@@ -1261,6 +1262,49 @@ async def test_whether_a_channel_can_be_posted_to(house: House) -> None:
     house.slack.world.scopes -= {"channels:read"}
     assert await house.adapter.ask(CanPost(here)) is None
     assert await house.adapter.ask(Admins(house.chat)) == ()
+
+
+# ── through a proxy ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+async def test_all_goes_through_the_proxy(house: House, proxy: FakeProxy, scheme: str, tmp_path: Path) -> None:
+    """Events, messages and files; and the name of the server is not looked up here."""
+    url = house.slack.url.replace("127.0.0.1", "slack-api.invalid")
+    away = House(house.slack, house.clock, tmp_path, slack_proxy=proxy.url(scheme), slack_api_url=url)
+    async with away.connected():
+        await away.says("one")
+        post = await away.put("two")
+    assert away.listener.texts == ["one"]
+    assert away.text(post) == "two"
+    assert "slack-api.invalid" in {host for host, _ in proxy.targets}
+    await away.close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+@pytest.mark.parametrize("how", ["wrong word", "nobody there"])
+async def test_a_proxy_that_lets_nobody_through(
+    house: House, proxy: FakeProxy, scheme: str, how: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing was sent, so it may be sent again; and the adapter goes on trying for as long as it lasts."""
+    url = proxy.url(scheme, "a-wrong-word")
+    if how == "nobody there":
+        url = url.rpartition(":")[0] + ":9"  # "discard": nobody listens there
+    away = House(house.slack, house.clock, tmp_path, slack_proxy=url)
+    with pytest.raises(RetryLater) as caught:
+        await away.put("text")
+    with pytest.raises(RetryLater):
+        await away.adapter.fetch(f"F1 {house.slack.url}/files/x", tmp_path / "file", 10)
+    async with away.running() as task:
+        await away.soon(lambda: caplog.text.count("no answer from") >= 2)
+        assert not task.done()
+    ((well, words),) = await looked(away)
+    assert not well
+    assert "gives no answer through SLACK_PROXY" in words
+    for said in (f"{caught.value} {caught.value.detail}", caplog.text, words):
+        assert "a-wrong-word" not in said
+    assert not proxy.targets
+    await away.close()
 
 
 # ── doctor ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.kit.unread import UnknownShape
 from adapters.slack import surfaces
 from adapters.slack.growth import HELD, rest, settled
 from adapters.slack.inbound import for_others, message_of, milliseconds, press, read
 from adapters.slack.limits import STREAMS, Pace, Window
 from adapters.slack.manifest import EVENTS, SCOPES, manifest, written, yaml
-from adapters.slack.marks import Me, UnknownShape
+from adapters.slack.marks import Me
 from adapters.slack.menus import buttons, notes
 from adapters.slack.render import markdown
 from adapters.slack.seen import CHECK_FILE

@@ -15,12 +15,12 @@ import pytest
 from aiogram.exceptions import TelegramBadRequest, TelegramNetworkError
 from aiogram.methods import GetMe
 
+from adapters.kit.push import MOST_BYTES
 from adapters.telegram.adapter import TelegramAdapter
 from adapters.telegram.checks import checks
 from adapters.telegram.errors import translate
 from adapters.telegram.polling import PROGRESS
 from adapters.telegram.settings import TelegramSettings, load_settings
-from adapters.telegram.webhook import MOST_BYTES
 from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, SettingError, StoreError, Unknown
 from bot.http import Host
 from bot.locales import say
@@ -592,7 +592,7 @@ async def test_trouble_on_the_way(house: House, how: Any, expected: type[Adapter
 def test_addresses_in_errors_lose_their_token() -> None:
     words = f"InvalidURL: http://127.0.0.1/bot{TOKEN}/getMe and {TOKEN.replace(':', '%3A')}"
     for error in (TelegramNetworkError(GetMe(), words), TelegramBadRequest(GetMe(), words)):
-        translated = translate(error, TOKEN)
+        translated = translate(error, (SECRET,))
         assert SECRET not in f"{translated} {translated.detail}"
         assert "InvalidURL" in translated.detail
 
@@ -650,12 +650,6 @@ async def test_a_move_that_can_not_be_stored_yet(house: House) -> None:
 
 
 # ── through a proxy ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-async def proxy() -> AsyncIterator[FakeProxy]:
-    async with FakeProxy() as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from adapters.telegram.inbound import Me, UnknownShape, parse, read
+from adapters.kit.unread import UnknownShape
+from adapters.telegram.inbound import Me, parse, read
 from adapters.telegram.receiving import Parts
 from adapters.telegram.rich import flatten
 from bot.types import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import json
 import random
@@ -12,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from adapters.kit.unread import Unread
 from adapters.telegram.inbound import Me
-from adapters.telegram.polling import Backoff
-from adapters.telegram.receiving import Receiver, Unread
+from adapters.telegram.receiving import Receiver
 from bot.types import Ack, Inbound, IncomingMessage
 from tests.fakes.clock import SimClock
 
@@ -138,14 +137,3 @@ async def test_what_is_nested_too_deep_is_kept_as_far_as_it_goes(tmp_path: Path)
     assert "kept" in (tmp_path / "unread.jsonl").read_text(encoding="utf-8")
     while isinstance(deep, list):  # taken apart by hand: freeing it would go as deep
         deep = deep.pop()
-
-
-async def test_pauses_stay_numbers_however_long_an_outage_lasts() -> None:
-    clock = SimClock()
-    backoff = Backoff(clock)
-    for _ in range(1_200):
-        pausing = asyncio.create_task(backoff.pause())
-        await asyncio.sleep(0)
-        await clock.advance(60)
-        await pausing
-    assert clock.monotonic() > 12 * 3600

@@ -14,6 +14,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 
+from adapters.kit.backoff import Backoff, after
+from adapters.kit.unread import Unread
 from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, translate
 from adapters.slack.files import Files
 from adapters.slack.history import can_post, find, just_before, older
@@ -24,10 +26,10 @@ from adapters.slack.marks import Me
 from adapters.slack.names import Names
 from adapters.slack.people import People
 from adapters.slack.posting import Poster
-from adapters.slack.receiving import Receiver, Unread
+from adapters.slack.receiving import Receiver
 from adapters.slack.sessions import Sessions
 from adapters.slack.settings import EVENTS_PATH, SlackSettings
-from adapters.slack.sockets import Backoff, Sockets
+from adapters.slack.sockets import Sockets
 from adapters.slack.streams import Streams
 from adapters.slack.threads import Threads
 from adapters.slack.webhook import Webhook, request
@@ -80,7 +82,7 @@ class SlackAdapter:
         self._poster = Poster(self._wire, self._pace, self._sessions, self._streams, self._people, self._threads)
         self._files = Files(self._wire, settings, clock)
         self._unread = Unread(settings.data_dir / "unread" / f"{PLATFORM}.jsonl")
-        self._webhook = Webhook(settings.signing_secret, self._unread.keep)
+        self._webhook = Webhook(settings.signing_secret, self._unread)
         self._sockets: Sockets | None = None
         self._trouble = "" if settings.slack_mode == "http" else "not connected yet"
         self._tried = asyncio.Event()
@@ -171,23 +173,21 @@ class SlackAdapter:
     async def _introduce(self) -> None:
         """Who we are, without which no mention can be known. Asked for until there is an answer."""
         backoff = Backoff(self._around.clock)
-        while True:
-            try:
-                answer = await self._wire.call("auth.test")
-            except FAILURES as error:
-                if code(error) in TOKEN_ERRORS:
-                    raise SettingError(
-                        "SLACK_BOT_TOKEN",
-                        "is rejected by the platform. Copy it again: OAuth & Permissions, Bot User OAuth Token.",
-                    ) from None
-                trouble = translate(error, self._wire.secrets)
-                self._trouble = f"no answer from {self._settings.slack_api_url}: {trouble.detail[:200]}"
-                backoff.say(self._trouble)
-                self._tried.set()
-                await backoff.pause(getattr(trouble, "after", 0.0))
-            else:
-                self._trouble = ""
-                break
+
+        def failed(error: Exception) -> float:
+            if code(error) in TOKEN_ERRORS:
+                raise SettingError(
+                    "SLACK_BOT_TOKEN",
+                    "is rejected by the platform. Copy it again: OAuth & Permissions, Bot User OAuth Token.",
+                ) from None
+            trouble = translate(error, self._wire.secrets)
+            self._trouble = f"no answer from {self._settings.slack_api_url}: {trouble.detail[:200]}"
+            backoff.say(self._trouble)
+            self._tried.set()
+            return after(trouble)
+
+        answer = await backoff.until_answered(lambda: self._wire.call("auth.test"), FAILURES, failed)
+        self._trouble = ""
         names = (str(answer.get(name) or "") for name in ("team_id", "user_id", "bot_id", "user"))
         self._me = Me(*names)
         self._introduced = True

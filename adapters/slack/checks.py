@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters.kit.checks import PATIENCE, no_answer
 from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, missing_scope, translate
 from adapters.slack.manifest import OPTIONAL, SCOPES
 from adapters.slack.settings import EVENTS_PATH, SlackSettings
@@ -10,29 +11,25 @@ from bot.types import Finding, Mark, Text
 
 __all__ = ["checks"]
 
-_PATIENCE = 10.0  # seconds
-
 
 async def checks(settings: SlackSettings) -> list[Finding]:
     """What was found, in the order it matters. SettingError if what is set can't work together."""
     settings.check()
-    wire = Wire(settings, seconds=_PATIENCE)
+    wire = Wire(settings, seconds=PATIENCE)
     async with wire.kept():
         try:
             me, granted = await wire.scopes()
         except FAILURES as error:
-            return [Finding(Mark.WRONG, _unanswered(error, settings, wire))]
+            return [_unanswered(error, settings, wire)]
         words = Text("The bot is {name}, in the workspace {team}.", {"name": me.get("user"), "team": me.get("team")})
         return [Finding(Mark.OK, words), *_scopes(granted), await _way(settings, wire)]
 
 
-def _unanswered(error: BaseException, settings: SlackSettings, wire: Wire) -> Text:
+def _unanswered(error: BaseException, settings: SlackSettings, wire: Wire) -> Finding:
     if code(error) in TOKEN_ERRORS:
-        return Text("SLACK_BOT_TOKEN is rejected. Copy it again: OAuth & Permissions, Bot User OAuth Token.")
-    data = {"url": settings.slack_api_url, "reason": translate(error, wire.secrets).detail[:200]}
-    if settings.proxy:
-        return Text("{url} gives no answer through SLACK_PROXY: {reason}", data)
-    return Text("{url} gives no answer: {reason}. Where it can't be reached directly, set SLACK_PROXY.", data)
+        words = Text("SLACK_BOT_TOKEN is rejected. Copy it again: OAuth & Permissions, Bot User OAuth Token.")
+        return Finding(Mark.WRONG, words)
+    return no_answer(settings.slack_api_url, translate(error, wire.secrets).detail, "SLACK_PROXY", settings.proxy)
 
 
 def _scopes(granted: frozenset[str]) -> list[Finding]:

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aiohttp import ClientConnectorError, ClientError, ConnectionTimeoutError
+from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from adapters.kit.connections import ADMIN_WAIT, NEVER_LEFT, NOT_CONNECTED, words_of
 from bot.errors import AdapterError, Gone, Refused, RetryLater, Unknown
 
-__all__ = ["FAILURES", "TOKEN_ERRORS", "code", "hide", "missing_scope", "reason", "retry_after", "translate"]
+__all__ = ["FAILURES", "TOKEN_ERRORS", "code", "missing_scope", "reason", "retry_after", "translate"]
 
 FAILURES = (SlackClientError, ClientError, TimeoutError, OSError)  # what a call may raise
 TOKEN_ERRORS = frozenset(
     {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type"}
 )
 
-_NEVER_LEFT = 5.0  # seconds before another try, if there was no connection
-_ADMIN_WAIT = 60.0  # seconds before another try, if somebody has to mend something first
 _DEFAULT_WAIT = 30.0  # where a 429 doesn't say
 
 _LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
@@ -52,13 +51,6 @@ _GONE = {
     "team_access_not_granted": "the bot was removed from the workspace",
     "external_channel_migrating": "the channel is moving to another workspace",
 }
-
-
-def hide(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return text
 
 
 def code(error: BaseException) -> str:
@@ -102,19 +94,19 @@ def translate(error: BaseException, secrets: Iterable[str]) -> AdapterError:
     if isinstance(error, SlackApiError):
         detail = word or f"HTTP {getattr(error.response, 'status_code', getattr(error.response, 'status', '?'))}"
     else:
-        detail = hide(f"{type(error).__name__}: {error}", secrets)
+        detail = words_of(error, secrets)
     after = retry_after(error)
     if after is not None:
         return RetryLater(after, detail=detail)
     if word in TOKEN_ERRORS:
         # the answers stay in the store until there is a valid one
-        return RetryLater(_ADMIN_WAIT, detail=f"SLACK_BOT_TOKEN is rejected by the platform ({word})")
+        return RetryLater(ADMIN_WAIT, detail=f"SLACK_BOT_TOKEN is rejected by the platform ({word})")
     if word == "missing_scope":
         return RetryLater(
-            _ADMIN_WAIT, detail=f"the app lacks the scope {missing_scope(error)}; `magpie doctor` says more"
+            ADMIN_WAIT, detail=f"the app lacks the scope {missing_scope(error)}; `magpie doctor` says more"
         )
-    if isinstance(error, ClientConnectorError | ConnectionTimeoutError):
-        return RetryLater(_NEVER_LEFT, detail=detail)  # it has surely not arrived
+    if isinstance(error, NOT_CONNECTED):
+        return RetryLater(NEVER_LEFT, detail=detail)  # it has surely not arrived
     if reason(word):
         return Gone(reason(word), detail=detail)
     if word and word not in _TROUBLE:

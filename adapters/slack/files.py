@@ -12,11 +12,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from aiohttp import ClientResponse, ClientTimeout
+from aiohttp import ClientResponse
 
+from adapters.kit.connections import FILE
+from adapters.kit.transfers import CHUNK, TooLong, check_found, mebibytes, written
 from adapters.slack.errors import FAILURES, translate
 from adapters.slack.seen import CHECK_FILE, attachment
 from adapters.slack.settings import SlackSettings
@@ -29,10 +31,9 @@ __all__ = ["Files"]
 log = logging.getLogger(__name__)
 
 _BREATH = 0.3  # seconds before another try
-_CHUNK = 256 * 1024
+_HEAD = 1024  # bytes in which a page says that it is one
 _REDIRECTS = 5
 _HOSTS = ("slack.com", "slack-edge.com", "slack-files.com")
-_SILENT = 30.0  # seconds without a byte
 _LOGIN = "the platform shows its login page instead: the app lacks the scope files:read"
 
 
@@ -76,8 +77,6 @@ class Files:
             looks_like_page = await self._follow(url, to, limit)
         except FAILURES as error:
             raise translate(error, self._wire.secrets) from None
-        except self._wire.proxy_errors as error:
-            raise Unknown(detail=f"{type(error).__name__} for a file") from None
         if looks_like_page and not await self._is_page(id, to):
             raise _not_allowed()
 
@@ -93,7 +92,6 @@ class Files:
 
     async def _follow(self, url: str, to: Path, limit: int) -> bool:
         """Whether it looks like a web page."""
-        timeout = ClientTimeout(total=None, sock_connect=10.0, sock_read=_SILENT)
         headers = {"Authorization": f"Bearer {self._token}"}
         async with self._wire.kept() as session:
             for _ in range(_REDIRECTS + 1):
@@ -102,7 +100,7 @@ class Files:
                         "{name} lies outside of Slack, where I can't fetch it. Please upload the file itself.",
                         detail=f"not an address of the platform: {urlsplit(url).hostname}",
                     )
-                async with session.get(url, headers=headers, timeout=timeout, allow_redirects=False) as response:
+                async with session.get(url, headers=headers, timeout=FILE, allow_redirects=False) as response:
                     if response.status in (301, 302, 303, 307, 308):
                         url = urljoin(url, response.headers.get("Location", ""))
                         continue
@@ -117,30 +115,19 @@ class Files:
         return parts.scheme == "https" and any(host == known or host.endswith(f".{known}") for known in _HOSTS)
 
     async def _keep(self, response: ClientResponse, to: Path, limit: int) -> bool:
-        if response.status >= 500 or response.status == 429:
-            raise Unknown(detail=f"HTTP {response.status} for a file")
-        if response.status != 200:
-            raise Gone("no file", detail=f"HTTP {response.status} for a file")
-        file = await asyncio.to_thread(to.open, "wb")
+        check_found(response.status)
         try:
-            begins_so = await _receive(response, file, limit)
-        finally:
-            await asyncio.to_thread(file.close)
-        return begins_so or response.content_type == "text/html"
-
-
-async def _receive(response: ClientResponse, file: BinaryIO, limit: int) -> bool:
-    """Whether it begins as a web page does."""
-    size, begins_so = 0, False
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        begins_so |= size == 0 and chunk.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
-        size += len(chunk)
-        if size > limit:
+            await written(response.content.iter_chunked(CHUNK), to, limit)
+        except TooLong:
             raise MediaError(
-                "The file is larger than {limit} MB. Please send a smaller one.", limit=max(1, limit // (1024 * 1024))
-            )
-        await asyncio.to_thread(file.write, chunk)
-    return begins_so
+                "The file is larger than {limit} MB. Please send a smaller one.", limit=mebibytes(limit)
+            ) from None
+        return response.content_type == "text/html" or await asyncio.to_thread(_begins_as_page, to)
+
+
+def _begins_as_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(_HEAD).lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _not_allowed() -> MediaError:

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from adapters.kit.unread import UnknownShape
 from adapters.slack.errors import reason
 from adapters.slack.inbound import is_direct, message_of
 from adapters.slack.limits import Window
-from adapters.slack.marks import Me, UnknownShape, ids
+from adapters.slack.marks import Me, ids
 from adapters.slack.names import Names
 from adapters.slack.people import People
 from adapters.slack.streams import EVENT

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from adapters.kit.unread import UnknownShape
 from adapters.slack.courtesies import is_for_others
-from adapters.slack.marks import Marks, Me, NameOf, Raw, UnknownShape
+from adapters.slack.marks import Marks, Me, NameOf, Raw
 from adapters.slack.seen import TOMBSTONE, seen
 from bot.types import (
     Chat,

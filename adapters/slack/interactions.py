@@ -3,17 +3,19 @@ what need not be in it is done behind it."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from adapters.kit.connections import words_of
+from adapters.kit.tasks import Tasks
+from adapters.kit.unread import UnknownShape
 from adapters.slack import surfaces
-from adapters.slack.errors import FAILURES, hide
+from adapters.slack.errors import FAILURES
 from adapters.slack.inbound import chat_of, is_direct, press, said
-from adapters.slack.marks import Me, UnknownShape
+from adapters.slack.marks import Me
 from adapters.slack.menus import ACTION, buttons
 from adapters.slack.names import Names
 from adapters.slack.people import People
@@ -45,7 +47,7 @@ class Interactions:
     names: Names
     wire: Wire
     settings: SlackSettings
-    _behind: set[asyncio.Task[None]] = field(default_factory=set)
+    _behind: Tasks = field(default_factory=Tasks)
     _translating: Shortcut = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,9 +73,7 @@ class Interactions:
             self._later(self._show_home(user, chat_of(self.me, channel)))
 
     async def close(self) -> None:
-        for task in self._behind:
-            task.cancel()
-        await asyncio.gather(*self._behind, return_exceptions=True)
+        await self._behind.close()
 
     # ── buttons ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -229,13 +229,9 @@ class Interactions:
             except (AdapterError, StoreError) as error:
                 log.info("something is not shown: %s", error.detail or error)
             except FAILURES as error:
-                log.info(
-                    "something is not shown: %s", hide(f"{type(error).__name__}: {error}", self.wire.secrets)[:200]
-                )
+                log.info("something is not shown: %s", words_of(error, self.wire.secrets)[:200])
 
-        task = asyncio.create_task(do())
-        self._behind.add(task)
-        task.add_done_callback(self._behind.discard)
+        self._behind.start(do(), "something to show")
 
 
 def _user(body: Raw) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.slack import emoji
 
-__all__ = ["Marks", "Me", "NameOf", "Raw", "UnknownShape", "ids", "mappings"]
+__all__ = ["Marks", "Me", "NameOf", "Raw", "ids", "mappings"]
 
 _MARK = re.compile(r"<([^<>]*)>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
@@ -18,10 +18,6 @@ _ID = re.compile(r"<(?:[@#]|!subteam\^)([UWCGS][A-Z0-9]+)[|>]")
 
 Raw = Mapping[str, Any]
 NameOf = Callable[[str], str]
-
-
-class UnknownShape(ValueError):
-    """An event that can't be read; says where, never what."""
 
 
 @dataclass(frozen=True, slots=True)

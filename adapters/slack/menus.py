@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
+from adapters.kit.buttons import clipped, is_url, label
 from bot.types import Choice, Menu, Note, NoteKind
 
 __all__ = ["ACTION", "UNFINISHED", "buttons", "notes"]
@@ -16,7 +16,7 @@ ACTION = "magpie"  # what our buttons' action_id begins with
 
 _LABEL = 75  # characters (Block Kit: button, text)
 _VALUE = 2_000  # characters (Block Kit: button, value)
-_URL = 3_000
+_URL = 3_000  # characters (Block Kit: button, url)
 _ROW = 25  # elements (Block Kit: actions)
 _ROWS = 20
 _CONTEXT = 3_000  # characters
@@ -36,20 +36,13 @@ def buttons(menu: Menu | None) -> list[Json]:
 
 
 def _button(choice: Choice, id: str) -> Json | None:
-    label = choice.label.strip() or "…"
-    if choice.chosen and not label.startswith("✓"):
-        label = f"✓ {label}"
-    text = {"type": "plain_text", "text": label if len(label) <= _LABEL else label[: _LABEL - 1] + "…", "emoji": False}
+    text = {"type": "plain_text", "text": label(choice, _LABEL), "emoji": False}
     if choice.url:
-        return {"type": "button", "action_id": id, "text": text, "url": choice.url} if _is_url(choice.url) else None
+        button = {"type": "button", "action_id": id, "text": text, "url": choice.url}
+        return button if is_url(choice.url) and len(choice.url) <= _URL else None
     if not choice.action or len(choice.action) > _VALUE:
         return None
     return {"type": "button", "action_id": id, "text": text, "value": choice.action}
-
-
-def _is_url(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and len(url) <= _URL
 
 
 def notes(said: Sequence[Note]) -> list[Json]:
@@ -61,6 +54,4 @@ def notes(said: Sequence[Note]) -> list[Json]:
 
 
 def _context(text: str) -> Json:
-    if len(text) > _CONTEXT:
-        text = text[: _CONTEXT - 1] + "…"
-    return {"type": "context", "elements": [{"type": "plain_text", "text": text, "emoji": False}]}
+    return {"type": "context", "elements": [{"type": "plain_text", "text": clipped(text, _CONTEXT), "emoji": False}]}

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
+from adapters.kit.recent import Recent
 from adapters.slack.errors import FAILURES, retry_after, translate
 from adapters.slack.limits import Window
 from adapters.slack.people import People
@@ -35,7 +35,7 @@ class Names:
         self._clock = clock
         self._people = people
         self._calls = Window(clock, _CALLS)
-        self._channels: OrderedDict[str, tuple[float, str]] = OrderedDict()  # id -> (kept until, name)
+        self._channels: Recent[str, tuple[float, str]] = Recent(_MOST)  # id -> (kept until, name)
         self._groups: dict[str, str] = {}
         self._groups_until = -1.0
         self._asking: dict[str, asyncio.Task[None]] = {}
@@ -87,9 +87,6 @@ class Names:
             self._calls.refused(retry_after(error) or 0.0)
             log.info("a channel's name is not to be had: %s", translate(error, self._wire.secrets).detail)
         self._channels[id] = (self._clock.monotonic() + kept, name)
-        self._channels.move_to_end(id)
-        if len(self._channels) > _MOST:
-            self._channels.popitem(last=False)
 
     async def _list_groups(self) -> None:
         kept = _KEPT

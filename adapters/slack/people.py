@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from adapters.kit.recent import Recent
 from adapters.slack.errors import FAILURES, retry_after, translate
 from adapters.slack.limits import Window
 from adapters.slack.wire import Wire
@@ -33,12 +33,12 @@ class People:
         self._wire = wire
         self._clock = clock
         self._calls = Window(clock, _CALLS)
-        self._known: OrderedDict[str, tuple[float, Person]] = OrderedDict()  # id -> (kept until, who)
-        self._direct: OrderedDict[str, str] = OrderedDict()  # id -> their conversation with us
-        self._teams: OrderedDict[str, str] = OrderedDict()  # id -> their workspace
-        self._spoken: OrderedDict[str, str] = OrderedDict()  # chat key -> language
+        self._known: Recent[str, tuple[float, Person]] = Recent(_MOST)  # id -> (kept until, who)
+        self._direct: Recent[str, str] = Recent(_MOST)  # id -> their conversation with us
+        self._teams: Recent[str, str] = Recent(_MOST)  # id -> their workspace
+        self._spoken: Recent[str, str] = Recent(_MOST)  # chat key -> language
         self._asking: dict[str, asyncio.Task[Person]] = {}
-        self._there: OrderedDict[Chat, dict[str, None]] = OrderedDict()  # thread -> who wrote in it, the last one last
+        self._there: Recent[Chat, dict[str, None]] = Recent(_THREADS)  # thread -> who wrote in it, the last one last
 
     def known(self, id: str) -> Person:
         """Without asking."""
@@ -53,16 +53,10 @@ class People:
     def comes_from(self, id: str, team: str) -> None:
         if id and team:
             self._teams[id] = team
-            self._teams.move_to_end(id)
-            if len(self._teams) > _MOST:
-                self._teams.popitem(last=False)
 
     def talks(self, id: str, channel: str) -> None:
         """Somebody's own conversation with us is this one."""
         self._direct[id] = channel
-        self._direct.move_to_end(id)
-        if len(self._direct) > _MOST:
-            self._direct.popitem(last=False)
 
     def talks_in(self, id: str, channel: str) -> bool:
         """May this be theirs? After a restart nobody knows better."""
@@ -71,9 +65,6 @@ class People:
 
     def heard(self, chat: Chat, person: Person) -> None:
         self._spoken[chat.key] = person.language
-        self._spoken.move_to_end(chat.key)
-        if len(self._spoken) > _MOST:
-            self._spoken.popitem(last=False)
 
     def spoken(self, chat: Chat) -> str:
         """The language of whoever spoke there last."""
@@ -81,15 +72,12 @@ class People:
 
     def wrote(self, chat: Chat, *ids: str) -> None:
         """People (and no bots, which would answer if they were mentioned) have written in a thread."""
-        there = self._there.setdefault(chat, {})
-        self._there.move_to_end(chat)
+        there = self._there[chat] = self._there.get(chat, {})
         for id in filter(None, ids):
             there.pop(id, None)
             there[id] = None
         while len(there) > _THERE:
             del there[next(iter(there))]
-        while len(self._there) > _THREADS:
-            self._there.popitem(last=False)
 
     def there(self, chat: Chat) -> Collection[str]:
         """Whom a mention may ring for in a thread: who has written in it, as far as this process knows. Nobody is asked
@@ -126,9 +114,6 @@ class People:
             self._calls.refused(retry_after(error) or 0.0)
             log.info("a person's name is not to be had: %s", translate(error, self._wire.secrets).detail)
         self._known[id] = (self._clock.monotonic() + kept, person)
-        self._known.move_to_end(id)
-        if len(self._known) > _MOST:
-            self._known.popitem(last=False)
         return person
 
 

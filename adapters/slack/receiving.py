@@ -5,26 +5,24 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import json
 import logging
-import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
+from adapters.kit.unread import UnknownShape, Unread
 from adapters.slack.courtesies import is_small_talk
 from adapters.slack.files import Files
 from adapters.slack.inbound import for_others, is_of_an_app, read
 from adapters.slack.interactions import Interactions
-from adapters.slack.marks import Me, UnknownShape, ids
+from adapters.slack.marks import Me, ids
 from adapters.slack.names import Names
 from adapters.slack.people import People
 from adapters.slack.sessions import Sessions
 from bot.errors import StoreError
 from bot.types import Ack, Clock, Deleted, Edited, Inbound, IncomingMessage, Intake, Reader, Role, TurnState
 
-__all__ = ["Receiver", "Unread"]
+__all__ = ["Receiver"]
 
 log = logging.getLogger(__name__)
 
@@ -32,39 +30,8 @@ TOGETHER = 0.1  # seconds in which two connections may bring a thread's messages
 TWICE = 0.4  # seconds that a mention waits for the same post as a message, which surely tells its files
 LATE = 6 * 86_400_000  # ms from a message to a change of it, when the core may have forgotten that it took it in
 _BACK = 50  # messages among which who called us, and our answer, are looked for
-MOST_UNREAD = 5_000_000  # bytes
-_SHORT = reprlib.Repr()
-_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring = 50, 1_000, 1_000, 100_000
 
 Answer = tuple[bool, Any]  # is it stored, and what to say to it
-
-
-class Unread:
-    """Events that can't be read, kept as they came, one JSON per line, for somebody to look at."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    async def keep(self, raw: object) -> None:
-        try:
-            await asyncio.to_thread(self._write, _written(raw))
-        except OSError as error:
-            log.warning("an unread event can't be kept: %s", error.strerror)
-
-    def _write(self, line: str) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists() and self.path.stat().st_size > MOST_UNREAD:
-            self.path.replace(self.path.with_suffix(".old"))
-        with self.path.open("a", encoding="utf-8", errors="replace") as file:
-            file.write(line + "\n")
-
-
-def _written(raw: object) -> str:
-    """As JSON; what is nested too deep for that, down to some depth."""
-    try:
-        return json.dumps(raw, ensure_ascii=False)
-    except (ValueError, TypeError, RecursionError):
-        return json.dumps(_SHORT.repr(raw), ensure_ascii=False)
 
 
 @dataclass(slots=True)
@@ -105,13 +72,9 @@ class Receiver:
         except StoreError as error:
             log.warning("an event can't be stored and will come again: %s", error.detail or error)
             return False, None
-        except UnknownShape as error:
-            log.error("an event of unknown shape is skipped (%s), and kept in %s", error, self.unread.path)
-        except Exception:
-            # whatever it is, it would be the same again, and the platform gives up on who never acknowledges
-            log.exception("an event is skipped, and kept in %s", self.unread.path)
-        await self.unread.keep(body)
-        return True, None
+        except Exception as error:  # noqa: BLE001 - the platform gives up on who never acknowledges
+            await self.unread.skip(body, error)
+            return True, None
 
     async def _event(self, body: Mapping[str, Any]) -> None:
         event = body.get("event")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from adapters.kit.tasks import Tasks
 from adapters.slack.errors import FAILURES, code, translate
 from adapters.slack.limits import Pace, Window
 from adapters.slack.wire import Wire
@@ -30,7 +31,7 @@ class Sessions:
         self._pace = pace
         self._opened = Window(clock, _OPENED)
         self._asking: dict[str, asyncio.Task[bool]] = {}  # chat key -> is there a Stop control
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing = Tasks()
         self._is_possible = True
 
     async def begin(self, chat: Chat, words: str) -> None:
@@ -57,15 +58,12 @@ class Sessions:
         asking = self._asking.pop(chat.key, None)
         if asking is None or told:
             return
-        task = asyncio.create_task(self._close(chat, asking))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._closing.start(self._close(chat, asking), f"end of the session in {chat.key}")
 
     async def close(self) -> None:
         """Whose answers are at their end lose their Stop control, if that takes no longer than a moment."""
-        if self._closing:
-            await asyncio.wait(self._closing, timeout=_LAST)
-        tasks = [*self._asking.values(), *self._closing]
+        await self._closing.close(_LAST)
+        tasks = list(self._asking.values())
         self._asking.clear()
         for task in tasks:
             task.cancel()

@@ -5,12 +5,11 @@ Loads no library of the platform: every command of `magpie` that looks at settin
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import SecretStr, field_validator
+from pydantic import SecretStr
 
-from adapters.settings import EXAMPLES, Address, Lower, PlatformSettings, Proxy, loaded, revealed, secret
+from adapters.kit.settings import EXAMPLES, Address, Lower, PlatformSettings, Proxy, loaded, revealed, secret
 from bot.errors import SettingError, WrongValue
 
 __all__ = ["EVENTS_PATH", "SlackSettings", "load_settings"]
@@ -18,9 +17,13 @@ __all__ = ["EVENTS_PATH", "SlackSettings", "load_settings"]
 EVENTS_PATH = "/slack/events"
 
 _OFFICIAL = "https://slack.com/api"
-_BOT_TOKEN = re.compile(r"xoxb-[A-Za-z0-9-]{4,250}")
-_APP_TOKEN = re.compile(r"xapp-[A-Za-z0-9-]{1,250}")
-_SIGNING = re.compile(r"[\x21-\x7e]{8,200}")
+_BOT_TOKEN = secret(
+    r"xoxb-[A-Za-z0-9-]{4,250}", lambda: WrongValue("is not a bot token: those begin with xoxb- and are longer")
+)
+_APP_TOKEN = secret(
+    r"xapp-[A-Za-z0-9-]{1,250}", lambda: WrongValue("is not an app-level token: those begin with xapp-")
+)
+_SIGNING = secret(r"[\x21-\x7e]{8,200}", lambda: WrongValue("is not a signing secret: those are 32 letters and digits"))
 _EXAMPLES = {
     "SLACK_API_URL": _OFFICIAL,
     "SLACK_APP_TOKEN": "xapp-1-example-from-Basic-Information",
@@ -35,26 +38,11 @@ class SlackSettings(PlatformSettings):
     """Field names in upper case are the variables."""
 
     slack_api_url: Address = _OFFICIAL
-    slack_app_token: SecretStr | None = None
-    slack_bot_token: SecretStr | None = None
+    slack_app_token: Annotated[SecretStr | None, _APP_TOKEN] = None
+    slack_bot_token: Annotated[SecretStr | None, _BOT_TOKEN] = None
     slack_mode: Annotated[Literal["socket", "http"], Lower] = "socket"
     slack_proxy: Proxy = None
-    slack_signing_secret: SecretStr | None = None
-
-    @field_validator("slack_bot_token")
-    @classmethod
-    def _is_bot_token(cls, value: SecretStr | None) -> SecretStr | None:
-        return secret(value, _BOT_TOKEN, WrongValue("is not a bot token: those begin with xoxb- and are longer"))
-
-    @field_validator("slack_app_token")
-    @classmethod
-    def _is_app_token(cls, value: SecretStr | None) -> SecretStr | None:
-        return secret(value, _APP_TOKEN, WrongValue("is not an app-level token: those begin with xapp-"))
-
-    @field_validator("slack_signing_secret")
-    @classmethod
-    def _is_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        return secret(value, _SIGNING, WrongValue("is not a signing secret: those are 32 letters and digits"))
+    slack_signing_secret: Annotated[SecretStr | None, _SIGNING] = None
 
     @property
     def on(self) -> bool:

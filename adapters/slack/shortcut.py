@@ -8,8 +8,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from adapters.kit.unread import UnknownShape
 from adapters.slack.inbound import chat_of, is_direct
-from adapters.slack.marks import Me, Raw, UnknownShape, ids
+from adapters.slack.marks import Me, Raw, ids
 from adapters.slack.names import Names
 from adapters.slack.seen import Seen, seen
 from adapters.slack.surfaces import language_of

@@ -10,18 +10,20 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import ClientWebSocketResponse, WSMessage, WSMsgType
 
-from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, hide, missing_scope, retry_after
+from adapters.kit.backoff import Backoff
+from adapters.kit.connections import words_of
+from adapters.kit.tasks import Tasks
+from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, missing_scope, retry_after
 from adapters.slack.wire import Wire
 from bot.errors import SettingError
 from bot.types import Clock
 
-__all__ = ["CONNECTIONS", "Backoff", "Sockets"]
+__all__ = ["CONNECTIONS", "Sockets"]
 
 log = logging.getLogger(__name__)
 
@@ -30,35 +32,9 @@ _BEAT = 20.0  # seconds between pings: a connection that is dead is noticed
 _BRIEF = 5.0  # seconds: a connection that lived no longer is not made anew at once
 _GRACE = 5.0  # seconds that an old connection stays beside its successor
 _HELLO = 15.0  # seconds for a new connection's first frame
-_SLOWEST = 60.0  # seconds between two tries
-_SAY_AGAIN = 300.0  # seconds
 
 Json = Mapping[str, Any]
 Take = Callable[[Any], Awaitable[tuple[bool, Any]]]  # payload -> is it stored, and what to say to it
-
-
-class Backoff:
-    """Longer and longer pauses, never the same for two bots; and words for the log that don't repeat themselves."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._tries = 0
-        self._said: dict[str, float] = {}
-
-    async def pause(self, least: float = 0.0) -> None:
-        longest = min(_SLOWEST, 2.0**self._tries)
-        self._tries = min(self._tries + 1, 10)
-        await self._clock.sleep(max(least, longest * random.uniform(0.5, 1.0)))
-
-    def worked(self) -> None:
-        self._tries = 0
-        self._said.clear()
-
-    def say(self, what: str) -> None:
-        now = self._clock.monotonic()
-        if now - self._said.get(what, -_SAY_AGAIN) >= _SAY_AGAIN:
-            self._said[what] = now
-            log.warning("%s", what)
 
 
 class Sockets:
@@ -69,8 +45,7 @@ class Sockets:
         self._clock = clock
         self._take = take
         self._tried = tried
-        self._failures: tuple[type[BaseException], ...] = (*FAILURES, *wire.proxy_errors, KeyError)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._behind = Tasks()
         self._open_now = 0
         self._trouble = "no socket is open yet"
 
@@ -85,10 +60,10 @@ class Sockets:
         try:
             await asyncio.gather(*keeping)
         finally:
-            tasks = [*keeping, *self._tasks]
-            for task in tasks:
+            for task in keeping:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*keeping, return_exceptions=True)
+            await self._behind.close()
 
     async def _keep(self) -> None:
         """One connection after the other, each open before the last is let go."""
@@ -100,7 +75,7 @@ class Sockets:
                 if socket is None:
                     continue
                 if reading is not None:
-                    self._behind(self._let_go(reading))
+                    self._behind.start(self._let_go(reading), "an old socket")
                 began, leaving = self._clock.monotonic(), asyncio.Event()
                 reading = asyncio.create_task(self._read(socket, leaving))
                 warned = asyncio.create_task(leaving.wait())
@@ -120,7 +95,7 @@ class Sockets:
             async with self._wire.kept() as session:
                 socket = await session.ws_connect(str(answer["url"]), heartbeat=_BEAT, max_msg_size=0)
             await _greeted(socket)
-        except self._failures as error:
+        except (*FAILURES, KeyError) as error:
             least = self._no_socket(error, backoff)
             await backoff.pause(least)
             return None
@@ -138,7 +113,7 @@ class Sockets:
             raise SettingError(
                 "SLACK_APP_TOKEN", "lacks the scope connections:write: make a new app-level token that has it."
             ) from None
-        words = word or hide(f"{type(error).__name__}: {error}", self._wire.secrets)[:200]
+        words = word or words_of(error, self._wire.secrets)[:200]
         self._trouble = f"no socket: {words.partition('?')[0]}"  # an address has a ticket behind its question mark
         backoff.say(self._trouble)
         self._tried.set()
@@ -155,7 +130,7 @@ class Sockets:
                     log.debug("a socket is to be closed: %s", envelope.get("reason"))
                     leaving.set()
                 elif envelope.get("envelope_id"):
-                    self._behind(self._answer(socket, envelope))
+                    self._behind.start(self._answer(socket, envelope), "an event")
         finally:
             self._open_now -= 1
             await socket.close()
@@ -168,11 +143,6 @@ class Sockets:
         finally:
             alarm.cancel()
             await _given_up(reading)
-
-    def _behind(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, socket: ClientWebSocketResponse, envelope: Json) -> None:
         is_stored, payload = await self._take(envelope.get("payload"))

@@ -3,10 +3,10 @@ channel's root (slack-go#1571, open-swe#2753), so that is looked at before, and 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.kit.recent import Recent
 from adapters.slack.errors import FAILURES, code, reason, retry_after
 from adapters.slack.limits import Window
 from adapters.slack.wire import Wire
@@ -24,7 +24,7 @@ class Threads:
         self._wire = wire
         self._reader = reader
         self._calls = Window(clock, _CALLS)
-        self._alive: OrderedDict[Chat, None] = OrderedDict()  # where something of ours stands
+        self._alive: Recent[Chat, None] = Recent(_MOST)  # where something of ours stands
 
     async def check(self, chat: Chat, piece: Piece) -> None:
         """Before a turn's first message: Gone if what it answers is gone, or the thread. What stands there of ours
@@ -50,9 +50,6 @@ class Threads:
         """A message of ours stands there."""
         if chat.thread is not None:
             self._alive[chat] = None
-            self._alive.move_to_end(chat)
-            if len(self._alive) > _MOST:
-                self._alive.popitem(last=False)
 
     async def _asked(self, piece: Piece) -> tuple[PostId, ...]:
         """The messages that a piece answers, the newest first."""

@@ -4,9 +4,8 @@ commit, so that none is lost. What the platform has not signed is not even parse
 from __future__ import annotations
 
 import json
-import logging
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,80 +13,61 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
-__all__ = ["MOST_BYTES", "Webhook", "request"]
+from adapters.kit.push import Answer, Push
+from adapters.kit.unread import Unread
 
-log = logging.getLogger(__name__)
+__all__ = ["Webhook", "request"]
 
-MOST_BYTES = 2_000_000
 _MOST_FIELDS = 100  # of a form; a slash command has a dozen
 
-_Scope = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-_Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
-
-class Webhook:
+class Webhook(Push):
     """`app` is None while nobody listens: the platform keeps its events then, and comes again. What is signed and can't
-    be read is handed to `keep`."""
+    be read is kept as `unread`."""
 
-    def __init__(self, signing_secret: str, keep: Callable[[object], Awaitable[None]]) -> None:
+    def __init__(self, signing_secret: str, unread: Unread) -> None:
         self.app: AsyncApp | None = None
         self._signatures = SignatureVerifier(signing_secret or secrets.token_hex())  # without one, nothing is signed
-        self._keep = keep
+        self._unread = unread
 
-    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        if scope["type"] != "http":
-            await receive()
-            await send({"type": "websocket.close", "code": 1000})  # before it is accepted: HTTP 403
-            return
-        status, headers, body = await self._answer(scope, receive)
-        headers += [(b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    async def _answer(self, scope: _Scope, receive: _Receive) -> _Answer:
-        if scope["path"].rstrip("/") != scope.get("root_path", "").rstrip("/"):
-            return 404, [], b""
-        if scope["method"] != "POST":
-            return 405, [], b""
+    def admits(self, headers: Mapping[str, str]) -> int:
         if self.app is None:
-            return 503, [], b""
-        headers: dict[str, Any] = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        if not {"x-slack-signature", "x-slack-request-timestamp"} <= {name.lower() for name in headers}:
-            return 401, [], b""
-        body = await _body(receive)
-        if body is None:
-            return 413, [], b""
+            return 503
+        return 200 if {"x-slack-signature", "x-slack-request-timestamp"} <= headers.keys() else 401
+
+    async def take(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        if self.app is None:
+            return Answer(503)
         if not self._is_signed(body, headers):
-            return 401, [], b""
+            return Answer(401)
         return await self._dispatched(self.app, body, headers)
 
-    def _is_signed(self, body: bytes, headers: dict[str, Any]) -> bool:
+    def _is_signed(self, body: bytes, headers: Mapping[str, str]) -> bool:
         try:
-            return self._signatures.is_valid_request(body, headers)
+            return self._signatures.is_valid_request(body, dict(headers))
         except (ValueError, TypeError, OverflowError):  # a time that is none, a signature that isn't ASCII
             return False
 
-    async def _dispatched(self, app: AsyncApp, body: bytes, headers: dict[str, Any]) -> _Answer:
+    async def _dispatched(self, app: AsyncApp, body: bytes, headers: Mapping[str, str]) -> Answer:
         """What can't be read would be the same again, so the platform is told that we have it."""
         try:
             text = body.decode()
             answer = await app.async_dispatch(request(_read(text), text, headers))
-        except Exception:
-            log.exception("a request that can't be read is skipped, and kept")
-            answer = None
-        if answer is None or answer.status == 500:  # bolt's word for having stumbled
-            await self._keep(body.decode(errors="replace"))
-            return 200, [], b""
+        except Exception as error:  # noqa: BLE001 - whatever it is, the platform must not bring it for ever
+            await self._unread.skip(body.decode(errors="replace"), error)
+            return Answer(200)
+        if answer.status == 500:  # bolt's word for having stumbled
+            await self._unread.keep(body.decode(errors="replace"))
+            return Answer(200)
         kind = answer.headers.get("content-type", ["text/plain; charset=utf-8"])[0]
-        return answer.status, [(b"content-type", kind.encode())], (answer.body or "").encode()
+        return Answer(answer.status, (answer.body or "").encode(), kind)
 
 
-def request(body: dict[str, Any], raw: str = "", headers: dict[str, Any] | None = None) -> AsyncBoltRequest:
+def request(body: dict[str, Any], raw: str = "", headers: Mapping[str, str] | None = None) -> AsyncBoltRequest:
     """What bolt is given; without `headers`, over a socket. Its own look into the body falls over shapes that it does
     not know, and it takes a form with the word "payload" somewhere in it for an empty one."""
-    made = AsyncBoltRequest(body="", headers=headers, mode="http" if headers is not None else "socket_mode")
+    given: dict[str, Any] | None = None if headers is None else dict(headers)
+    made = AsyncBoltRequest(body="", headers=given, mode="http" if headers is not None else "socket_mode")
     made.body, made.raw_body = body, raw
     return made
 
@@ -102,17 +82,3 @@ def _read(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("not an object")
     return found
-
-
-async def _body(receive: _Receive) -> bytes | None:
-    """None if it is too long to be an event."""
-    body = bytearray()
-    while True:
-        event = await receive()
-        if event["type"] != "http.request":
-            return None
-        body += event.get("body", b"")
-        if len(body) > MOST_BYTES:
-            return None
-        if not event.get("more_body", False):
-            return bytes(body)

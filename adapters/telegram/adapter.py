@@ -19,14 +19,18 @@ from aiogram.methods import (
     TelegramMethod,
 )
 
+from adapters.kit.backoff import Backoff, after
+from adapters.kit.buttons import clipped
+from adapters.kit.connections import hide
+from adapters.kit.unread import Unread
 from adapters.telegram.commands import register
-from adapters.telegram.errors import hide, is_rejected_token, translate
+from adapters.telegram.errors import is_rejected_token, translate
 from adapters.telegram.files import Files
 from adapters.telegram.inbound import PLATFORM, Me
 from adapters.telegram.limits import LIMITS
-from adapters.telegram.polling import ALLOWED, Backoff, Polling, rejected
+from adapters.telegram.polling import ALLOWED, Polling, rejected
 from adapters.telegram.posting import Poster
-from adapters.telegram.receiving import Receiver, Unread
+from adapters.telegram.receiving import Receiver
 from adapters.telegram.settings import WEBHOOK_PATH, TelegramSettings
 from adapters.telegram.webhook import Webhook
 from adapters.telegram.wire import Wire
@@ -131,7 +135,7 @@ class TelegramAdapter:
                     self._tried.set()
                     await polling.run()
             finally:
-                self._webhook.take = None
+                self._webhook.store = None
                 registering.cancel()
                 await asyncio.gather(registering, return_exceptions=True)
                 await receiver.close()
@@ -144,7 +148,7 @@ class TelegramAdapter:
         return Me(self._me.id, username, str(me.get("first_name") or ""))
 
     async def _listen(self, receiver: Receiver) -> None:
-        self._webhook.take = receiver.take
+        self._webhook.store = receiver.take
         call = SetWebhook(
             url=self._settings.webhook_url,
             secret_token=self._settings.webhook_secret,
@@ -155,7 +159,7 @@ class TelegramAdapter:
             await self._until_answered(call)
         except TelegramBadRequest as error:
             raise SettingError(
-                "PUBLIC_URL", "is not taken by the platform: {reason}", reason=hide(error.message, self._wire.token)
+                "PUBLIC_URL", "is not taken by the platform: {reason}", reason=hide(error.message, self._wire.secrets)
             ) from None
         self._trouble = str
         self._tried.set()
@@ -165,18 +169,18 @@ class TelegramAdapter:
         """A call that everything else needs. SettingError if the token is rejected, TelegramBadRequest."""
         backoff = Backoff(self._around.clock)
         self._trouble = lambda: backoff.trouble or "not connected yet"
-        while True:
-            try:
-                return await self._wire.call(call)
-            except TelegramBadRequest:
-                raise
-            except AiogramError as error:
-                if is_rejected_token(error):
-                    raise rejected() from None
-                wait = translate(error, self._wire.token)
-                backoff.say(f"no answer from {self._settings.telegram_api_url}: {wait.detail[:200]}")
-                self._tried.set()
-                await backoff.pause(getattr(wait, "after", 0.0))
+
+        def failed(error: AiogramError) -> float:
+            if is_rejected_token(error):
+                raise rejected() from None
+            if isinstance(error, TelegramBadRequest):
+                raise error
+            trouble = translate(error, self._wire.secrets)
+            backoff.say(f"no answer from {self._settings.telegram_api_url}: {trouble.detail[:200]}")
+            self._tried.set()
+            return after(trouble)
+
+        return await backoff.until_answered(lambda: self._wire.call(call), AiogramError, failed)
 
     async def _register(self) -> None:
         """Until the list of commands is taken, or refused for good."""
@@ -186,20 +190,20 @@ class TelegramAdapter:
                 await register(self._wire, self._around.commands)
                 return
             except AiogramError as error:
-                trouble = translate(error, self._wire.token)
+                trouble = translate(error, self._wire.secrets)
                 backoff.say(f"the list of commands is not set: {trouble.detail[:200]}")
                 if isinstance(trouble, Refused):
                     return
-                await backoff.pause(getattr(trouble, "after", 0.0))
+                await backoff.pause(after(trouble))
 
     async def _answer(self, query: str, ack: Ack) -> None:
         """A pressed button shows that it waits until it is answered."""
-        text = ack.toast if len(ack.toast) <= _TOAST else ack.toast[: _TOAST - 1] + "…"
+        text = clipped(ack.toast, _TOAST)
         call = AnswerCallbackQuery(callback_query_id=query, text=text or None, show_alert=ack.error and bool(text))
         try:
             await self._wire.call(call)
         except AiogramError as error:
-            log.info("a button is not answered: %s", translate(error, self._wire.token).detail[:200])
+            log.info("a button is not answered: %s", translate(error, self._wire.secrets).detail[:200])
 
     # ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -213,7 +217,7 @@ class TelegramAdapter:
                 SendChatAction(chat_id=place.chat, message_thread_id=place.thread, action=ChatAction.TYPING)
             )
         except AiogramError as error:
-            raise translate(error, self._wire.token) from None
+            raise translate(error, self._wire.secrets) from None
 
     async def fetch(self, ref: str, to: Path, limit: int) -> None:
         await self._files.fetch(ref, to, limit)
@@ -240,7 +244,7 @@ class TelegramAdapter:
         try:
             members = await self._wire.call(GetChatAdministrators(chat_id=place.chat))
         except AiogramError as error:
-            raise translate(error, self._wire.token) from None
+            raise translate(error, self._wire.secrets) from None
         people = tuple(str(member["user"]["id"]) for member in members)
         self._admins[chat.id] = (now, people)
         return people

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from aiogram.exceptions import AiogramError
 from aiogram.methods import GetMe, GetWebhookInfo
 
+from adapters.kit.checks import PATIENCE, no_answer
 from adapters.telegram.errors import is_rejected_token, translate
 from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.wire import Wire
@@ -16,31 +17,28 @@ from bot.types import Finding, Mark, Text
 
 __all__ = ["checks"]
 
-_PATIENCE = 10.0  # seconds
 _MANY = 100  # updates that wait
 
 
 async def checks(settings: TelegramSettings) -> list[Finding]:
     """What was found, in the order it matters. SettingError if what is set can't work together."""
     settings.check()
-    wire = Wire(settings, seconds=_PATIENCE)
+    wire = Wire(settings, seconds=PATIENCE)
     async with wire.kept():
         try:
             me = await wire.call(GetMe())
             webhook = await wire.call(GetWebhookInfo())
         except AiogramError as error:
-            return [Finding(Mark.WRONG, _unanswered(error, settings, wire))]
+            return [_unanswered(error, settings, wire)]
     return [_bot(me), _groups(me), *_updates(webhook, settings)]
 
 
-def _unanswered(error: AiogramError, settings: TelegramSettings, wire: Wire) -> Text:
+def _unanswered(error: AiogramError, settings: TelegramSettings, wire: Wire) -> Finding:
     if is_rejected_token(error):
-        return Text("TELEGRAM_BOT_TOKEN is rejected. Copy it again from @BotFather (/mybots, API Token).")
-    reason = translate(error, wire.token).detail[:200]
-    data = {"url": settings.telegram_api_url, "reason": reason}
-    if settings.proxy:
-        return Text("{url} gives no answer through TELEGRAM_PROXY: {reason}", data)
-    return Text("{url} gives no answer: {reason}. Where it can't be reached directly, set TELEGRAM_PROXY.", data)
+        words = Text("TELEGRAM_BOT_TOKEN is rejected. Copy it again from @BotFather (/mybots, API Token).")
+        return Finding(Mark.WRONG, words)
+    reason = translate(error, wire.secrets).detail
+    return no_answer(settings.telegram_api_url, reason, "TELEGRAM_PROXY", settings.proxy)
 
 
 def _bot(me: Mapping[str, Any]) -> Finding:

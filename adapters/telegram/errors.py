@@ -7,6 +7,7 @@ out, and they are never the cause of ours.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from aiogram.exceptions import (
     AiogramError,
@@ -20,14 +21,11 @@ from aiogram.exceptions import (
     TelegramServerError,
     TelegramUnauthorizedError,
 )
-from aiohttp import ClientConnectorError, ConnectionTimeoutError
 
+from adapters.kit.connections import ADMIN_WAIT, NEVER_LEFT, NOT_CONNECTED, hide
 from bot.errors import AdapterError, Gone, Refused, RetryLater, Unknown
 
-__all__ = ["NotConnected", "hide", "is_deleted", "is_not_modified", "is_rejected_token", "remedy", "translate"]
-
-_NEVER_LEFT = 5.0  # seconds before another try, if there was no connection
-_TOKEN_WAIT = 60.0  # seconds before another try, if the token is rejected
+__all__ = ["NotConnected", "is_deleted", "is_not_modified", "is_rejected_token", "remedy", "translate"]
 
 _NOT_MODIFIED = re.compile(r"message is not modified", re.IGNORECASE)
 _DELETED = re.compile(r"message to delete not found|message_id_invalid", re.IGNORECASE)
@@ -64,12 +62,6 @@ class NotConnected(TelegramNetworkError):
     """There was no way to the platform: the call has surely not arrived."""
 
 
-def hide(text: str, token: str) -> str:
-    """Without the token: its secret half, however the other was written."""
-    secret = token.partition(":")[2]
-    return text.replace(secret, "***") if secret else text
-
-
 def is_not_modified(error: TelegramBadRequest) -> bool:
     return bool(_NOT_MODIFIED.search(error.message))
 
@@ -92,8 +84,8 @@ def is_rejected_token(error: AiogramError) -> bool:
     return isinstance(error, TelegramUnauthorizedError)
 
 
-def translate(error: AiogramError, token: str) -> AdapterError:
-    detail = hide(_words(error), token)
+def translate(error: AiogramError, secrets: Iterable[str]) -> AdapterError:
+    detail = hide(_words(error), secrets)
     match error:
         case TelegramRetryAfter():
             return RetryLater(float(error.retry_after), detail=detail)
@@ -102,9 +94,9 @@ def translate(error: AiogramError, token: str) -> AdapterError:
         case TelegramEntityTooLarge():
             return Refused(detail, detail=detail)
         case NotConnected():
-            return RetryLater(_NEVER_LEFT, detail=detail)
-        case TelegramNetworkError() if isinstance(error.__cause__, ClientConnectorError | ConnectionTimeoutError):
-            return RetryLater(_NEVER_LEFT, detail=detail)  # it has surely not arrived
+            return RetryLater(NEVER_LEFT, detail=detail)
+        case TelegramNetworkError() if isinstance(error.__cause__, NOT_CONNECTED):
+            return RetryLater(NEVER_LEFT, detail=detail)  # it has surely not arrived
         case TelegramNetworkError() | TelegramServerError() | ClientDecodeError():
             return Unknown(detail=detail)
         case TelegramBadRequest():
@@ -112,7 +104,7 @@ def translate(error: AiogramError, token: str) -> AdapterError:
             return Gone(reason, detail=detail) if reason else Refused(detail, detail=detail)
     if is_rejected_token(error):
         # the answers stay in the store until there is a valid one
-        return RetryLater(_TOKEN_WAIT, detail="TELEGRAM_BOT_TOKEN is rejected by the platform")
+        return RetryLater(ADMIN_WAIT, detail="TELEGRAM_BOT_TOKEN is rejected by the platform")
     return Refused(detail, detail=detail) if isinstance(error, TelegramNotFound) else Unknown(detail=detail)
 
 

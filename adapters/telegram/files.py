@@ -6,14 +6,13 @@ names a path on its machine instead.
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 from aiogram.exceptions import AiogramError, TelegramBadRequest
 from aiogram.methods import GetFile
-from aiohttp import ClientResponse
 
+from adapters.kit.transfers import CHUNK, TooLong, check_found, copied, mebibytes, written
 from adapters.telegram.errors import translate
 from adapters.telegram.wire import Wire
 from bot.errors import AdapterError, Gone, MediaError, Unknown
@@ -21,7 +20,6 @@ from bot.errors import AdapterError, Gone, MediaError, Unknown
 __all__ = ["Files"]
 
 _MOST = 20 * 1024 * 1024  # bytes that the public server gives out
-_CHUNK = 256 * 1024
 
 
 class Files:
@@ -39,13 +37,15 @@ class Files:
         try:
             path, size = await self._locate(ref)
             if size > limit:
-                raise _too_large(limit)
+                raise TooLong
             if path.startswith("/"):
                 await self._copy(Path(path), to, limit)
             else:
                 await self._download(path, to, limit)
+        except TooLong:
+            raise _too_large(limit) from None
         except AiogramError as error:
-            raise _translated(error, self._wire.token) from None
+            raise _translated(error, self._wire.secrets) from None
 
     async def _locate(self, ref: str) -> tuple[str, int]:
         file = await self._wire.call(GetFile(file_id=ref))
@@ -58,54 +58,29 @@ class Files:
         if not self._local:
             raise Gone("no file", detail="the server names a path on its machine")
         try:
-            size = (await asyncio.to_thread(source.stat)).st_size
-            if size > limit:
-                raise _too_large(limit)
-            await asyncio.to_thread(_copy, source, to)
+            await copied(source, to, limit)
         except (FileNotFoundError, PermissionError) as error:
             words = "the Bot API server's files can't be read here: share its directory with magpie"
             raise Gone(words, detail=str(error)) from error
 
     async def _download(self, path: str, to: Path, limit: int) -> None:
         async with self._wire.download(path) as response:
-            if response.status >= 500:
-                raise Unknown(detail=f"HTTP {response.status} for a file")
-            if response.status != 200:
-                raise Gone("no file", detail=f"HTTP {response.status} for a file")
-            file = await asyncio.to_thread(to.open, "wb")
-            try:
-                await _receive(response, file, limit)
-            finally:
-                await asyncio.to_thread(file.close)
+            check_found(response.status)
+            await written(response.content.iter_chunked(CHUNK), to, limit)
 
 
-async def _receive(response: ClientResponse, file: BinaryIO, limit: int) -> None:
-    size = 0
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        await asyncio.to_thread(file.write, chunk)
-
-
-def _copy(source: Path, to: Path) -> None:
-    with source.open("rb") as reader, to.open("wb") as writer:
-        while chunk := reader.read(_CHUNK):
-            writer.write(chunk)
-
-
-def _translated(error: AiogramError, token: str) -> AdapterError | MediaError:
+def _translated(error: AiogramError, secrets: Iterable[str]) -> AdapterError | MediaError:
     if isinstance(error, TelegramBadRequest):
         if "too big" in error.message.lower():
             return _too_large(_MOST)
         if "temporarily" in error.message.lower():  # it says so of files that are gone, too: one more try tells
             return Unknown(detail=error.message)
         return Gone("no file", detail=error.message)
-    return translate(error, token)
+    return translate(error, secrets)
 
 
 def _too_large(limit: int) -> MediaError:
     return MediaError(
         "The file is larger than {limit} MB. Please send a smaller one, or a photo as a photo and not as a file.",
-        limit=max(1, limit // (1024 * 1024)),
+        limit=mebibytes(limit),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from adapters.kit.unread import UnknownShape
 from adapters.telegram import rich, shapes
 from adapters.telegram.things import THINGS
 from adapters.telegram.words import Me, is_me, thing, words_of
@@ -26,7 +27,7 @@ from bot.types import (
     StopPressed,
 )
 
-__all__ = ["LONG", "PLATFORM", "Me", "UnknownShape", "chat_of", "moved", "parse", "read"]
+__all__ = ["LONG", "PLATFORM", "Me", "chat_of", "moved", "parse", "read"]
 
 PLATFORM = "telegram"
 LONG = 4_000  # UTF-16 units; clients cut what is pasted into messages of at most 4,096
@@ -44,10 +45,6 @@ _WITHHELD = (("paid_media", Kind.PAID), ("story", Kind.STORY))  # from bots
 _KINDS = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.AUDIO}
 _AFTERTHOUGHT = 3600  # seconds in which somebody may still add our name to what they have said
 _OWN_QUOTE = 500  # characters: our own answers are in the conversation already
-
-
-class UnknownShape(ValueError):
-    """An update that can't be read; says where, never what."""
 
 
 def parse(raw: Mapping[str, Any]) -> shapes.Update:

@@ -7,16 +7,17 @@ place: the turn whose menu it stands in, row and column. The store keeps a turn'
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
+from adapters.kit.buttons import is_url, label
 from bot.types import Choice, Menu, Reader
 
 __all__ = ["action", "keyboard"]
 
 _BYTES = 64
 _LABEL = 64  # characters; more is not to be seen anyway
+_SCHEMES = ("http", "https", "tg")
 _ROW, _KEYBOARD = 8, 100  # buttons
 _PLACE = re.compile(r"~(\d{1,18})\.(\d{1,4})\.(\d{1,4})")
 
@@ -36,24 +37,15 @@ def keyboard(menu: Menu | None, key: str) -> InlineKeyboardMarkup | None:
 
 
 def _button(choice: Choice, place: str) -> InlineKeyboardButton | None:
-    label = choice.label.strip() or "…"
-    if choice.chosen and not label.startswith("✓"):
-        label = f"✓ {label}"
-    if len(label) > _LABEL:
-        label = label[: _LABEL - 1] + "…"
+    text = label(choice, _LABEL)
     if choice.url:
-        return InlineKeyboardButton(text=label, url=choice.url) if _is_url(choice.url) else None
+        return InlineKeyboardButton(text=text, url=choice.url) if is_url(choice.url, _SCHEMES) else None
     if not choice.action:
         return None
     carried = choice.action
     if len(carried.encode()) > _BYTES or carried.startswith("~"):
         carried = place
-    return InlineKeyboardButton(text=label, callback_data=carried)
-
-
-def _is_url(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme in ("http", "https", "tg") and bool(parts.netloc)
+    return InlineKeyboardButton(text=text, callback_data=carried)
 
 
 async def action(carried: str, reader: Reader) -> str:

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from aiogram.exceptions import AiogramError, TelegramConflictError, TelegramRetryAfter
 from aiogram.methods import DeleteWebhook, GetUpdates
 
-from adapters.telegram.errors import hide, is_rejected_token
+from adapters.kit.backoff import Backoff
+from adapters.kit.connections import hide
+from adapters.telegram.errors import is_rejected_token
 from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.wire import Wire
 from bot.errors import SettingError, StoreError
 from bot.types import Clock
 
-__all__ = ["ALLOWED", "Backoff", "Polling", "rejected"]
+__all__ = ["ALLOWED", "Polling", "rejected"]
 
 log = logging.getLogger(__name__)
 
 ALLOWED = ["message", "edited_message", "callback_query", "my_chat_member", "stopped_message_generation"]
 HOLD = 30  # seconds that the platform keeps a call open while there is nothing to tell
 PROGRESS = 75.0  # seconds after which a call that brings nothing is given up, whatever the connection says
-_SLOWEST = 60.0  # seconds between two tries
-_SAY_AGAIN = 300.0  # seconds
 
 T = TypeVar("T")
 Take = Callable[[Sequence[object]], Awaitable[None]]
@@ -35,35 +34,6 @@ def rejected() -> SettingError:
     return SettingError(
         "TELEGRAM_BOT_TOKEN", "is rejected by the platform. Copy it again from @BotFather (/mybots, API Token)."
     )
-
-
-class Backoff:
-    """Longer and longer pauses, never the same for two bots; and words for the log that don't repeat themselves."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._tries = 0
-        self._said: dict[str, float] = {}
-        self.trouble = ""  # what was said last, until it worked again
-
-    async def pause(self, least: float = 0.0) -> None:
-        longest = min(_SLOWEST, 2.0 ** min(self._tries, 10))  # outages last: 2.0**1024 is no number
-        self._tries += 1
-        await self._clock.sleep(max(least, longest * random.uniform(0.5, 1.0)))
-
-    def worked(self) -> None:
-        if self._tries:
-            log.info("updates come in again")
-        self._tries = 0
-        self.trouble = ""
-        self._said.clear()
-
-    def say(self, what: str) -> None:
-        self.trouble = what
-        now = self._clock.monotonic()
-        if now - self._said.get(what, -_SAY_AGAIN) >= _SAY_AGAIN:
-            self._said[what] = now
-            log.warning("%s", what)
 
 
 class Polling:
@@ -102,7 +72,7 @@ class Polling:
                     self._backoff.say("updates come without their numbers")
                     await self._backoff.pause()
                 else:
-                    self._backoff.worked()
+                    self._backoff.worked("updates come in again")
 
     async def _fetch(self) -> list[Any]:
         if self._webhook:
@@ -122,7 +92,7 @@ class Polling:
             self._backoff.say("a webhook is set, and is removed" if self._webhook else words)
         else:
             least = float(error.retry_after) if isinstance(error, TelegramRetryAfter) else 0.0
-            words = hide(str(getattr(error, "message", error)), self._wire.token)
+            words = hide(str(getattr(error, "message", error)), self._wire.secrets)
             self._backoff.say(f"no updates from {self._settings.telegram_api_url}: {words[:200]}")
         await self._backoff.pause(least)
 

@@ -16,9 +16,10 @@ from aiogram.types import (
     ReplyParameters,
 )
 
+from adapters.kit.connections import hide
 from adapters.telegram import menus
 from adapters.telegram.blocks import gains, rich
-from adapters.telegram.errors import hide, is_deleted, is_not_modified, remedy, translate
+from adapters.telegram.errors import is_deleted, is_not_modified, remedy, translate
 from adapters.telegram.inbound import Me, moved
 from adapters.telegram.render import Entity, render
 from adapters.telegram.wire import Wire
@@ -115,7 +116,7 @@ class Poster:
                 await self._move(chat, error.migrate_to_chat_id)
                 return await self._put(chat, piece, at)
         except AiogramError as error:
-            raise translate(error, self._wire.token) from None
+            raise translate(error, self._wire.secrets) from None
 
     def heard(self, event: Moved) -> None:
         self._moved[event.chat.id] = event.to.id
@@ -159,7 +160,7 @@ class Poster:
                 plainer = message.without(remedy(error))
                 if plainer == message:
                     raise
-                log.warning("a message goes out plainer: %s", hide(error.message, self._wire.token))
+                log.warning("a message goes out plainer: %s", hide(error.message, self._wire.secrets))
                 message = plainer
             else:
                 return at if at is not None else _posted(result)
@@ -183,7 +184,7 @@ class Poster:
         except TelegramBadRequest as error:
             if at is not None and is_not_modified(error):
                 return str(at)
-            if isinstance(error, TelegramMigrateToChat) or isinstance(translate(error, self._wire.token), Gone):
+            if isinstance(error, TelegramMigrateToChat) or isinstance(translate(error, self._wire.secrets), Gone):
                 raise
             self._remember_no_rich(place.chat, error)
             return ""
@@ -191,7 +192,7 @@ class Poster:
 
     def _remember_no_rich(self, chat: int, error: TelegramNotFound | TelegramBadRequest) -> None:
         """`chat` 0: everywhere."""
-        log.warning("no rich message: %s", hide(error.message, self._wire.token))
+        log.warning("no rich message: %s", hide(error.message, self._wire.secrets))
         if len(self._takes_no_rich) >= _MOST_REMEMBERED:
             self._takes_no_rich.clear()
         self._takes_no_rich.add(chat)

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import reprlib
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
+from adapters.kit.recent import Recent
+from adapters.kit.tasks import Tasks
+from adapters.kit.unread import UnknownShape, Unread
 from adapters.telegram import menus
-from adapters.telegram.inbound import LONG, Me, UnknownShape, parse, read
+from adapters.telegram.inbound import LONG, Me, parse, read
 from bot.errors import StoreError
 from bot.markdown import utf16
 from bot.types import Ack, Clock, Inbound, IncomingMessage, Intake, Moved, Press, Reader
 
-__all__ = ["Parts", "Receiver", "Unread"]
-
-log = logging.getLogger(__name__)
+__all__ = ["Parts", "Receiver"]
 
 TOGETHER = 3_000  # ms between what one person sends in one go; the platform tells whole seconds
-MOST_UNREAD = 5_000_000  # bytes
-_SHORT = reprlib.Repr()
-_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring = 50, 1_000, 1_000, 100_000
 _REMEMBERED = 1_000
 _PARTS = 20  # of one person, held back until something names us
 _AT_ONCE = 32  # chats whose events are being stored
 
-Answer = Callable[[str, Ack], Awaitable[None]]
+Answer = Callable[[str, Ack], Coroutine[Any, Any, None]]
+_Speaker = tuple[str, str]  # chat's key, person's id
+_Part = tuple[IncomingMessage, str]  # and the id of its album
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +47,8 @@ class Parts:
     back until that tells.
     """
 
-    _last: OrderedDict[tuple[str, str], tuple[IncomingMessage, str]] = field(default_factory=OrderedDict)
-    _held: OrderedDict[tuple[str, str], dict[str, tuple[IncomingMessage, str]]] = field(default_factory=OrderedDict)
+    _last: Recent[_Speaker, _Part] = field(default_factory=lambda: Recent(_REMEMBERED))
+    _held: Recent[_Speaker, dict[str, _Part]] = field(default_factory=lambda: Recent(_REMEMBERED))
 
     def join(self, message: IncomingMessage, album: str) -> Iterator[IncomingMessage]:
         """The message as it is meant, after those that it makes meant for us."""
@@ -63,9 +58,9 @@ class Parts:
         if not message.addressed:
             if album or message.forwarded_from is not None:
                 held = {**self._held.get(speaker, {}), message.key: (message, album)}
-                _remember(self._held, speaker, dict(list(held.items())[-_PARTS:]))
+                self._held[speaker] = dict(list(held.items())[-_PARTS:])
         else:
-            _remember(self._last, speaker, (message, album))
+            self._last[speaker] = (message, album)
             for part, its_album in self._held.pop(speaker, {}).values():
                 if album == its_album if its_album else _is_together(part, message):
                     yield replace(part, addressed=True)
@@ -94,41 +89,6 @@ def _is_together(one: IncomingMessage, other: IncomingMessage) -> bool:
     return abs(other.at - one.at) <= TOGETHER
 
 
-def _remember(memory: OrderedDict[Any, Any], key: object, value: object) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    while len(memory) > _REMEMBERED:
-        memory.popitem(last=False)
-
-
-class Unread:
-    """Updates that can't be read, kept as they came, one JSON per line, for somebody to look at."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    async def keep(self, raw: object) -> None:
-        try:
-            await asyncio.to_thread(self._write, _written(raw))
-        except OSError as error:
-            log.warning("an unread update can't be kept: %s", error.strerror)
-
-    def _write(self, line: str) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists() and self.path.stat().st_size > MOST_UNREAD:
-            self.path.replace(self.path.with_suffix(".old"))
-        with self.path.open("a", encoding="utf-8", errors="replace") as file:
-            file.write(line + "\n")
-
-
-def _written(raw: object) -> str:
-    """As JSON; what is nested too deep for that, down to some depth."""
-    try:
-        return json.dumps(raw, ensure_ascii=False)
-    except (ValueError, TypeError, RecursionError):
-        return json.dumps(_SHORT.repr(raw), ensure_ascii=False)
-
-
 @dataclass(slots=True)
 class Receiver:
     """`answer` tells the platform what came of a pressed button; it is not waited for. `heard` is told of moves."""
@@ -143,7 +103,7 @@ class Receiver:
     _parts: Parts = field(default_factory=Parts)
     _lines: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
-    _answering: set[asyncio.Task[None]] = field(default_factory=set)
+    _answering: Tasks = field(default_factory=Tasks)
 
     async def take(self, batch: Sequence[object]) -> None:
         """Store a batch: what happened in one chat in order, chats side by side. StoreError: not all of it is stored,
@@ -166,9 +126,7 @@ class Receiver:
 
     async def close(self) -> None:
         """Give up what is not answered yet."""
-        for task in self._answering:
-            task.cancel()
-        await asyncio.gather(*self._answering, return_exceptions=True)
+        await self._answering.close()
 
     async def _read(self, raw: object) -> _Event | None:
         """None for what is not for us, or can't be read: that is kept and skipped, so that it holds nothing up."""
@@ -177,14 +135,8 @@ class Receiver:
                 raise UnknownShape("not an object")
             update = parse(raw)
             inbound = read(update, self.me, self.clock.now())
-        except UnknownShape as error:
-            log.error("an update of unknown shape is skipped (%s), and kept in %s", error, self.unread.path)
-            await self.unread.keep(raw)
-            return None
-        except Exception:
-            # whatever it stumbles over, it would be the same again, and everything behind it would wait for ever
-            log.exception("an update is skipped, and kept in %s", self.unread.path)
-            await self.unread.keep(raw)
+        except Exception as error:  # noqa: BLE001 - whatever it stumbles over, what comes behind it must not wait
+            await self.unread.skip(raw, error)
             return None
         if inbound is None:
             if update.callback_query is not None:
@@ -201,10 +153,8 @@ class Receiver:
                 ack = await self.intake.accept(inbound)
         except StoreError:
             raise
-        except Exception:
-            # whatever it is, it would be the same again, and everything behind it would wait for ever
-            log.exception("an update is skipped, and kept in %s", self.unread.path)
-            await self.unread.keep(event.raw)
+        except Exception as error:  # noqa: BLE001 - as above
+            await self.unread.skip(event.raw, error)
         if event.query:
             self._tell(event.query, ack)
 
@@ -222,12 +172,7 @@ class Receiver:
         return [inbound]
 
     def _tell(self, query: str, ack: Ack) -> None:
-        async def tell() -> None:
-            await self.answer(query, ack)
-
-        task = asyncio.create_task(tell())
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
+        self._answering.start(self.answer(query, ack), f"answer to button {query}")
 
 
 def _comments_on(message: IncomingMessage, following: _Event) -> bool:

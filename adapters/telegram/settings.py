@@ -6,13 +6,12 @@ Loads no library of the platform: every command of `magpie` that looks at settin
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, field_validator
+from pydantic import SecretStr
 
-from adapters.settings import EXAMPLES, Address, Lower, PlatformSettings, Proxy, loaded, revealed, secret
+from adapters.kit.settings import EXAMPLES, Address, Lower, PlatformSettings, Proxy, loaded, revealed, secret
 from bot.errors import SettingError, WrongValue
 
 __all__ = ["WEBHOOK_PATH", "TelegramSettings", "load_settings"]
@@ -20,8 +19,13 @@ __all__ = ["WEBHOOK_PATH", "TelegramSettings", "load_settings"]
 WEBHOOK_PATH = "/telegram"
 
 _OFFICIAL = "api.telegram.org"
-_TOKEN = re.compile(r"[0-9]{3,20}:[A-Za-z0-9_-]{8,100}")
-_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")  # Bot API: setWebhook, secret_token
+_TOKEN = secret(
+    r"[0-9]{3,20}:[A-Za-z0-9_-]{8,100}",
+    lambda: WrongValue("is not a bot token: those are digits, a colon, then letters"),
+)
+_SECRET = secret(  # Bot API: setWebhook, secret_token
+    r"[A-Za-z0-9_-]{1,256}", lambda: WrongValue("may have 1 to 256 letters, digits, - and _ only")
+)
 _EXAMPLES = {
     "TELEGRAM_API_URL": "https://api.telegram.org",
     "TELEGRAM_BOT_TOKEN": "123456789:example-letters-from-BotFather",
@@ -36,23 +40,11 @@ class TelegramSettings(PlatformSettings):
     """Field names in upper case are the variables."""
 
     telegram_api_url: Address = f"https://{_OFFICIAL}"
-    telegram_bot_token: SecretStr | None = None
+    telegram_bot_token: Annotated[SecretStr | None, _TOKEN] = None
     telegram_mode: Annotated[Literal["polling", "webhook"], Lower] = "polling"
     telegram_proxy: Proxy = None
     telegram_rich: Annotated[Literal["off", "auto", "on"], Lower] = "off"
-    telegram_webhook_secret: SecretStr | None = None
-
-    @field_validator("telegram_bot_token")
-    @classmethod
-    def _is_token(cls, value: SecretStr | None) -> SecretStr | None:
-        return secret(value, _TOKEN, WrongValue("is not a bot token: those are digits, a colon, then letters"))
-
-    @field_validator("telegram_webhook_secret")
-    @classmethod
-    def _is_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not _SECRET.fullmatch(value.get_secret_value()):
-            raise WrongValue("may have 1 to 256 letters, digits, - and _ only")
-        return value
+    telegram_webhook_secret: Annotated[SecretStr | None, _SECRET] = None
 
     @property
     def on(self) -> bool:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import import_module
 from typing import Any
 
 from aiogram import Bot
@@ -16,15 +15,11 @@ from aiogram.exceptions import TelegramNetworkError
 from aiogram.methods import GetFile, Response, TelegramMethod
 from aiohttp import ClientError, ClientResponse, ClientTimeout
 
-from adapters.telegram.errors import NotConnected, hide
+from adapters.kit.connections import CALL, CONNECT, FILE, Kept, Proxy, words_of
+from adapters.telegram.errors import NotConnected
 from adapters.telegram.settings import TelegramSettings
-from bot.errors import SettingError
 
 __all__ = ["Wire"]
-
-_CALL = 30.0  # seconds
-_CONNECT = 10.0
-_SILENT = 30.0  # seconds without a byte, while a file comes
 
 
 class _Session(AiohttpSession):
@@ -49,66 +44,41 @@ class _Session(AiohttpSession):
 
 
 class Wire:
-    """`kept` keeps connections open while its block runs; outside of it, each is closed after its call: nobody tells
-    an adapter that there will be no more."""
+    """`kept` keeps connections open while its block runs; outside of it, each is closed after its call."""
 
-    def __init__(self, settings: TelegramSettings, seconds: float = _CALL) -> None:
-        self.token = settings.token
+    def __init__(self, settings: TelegramSettings, seconds: float = CALL) -> None:
+        self.secrets = (settings.token.partition(":")[2],)  # the half that is one, however the other is written
+        self._token = settings.token
         self._seconds = seconds
         server = TelegramAPIServer.from_base(settings.telegram_api_url)
-        self._session, self._proxy_errors = _session(server, settings.proxy)
-        self._bot = Bot(self.token, session=self._session)
+        self._proxy_errors = Proxy(settings.proxy, "TELEGRAM_PROXY").errors
+        self._session = _Session(api=server, proxy=settings.proxy or None)
+        self._bot = Bot(self._token, session=self._session)
         self._errors: tuple[type[Exception], ...] = (ClientError, TimeoutError, *self._proxy_errors)
-        self._users = 0
+        self.kept = Kept(self._session.close)
 
     @property
     def bot_id(self) -> str:
         return str(self._bot.id)
 
-    @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
-        self._users += 1
-        try:
-            yield
-        finally:
-            self._users -= 1
-            if not self._users:
-                await self._session.close()
-
     async def call(self, method: TelegramMethod[Any], seconds: float | None = None) -> Any:
         """The result, as JSON. AiogramError, see `errors.translate`. Given up after `seconds`."""
-        limit: Any = ClientTimeout(total=seconds or self._seconds, sock_connect=_CONNECT)
+        limit: Any = ClientTimeout(total=seconds or self._seconds, sock_connect=CONNECT)
         async with self.kept():
             try:
                 return await self._session(self._bot, method, timeout=limit)
             except self._proxy_errors as error:
-                raise NotConnected(method, self._words(error)) from None
+                raise NotConnected(method, words_of(error, self.secrets)) from None
 
     @asynccontextmanager
     async def download(self, path: str) -> AsyncIterator[ClientResponse]:
         """A file on its way. TelegramNetworkError, also while it is read."""
-        url = self._session.api.file_url(self.token, path)
-        timeout = ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_SILENT)
+        url = self._session.api.file_url(self._token, path)
         async with self.kept():
             session = await self._session.create_session()
             try:
-                async with session.get(url, timeout=timeout) as response:
+                async with session.get(url, timeout=FILE) as response:
                     yield response
             except self._errors as error:
                 # its cause has the address
-                raise TelegramNetworkError(GetFile(file_id=""), self._words(error)) from None
-
-    def _words(self, error: Exception) -> str:
-        return hide(f"{type(error).__name__}: {error}", self.token)
-
-
-def _session(server: TelegramAPIServer, proxy: str) -> tuple[_Session, tuple[type[Exception], ...]]:
-    """The session, and what it may raise beside aiogram's errors."""
-    if not proxy:
-        return _Session(api=server), ()
-    try:
-        library = import_module("aiohttp_socks")
-    except ImportError as error:
-        raise SettingError("TELEGRAM_PROXY", "needs a library: pip install aiohttp-socks") from error
-    errors = (library.ProxyError, library.ProxyConnectionError, library.ProxyTimeoutError)
-    return _Session(api=server, proxy=proxy), errors
+                raise TelegramNetworkError(GetFile(file_id=""), words_of(error, self.secrets)) from None

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from adapters.kit.tasks import Tasks
 from adapters.web.api import Api
 from adapters.web.files import Files
 from adapters.web.guard import Guard
@@ -77,7 +78,7 @@ class WebAdapter:
             options=settings,
             tell=self._tell,
         )
-        self._telling: set[asyncio.Task[None]] = set()
+        self._telling = Tasks()
         surroundings.on_turn_end(self._ended)
         self._http: AsgiApp = Guard(self._api.app(), settings, self._sessions)
 
@@ -190,9 +191,7 @@ class WebAdapter:
 
     def _ended(self, turn: Turn) -> None:
         if turn.chat.platform == PLATFORM:
-            task = asyncio.create_task(self._tell_end(turn), name=f"end of turn {turn.id}")
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+            self._telling.start(self._tell_end(turn), f"end of turn {turn.id}")
 
     async def _tell_end(self, turn: Turn) -> None:
         """The end is an event of its own: an answer that is the same as before is not put again, and one that is gone

@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from adapters.kit.transfers import TooLong, collected
 from adapters.web import inbound
 from adapters.web.chats import Chats
 from adapters.web.files import EmptyFile, Files, NoSpace, TooLarge, sniff
@@ -223,13 +224,11 @@ class _Static(StaticFiles):
 
 
 async def _body(request: Request) -> Mapping[str, Any]:
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > MOST_BODY:
-            raise BadRequest("too_long", "At most {limit} characters can be sent at once.", limit=MOST_CHARACTERS)
     try:
-        body = orjson.loads(bytes(raw))
+        body = orjson.loads(await collected(request.stream(), MOST_BODY))
+    except TooLong:
+        words = "At most {limit} characters can be sent at once."
+        raise BadRequest("too_long", words, limit=MOST_CHARACTERS) from None
     except orjson.JSONDecodeError as error:
         raise BadRequest("bad_request", "This is not JSON.") from error
     if not isinstance(body, dict):

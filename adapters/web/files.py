@@ -13,8 +13,8 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
-from typing import BinaryIO
 
+from adapters.kit.transfers import TooLong, copied, written
 from bot.errors import Gone, MediaError
 from bot.types import Attachment, Kind
 
@@ -25,7 +25,6 @@ KEPT_BYTES = 500_000_000  # as of prepared pictures
 KEPT = 90 * 86_400_000  # ms
 _FRESH = 86_400_000  # ms: somebody may be about to send it
 _REF = re.compile(r"[A-Za-z0-9_-]{32}")
-_CHUNK = 256 * 1024
 _HEAD = 32  # bytes that tell the kind of a file
 _SIGNATURES = (
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -66,12 +65,11 @@ class Files:
         unfinished = self.folder / f"{ref}.part"
         try:
             await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
-            file = await asyncio.to_thread(unfinished.open, "xb")
-            try:
-                await self._receive(chunks, file)
-            finally:
-                await asyncio.to_thread(file.close)
+            if not await written(chunks, unfinished, self.most):
+                raise EmptyFile
             await asyncio.to_thread(unfinished.rename, self.folder / ref)
+        except TooLong:
+            raise TooLarge(limit=self.most // 1_000_000) from None
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise NoSpace(detail=str(error)) from error
@@ -79,16 +77,6 @@ class Files:
         finally:
             await asyncio.to_thread(unfinished.unlink, missing_ok=True)
         return ref
-
-    async def _receive(self, chunks: AsyncIterator[bytes], file: BinaryIO) -> None:
-        size = 0
-        async for chunk in chunks:
-            size += len(chunk)
-            if size > self.most:
-                raise TooLarge(limit=self.most // 1_000_000)
-            await asyncio.to_thread(file.write, chunk)
-        if size == 0:
-            raise EmptyFile
 
     def path(self, ref: str) -> Path:
         """Where an upload lies. Gone if `ref` is not the name of one."""
@@ -106,10 +94,10 @@ class Files:
 
     async def copy(self, ref: str, to: Path, limit: int) -> None:
         """Copy an upload to `to`. MediaError if it has more than `limit` bytes, Gone if there is none."""
-        path = self.path(ref)
-        if path.stat().st_size > limit:
-            raise MediaError("The file is larger than {limit} bytes.", limit=limit)
-        await asyncio.to_thread(_copy, path, to)
+        try:
+            await copied(self.path(ref), to, limit)
+        except TooLong:
+            raise MediaError("The file is larger than {limit} bytes.", limit=limit) from None
 
     async def prune(self, needed: Collection[str], now: int) -> int:
         """Delete the oldest uploads while there are more than KEPT_BYTES, and all that are older than KEPT; never those
@@ -131,12 +119,6 @@ def _prune(folder: Path, needed: Collection[str], now: int) -> int:
             path.unlink(missing_ok=True)
             total, gone = total - size, gone + 1
     return gone
-
-
-def _copy(source: Path, to: Path) -> None:
-    with source.open("rb") as reader, to.open("wb") as writer:
-        while chunk := reader.read(_CHUNK):
-            writer.write(chunk)
 
 
 def sniff(path: Path) -> str:

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.settings import is_known_host
+from adapters.kit.settings import is_known_host
 from adapters.web.refusals import refusal
 from adapters.web.settings import WebSettings
 from adapters.web.signin import COOKIE, Sessions

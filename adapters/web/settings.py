@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
-from adapters.settings import EXAMPLES, PlatformSettings, is_loopback, loaded, revealed
+from adapters.kit.settings import EXAMPLES, PlatformSettings, is_loopback, loaded, revealed
 from bot.errors import SettingError, WrongValue
 
 __all__ = ["WebSettings", "load_settings"]

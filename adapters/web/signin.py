@@ -7,11 +7,12 @@ import hmac
 import ipaddress
 import logging
 import secrets
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.settings import private_file
+from adapters.kit.backoff import doubled
+from adapters.kit.recent import Recent
+from adapters.kit.settings import private_file
 from adapters.web.settings import WebSettings
 from bot.types import Clock
 
@@ -24,7 +25,8 @@ DEVICE = "magpie_device"
 DAY = 86_400_000
 LIFE = 30 * DAY  # ms
 DEVICE_LIFE = 365 * DAY  # ms
-MOST_WAIT = 60.0
+MOST_WAIT = 60.0  # seconds
+_LEAST_WAIT = 1.0  # seconds, after the first wrong one
 _EACH = 0.2  # seconds between two tries of those who have not failed yet, and between two of those who have
 _MOST = 1_000  # who failed and is remembered
 
@@ -153,7 +155,7 @@ class Throttle:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._failures: Recent[str, tuple[int, float]] = Recent(_MOST)
         self._free = {True: 0.0, False: 0.0}  # has failed before -> when the next such try may be made
 
     def wait(self, address: str, device: str = "") -> float:
@@ -172,14 +174,8 @@ class Throttle:
         who = device or _line(address)
         count = self._failures.get(who, (0, 0.0))[0] + 1
         if not device:
-            self._remember(_site(address), 0, 0.0)
-        self._remember(who, count, self._clock.monotonic() + min(MOST_WAIT, 0.5 * 2 ** min(count, 10)))
-
-    def _remember(self, who: str, count: int, until: float) -> None:
-        self._failures[who] = (count, until)
-        self._failures.move_to_end(who)
-        if len(self._failures) > _MOST:
-            self._failures.popitem(last=False)
+            self._failures[_site(address)] = (0, 0.0)
+        self._failures[who] = (count, self._clock.monotonic() + doubled(_LEAST_WAIT, count - 1, MOST_WAIT))
 
     def passed(self, address: str, device: str = "") -> None:
         self._failures.pop(device or _line(address), None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Annotated, Any, TypeVar
 from urllib.parse import urlsplit
@@ -93,12 +93,16 @@ def private_file(path: Path, mode: str) -> IO[Any]:
     return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
-def secret(value: SecretStr | None, form: re.Pattern[str], wrong: WrongValue) -> SecretStr | None:
-    """A word of this form, or none at all."""
-    word = revealed(value).strip()
-    if word and not form.fullmatch(word):
-        raise wrong
-    return SecretStr(word) if word else None
+def secret(form: str, wrong: Callable[[], WrongValue]) -> AfterValidator:
+    """For a field of type SecretStr | None: a word of this form (a regular expression), or none at all."""
+
+    def checked(value: SecretStr | None) -> SecretStr | None:
+        word = revealed(value).strip()
+        if word and not re.fullmatch(form, word):
+            raise wrong()
+        return SecretStr(word) if word else None
+
+    return AfterValidator(checked)
 
 
 def revealed(value: SecretStr | None) -> str:

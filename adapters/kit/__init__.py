@@ -1,0 +1,1 @@
+"""What an adapter needs whatever its platform is: what two of them would write twice stands here once."""
