@@ -33,7 +33,6 @@ from bot.types import (
     Bucket,
     Call,
     Clock,
-    FindPost,
     Piece,
     PostId,
     Store,
@@ -339,8 +338,7 @@ class Delivery:
         return await self.adapter.put(self.turn.chat, piece, at)
 
     async def _find(self, index: int) -> PostId | None:
-        found: PostId | None = await self.adapter.ask(FindPost(self.turn.chat, self._draft.key(index)))
-        return found
+        return await self.adapter.find(self.turn.chat, self._draft.key(index))
 
     async def _stands(self, index: int, shown: Shown, post: PostId, piece: Piece) -> None:
         if self.first_visible is None:

@@ -37,7 +37,6 @@ from bot.types import (
     Kind,
     Message,
     ModelRequest,
-    OlderMessages,
     Role,
     Store,
     Supposition,
@@ -247,7 +246,7 @@ class Planner:
         if since is not None and (not turn.group or first.at <= since):
             return
         try:
-            messages = await adapter.ask(OlderMessages(turn.chat, first.post, since or 0))
+            messages = await adapter.older(turn.chat, first.post, since or 0)
         except AdapterError as error:
             log.warning("turn %d: what was said before is not to be had: %s", turn.id, error.detail or error)
             return

@@ -691,9 +691,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    find: bool = False  # `ask(FindPost)` tells whether a piece was posted
-    growing: bool = True  # messages can be changed
-    older: bool = False  # `ask(OlderMessages)` tells what was said before we came, and to others since
+    find: bool = False  # `Adapter.find` tells whether a piece was posted
+    older: bool = False  # `Adapter.older` tells what was said before we came, and to others since
     prefix: str = "/"  # what people write before a command's name
     thread_prefix: str = ""  # and in a thread, where that is something else
     person: str = ""  # a regular expression for people's ids, where they have a form
@@ -702,42 +701,6 @@ class Features:
 
 class Status(StrEnum):
     THINKING = "thinking"
-
-
-@dataclass(frozen=True, slots=True)
-class FindPost:
-    """Was the piece with this key posted in the chat? Answer: its PostId, or None."""
-
-    chat: Chat
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Admins:
-    """Who administers the chat? Answer: a tuple of Person ids."""
-
-    chat: Chat
-
-
-@dataclass(frozen=True, slots=True)
-class CanPost:
-    """May we post in the chat? Answer: True, or None where that can't be looked up; raises Gone or Refused with the
-    reason why not."""
-
-    chat: Chat
-
-
-@dataclass(frozen=True, slots=True)
-class OlderMessages:
-    """What was said in the chat before the message `before`, and after `since` (UTC ms; 0: ever)? Answer: a tuple of
-    Messages, oldest first; their ids mean nothing."""
-
-    chat: Chat
-    before: PostId
-    since: int = 0
-
-
-Query = FindPost | Admins | CanPost | OlderMessages
 
 
 class Mark(StrEnum):
@@ -777,7 +740,7 @@ class Intake(Protocol):
 
 
 class Adapter(Protocol):
-    """A platform. Everything but these five calls is data."""
+    """A platform. Everything but these calls is data, and which of the last two may be made says `features`."""
 
     @property
     def account(self) -> Account: ...
@@ -815,8 +778,16 @@ class Adapter(Protocol):
         """Write an attachment's bytes to the file `to`; MediaError if there are more than `limit`, Gone if there are
         none."""
 
-    async def ask(self, query: Query) -> Any:
-        """Answer a question of the closed set `Query`; Refused if this platform can't."""
+    async def can_post(self, chat: Chat) -> bool:
+        """May we post in the chat? False where that can't be looked up. Gone or Refused with the reason why not."""
+
+    async def find(self, chat: Chat, key: str) -> PostId | None:
+        """Where the piece with this key stands in the chat; None if it was not posted. Without `Features.find`:
+        Refused."""
+
+    async def older(self, chat: Chat, before: PostId, since: int = 0) -> Sequence[Message]:
+        """What was said in the chat before the message `before`, and after `since` (UTC ms; 0: ever), oldest first; the
+        messages' ids mean nothing. Without `Features.older`: Refused."""
 
 
 @dataclass(frozen=True, slots=True)

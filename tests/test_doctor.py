@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ from bot.doctor import Check, check_alerts, check_key, examine
 from bot.errors import Gone, NoMoney, SettingError, StoreLocked, joined
 from bot.locales import say
 from bot.money.hearers import Hearers, Place
-from bot.types import CanPost, Finding, Mark, Query, Text
+from bot.types import Chat, Finding, Mark, Text
 from bot.variables import unknown_variables
 from tests.fakes.clock import SimClock
 from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
@@ -147,13 +146,12 @@ def test_variables_of_other_programs_are_none_of_ours(
 class Guarded(FakePlatform):
     """It tells where it may post."""
 
-    async def ask(self, query: Query) -> Any:
-        assert isinstance(query, CanPost)
-        if query.chat.id == "closed":
+    async def can_post(self, chat: Chat) -> bool:
+        if chat.id == "closed":
             raise Gone("the bot is not in this chat")
-        if query.chat.id == "?":
+        if chat.id == "?":
             raise ValueError
-        return None if query.chat.id == "who knows" else True
+        return chat.id != "who knows"
 
 
 async def alerts(*places: Place, below: str = "20", own: Mapping[str, str] = {}) -> list[tuple[Mark, str]]:

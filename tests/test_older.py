@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bot.errors import AdapterError, Unknown
-from bot.types import Features, Message, OlderMessages, Person, Query, Role
+from bot.types import Chat, Features, Message, Person, PostId, Role
 from tests.fakes.clock import SimClock
 from tests.fakes.core import running_core
 from tests.fakes.model import FakeModel
@@ -20,7 +20,7 @@ from tests.fakes.platform import CHAT, FakePlatform
 class Talkative(FakePlatform):
     """A platform whose chats have a past."""
 
-    asked: list[OlderMessages] = field(default_factory=list)
+    asked: list[tuple[Chat, PostId, int]] = field(default_factory=list)
     past: list[tuple[str, str]] = field(default_factory=list)  # (post, text): what people say to each other
     trouble: AdapterError | None = None
 
@@ -28,9 +28,8 @@ class Talkative(FakePlatform):
     def features(self) -> Features:
         return Features(older=True)
 
-    async def ask(self, query: Query) -> Any:
-        assert isinstance(query, OlderMessages)
-        self.asked.append(query)
+    async def older(self, chat: Chat, before: PostId, since: int = 0) -> Sequence[Message]:
+        self.asked.append((chat, before, since))
         if self.trouble is not None:
             raise self.trouble
         if self.past:
@@ -61,7 +60,7 @@ async def test_it_is_asked_for_once_and_outlives_a_restart(
     async with running_core(clock, tmp_path, platform, model) as core:
         await core.say(platform.says("Really?"))
         await core.quiet()
-    assert platform.asked == [OlderMessages(CHAT, question.post or "")]
+    assert platform.asked == [(CHAT, question.post or "", 0)]
     first, second = prompts(model)
     assert first.index("Fred") < first.index("A good name.") < first.index("What is the cat called?")
     assert "Fred" in second
@@ -89,7 +88,7 @@ async def test_where_several_talk_what_was_said_meanwhile_is_read_each_time(
             await core.say(asked[-1])
             await core.quiet()
             await clock.advance(10)
-        assert [query.since for query in platform.asked] == [0, asked[0].at, asked[1].at]
+        assert [since for _, _, since in platform.asked] == [0, asked[0].at, asked[1].at]
         _, second, third = prompts(model)
         order = ["said 0", "One?", "an answer", "said 1", "Two?"]
         assert [second.index(words) for words in order] == sorted(second.index(words) for words in order)
@@ -110,7 +109,7 @@ async def test_a_look_that_failed_is_made_good_by_the_next(
             await core.say(question or platform.says("Next?", group=True))
             await core.quiet()
             await clock.advance(10)
-    assert [query.since for query in platform.asked] == [0, first.at, first.at]
+    assert [since for _, _, since in platform.asked] == [0, first.at, first.at]
 
 
 async def test_after_new_nothing_from_before_comes_back(

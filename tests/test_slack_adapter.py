@@ -36,19 +36,15 @@ from bot.locales import learn, say
 from bot.serving import serving
 from bot.types import (
     Ack,
-    Admins,
-    CanPost,
     Chat,
     Choice,
     Deleted,
-    FindPost,
     IncomingMessage,
     Mark,
     Menu,
     Message,
     Note,
     NoteKind,
-    OlderMessages,
     Person,
     Posted,
     Press,
@@ -947,7 +943,7 @@ async def test_a_start_of_unknown_outcome_is_found_again(house: House) -> None:
     house.slack.fail("chat.startStream", 1, "lost")
     with pytest.raises(Unknown):
         await house.grows("First words")
-    post = await house.adapter.ask(FindPost(house.chat, "1.0"))
+    post = await house.adapter.find(house.chat, "1.0")
     assert house.text(post) == "First words …"
     await house.put("First words, and all.", post)
     assert house.text(post) == "First words, and all."
@@ -960,9 +956,9 @@ async def test_a_message_of_unknown_outcome_is_found_again(house: House) -> None
     house.shelf.turns[1] = replace(house.shelf.turns[1], posts=(Posted(0, other),))
     with pytest.raises(Unknown):
         await house.put("Whole.", key="1.1")
-    post = await house.adapter.ask(FindPost(house.chat, "1.1"))
+    post = await house.adapter.find(house.chat, "1.1")
     assert house.text(post) == "Whole."
-    assert await house.adapter.ask(FindPost(house.chat, "1.2")) is None
+    assert await house.adapter.find(house.chat, "1.2") is None
 
 
 async def test_another_process_s_stream_goes_on_as_a_message(house: House) -> None:
@@ -1049,7 +1045,7 @@ async def test_whom_history_tells_of_may_be_mentioned_until_the_next_start(house
     channel.write("Build 7 is done", bot, thread=root, unheard=True)
     before = channel.mention("whose cat is it?", thread=root, unheard=True)
     chat = house.thread(root)
-    assert len(await house.adapter.ask(OlderMessages(chat, before.ts))) == 2
+    assert len(await house.adapter.older(chat, before.ts)) == 2
     text = f"<@{house.ben.id}>'s, says <@{bot.id}>"
     post = house.post(await house.put(text, chat=chat))
     assert post.rings == {house.ben.id}
@@ -1057,7 +1053,7 @@ async def test_whom_history_tells_of_may_be_mentioned_until_the_next_start(house
     assert await other.adapter.put(chat, piece(text), post.ts) == post.ts
     assert post.rings == set()
     assert html.unescape(house.text(post.ts)) == text
-    await other.adapter.ask(FindPost(chat, "1.0"))  # as the core does where it died
+    await other.adapter.find(chat, "1.0")  # as the core does where it died
     await other.adapter.put(chat, piece(text), post.ts)
     assert post.rings == {house.ben.id}
 
@@ -1242,26 +1238,25 @@ async def test_what_was_said_in_a_thread_before(house: House) -> None:
     chat = house.thread(root)
     await house.put("Hello.", chat=chat)
     before = channel.write(f"{house.me}?", house.ben, thread=root, unheard=True)
-    older = await house.adapter.ask(OlderMessages(chat, before.ts))
+    older = await house.adapter.older(chat, before.ts)
     assert [(each.role, each.author.name, each.text) for each in older] == [
         (Role.USER, "Ben", "The cat is <Fred>."),
         (Role.USER, "Cleo", "@Ben yes"),
         (Role.ASSISTANT, "", "Hello."),
     ]
-    assert await house.adapter.ask(OlderMessages(chat, root.ts)) == ()
+    assert await house.adapter.older(chat, root.ts) == ()
     assert len(house.slack.called("conversations.replies")) == 1
 
 
 async def test_whether_a_channel_can_be_posted_to(house: House) -> None:
     channel, foreign = house.slack.channel(), house.slack.channel(bot=False, private=True)
     here, there = house.begun(channel)[1].room, house.begun(foreign)[1].room
-    assert await house.adapter.ask(CanPost(here))
-    assert await house.adapter.ask(CanPost(house.chat.room)) is None
+    assert await house.adapter.can_post(here)
+    assert not await house.adapter.can_post(house.chat.room)
     with pytest.raises(Gone):
-        await house.adapter.ask(CanPost(there))
+        await house.adapter.can_post(there)
     house.slack.world.scopes -= {"channels:read"}
-    assert await house.adapter.ask(CanPost(here)) is None
-    assert await house.adapter.ask(Admins(house.chat)) == ()
+    assert not await house.adapter.can_post(here)
 
 
 # ── through a proxy ─────────────────────────────────────────────────────────────────────────────────────────────────

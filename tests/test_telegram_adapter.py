@@ -27,12 +27,9 @@ from bot.locales import say
 from bot.serving import serving
 from bot.types import (
     Ack,
-    Admins,
     Call,
-    CanPost,
     Chat,
     Choice,
-    FindPost,
     Inbound,
     IncomingMessage,
     Mark,
@@ -738,34 +735,22 @@ async def test_a_server_of_ones_own_names_paths(tmp_path: Path) -> None:
             await house.adapter.fetch(ref, tmp_path / "file", 5000)
 
 
-async def test_admins(house: House) -> None:
-    bob = house.tg.person("Bob")
-    room = house.tg.supergroup(bob)
-    assert set(await house.adapter.ask(Admins(house.chat(room)))) == {str(bob.id)}
-    await house.adapter.ask(Admins(house.chat(room, 5)))
-    assert len(house.tg.called("getChatAdministrators")) == 1
-    await house.clock.advance(400)
-    await house.adapter.ask(Admins(house.chat(room)))
-    assert len(house.tg.called("getChatAdministrators")) == 2
-    assert await house.adapter.ask(Admins(house.chat(house.ann))) == (str(house.ann.id),)
-
-
 async def test_whether_a_chat_can_be_written_to(house: House) -> None:
     room = house.tg.supergroup(house.ann)
     for chat in (house.chat(house.ann), house.chat(room)):
-        assert await house.adapter.ask(CanPost(chat)) is True
+        assert await house.adapter.can_post(chat) is True
     for chat in (replace(house.chat(room), id="@name"), replace(house.chat(room), id="-100987"), kicked(house)):
         with pytest.raises(Gone):
-            await house.adapter.ask(CanPost(chat))
+            await house.adapter.can_post(chat)
     house.ann.blocked = True
     with pytest.raises(Gone):
-        await house.adapter.ask(CanPost(house.chat(house.ann)))
+        await house.adapter.can_post(house.chat(house.ann))
 
 
 async def test_posts_can_not_be_looked_up(house: House) -> None:
     assert not house.adapter.features.find
     with pytest.raises(Refused):
-        await house.adapter.ask(FindPost(house.chat(house.ann), "1.0"))
+        await house.adapter.find(house.chat(house.ann), "1.0")
 
 
 async def test_buckets(house: House) -> None:

@@ -27,12 +27,10 @@ from bot.markdown.parser import parse
 from bot.turns import TurnEnds
 from bot.types import (
     Ack,
-    Admins,
     Attachment,
     Call,
     Chat,
     Choice,
-    FindPost,
     IncomingMessage,
     Kind,
     Mark,
@@ -200,7 +198,6 @@ async def test_what_the_adapter_says_of_itself(house: House) -> None:
     assert adapter.limits.frame == 0.1
     assert adapter.limits.buckets(CHAT, Call.NEW) == ()
     assert adapter.limits.measure(parse("字" * 500)) < adapter.limits.size
-    assert await adapter.ask(Admins(CHAT)) == ("owner",)
 
 
 async def test_the_table_of_platforms_leads_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -494,10 +491,10 @@ async def test_the_answer_to_a_button_takes_its_messages_place_for_good(tmp_path
         house.core.generate(notice.id, "Chosen")
         assert await house.core.deliver(house.adapter, notice.id, "1.0") == "1.0"
         assert await house.shown() == [(["/model"], ["<p>Chosen</p>"])]
-        assert await house.adapter.ask(FindPost(CHAT, "2.0")) == "1.0"
+        assert await house.adapter.find(CHAT, "2.0") == "1.0"
     async with House(tmp_path, house.core).running() as after:
         assert await after.shown() == [(["/model"], ["<p>Chosen</p>"])]
-        assert await after.adapter.ask(FindPost(CHAT, "2.0")) == "1.0"
+        assert await after.adapter.find(CHAT, "2.0") == "1.0"
 
 
 async def test_a_deleted_piece_is_gone(house: House) -> None:
@@ -507,9 +504,9 @@ async def test_a_deleted_piece_is_gone(house: House) -> None:
     assert await house.adapter.put(CHAT, None, "1.1") == "1.1"
     assert await house.adapter.put(CHAT, None, "1.1") == "1.1"
     assert await house.shown() == [(["hello"], ["<p>one</p>"])]
-    assert await house.adapter.ask(FindPost(CHAT, "1.1")) is None
-    assert await house.adapter.ask(FindPost(CHAT, "1.0")) == "1.0"
-    assert await house.adapter.ask(FindPost(CHAT, "nonsense")) is None
+    assert await house.adapter.find(CHAT, "1.1") is None
+    assert await house.adapter.find(CHAT, "1.0") == "1.0"
+    assert await house.adapter.find(CHAT, "nonsense") is None
 
 
 async def test_a_post_that_never_was_is_gone(house: House) -> None:

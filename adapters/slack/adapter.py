@@ -6,7 +6,7 @@ import asyncio
 import functools
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +37,14 @@ from adapters.slack.wire import SDK_LOG, Wire
 from bot.errors import SettingError
 from bot.types import (
     Account,
-    Admins,
     AsgiApp,
-    CanPost,
     Chat,
     Features,
-    FindPost,
     Intake,
     Limits,
-    OlderMessages,
+    Message,
     Piece,
     PostId,
-    Query,
     Status,
     Surroundings,
     Text,
@@ -99,7 +95,6 @@ class SlackAdapter:
         pushed = self._settings.slack_mode == "http"
         return Features(
             find=True,
-            growing=True,
             older=True,
             prefix=f"{COMMAND} ",
             thread_prefix=mention,
@@ -208,18 +203,17 @@ class SlackAdapter:
     async def fetch(self, ref: str, to: Path, limit: int) -> None:
         await self._files.fetch(ref, to, limit)
 
-    async def ask(self, query: Query) -> Any:
-        match query:
-            case FindPost(chat, key):
-                return await find(self._wire, self._around.reader, self._people, await self._known(), chat, key)
-            case OlderMessages(chat, before) if is_direct(chat.id) and chat.thread == before:
-                return await just_before(self._around.reader, chat, self._around.clock.now())
-            case OlderMessages():
-                return await older(self._wire, self._names, self._people, await self._known(), self._looks, query)
-            case Admins():
-                return ()  # whoever administers a workspace need not administer us
-            case CanPost(chat):
-                return await can_post(self._wire, chat)
+    async def can_post(self, chat: Chat) -> bool:
+        return await can_post(self._wire, chat)
+
+    async def find(self, chat: Chat, key: str) -> PostId | None:
+        return await find(self._wire, self._around.reader, self._people, await self._known(), chat, key)
+
+    async def older(self, chat: Chat, before: PostId, since: int = 0) -> Sequence[Message]:
+        if is_direct(chat.id) and chat.thread == before:
+            return await just_before(self._around.reader, chat, self._around.clock.now())
+        me, looks = await self._known(), self._looks
+        return await older(self._wire, self._names, self._people, me, looks, chat, before, since)
 
     async def _known(self) -> Me:
         if not self._me.user:

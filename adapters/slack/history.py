@@ -16,7 +16,7 @@ from adapters.slack.people import People
 from adapters.slack.streams import EVENT
 from adapters.slack.wire import Wire
 from bot.errors import Gone, RetryLater
-from bot.types import Chat, Message, OlderMessages, PostId, Reader
+from bot.types import Chat, Message, PostId, Reader
 
 __all__ = ["can_post", "find", "just_before", "older"]
 
@@ -55,19 +55,25 @@ async def find(wire: Wire, reader: Reader, people: People, me: Me, chat: Chat, k
 
 
 async def older(
-    wire: Wire, names: Names, people: People, me: Me, looks: Window, query: OlderMessages
+    wire: Wire,
+    names: Names,
+    people: People,
+    me: Me,
+    looks: Window,
+    chat: Chat,
+    before: PostId,
+    since: int,
 ) -> tuple[Message, ...]:
     """What was said in a thread before a message and since another time, oldest first. A message that begins its thread
     has nothing before it. `looks`: how often a thread that we know may be read again. AdapterError."""
-    chat, before = query.chat, query.before
     if chat.thread is None or before == chat.thread:
         return ()
-    if query.since and not looks.take():
+    if since and not looks.take():
         raise RetryLater(_WAIT, detail="threads have been read often enough in this minute")
-    since = f"{query.since / 1000:.6f}"
-    found_there = _messages(wire, people, me, chat, latest=before, **({"oldest": since} if query.since else {}))
+    oldest = f"{since / 1000:.6f}"
+    found_there = _messages(wire, people, me, chat, latest=before, **({"oldest": oldest} if since else {}))
     try:
-        raw = [message async for message in found_there if since < str(message.get("ts")) < before][-_MOST:]
+        raw = [message async for message in found_there if oldest < str(message.get("ts")) < before][-_MOST:]
     except RetryLater as later:
         looks.refused(later.after)
         raise
@@ -96,14 +102,14 @@ async def just_before(reader: Reader, chat: Chat, now: int) -> tuple[Message, ..
     return tuple(replace(message, id=0, chat=chat, turn=None, post=None) for message in reversed(said))
 
 
-async def can_post(wire: Wire, chat: Chat) -> bool | None:
-    """None for a conversation with one person: that can't be looked up. Gone with the reason why not."""
+async def can_post(wire: Wire, chat: Chat) -> bool:
+    """False for a conversation with one person: that can't be looked up. Gone with the reason why not."""
     if is_direct(chat.id) or chat.id.startswith(("U", "W")):
-        return None
+        return False
     try:
         answer = await wire.do("conversations.info", channel=chat.id)
     except RetryLater:
-        return None  # not now, or not with our scopes: posting will tell
+        return False  # not now, or not with our scopes: posting will tell
     channel = answer.get("channel") or {}
     if channel.get("is_archived"):
         raise Gone(reason("is_archived"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from aiogram.enums import ChatAction
 from aiogram.exceptions import AiogramError, TelegramBadRequest
 from aiogram.methods import (
     AnswerCallbackQuery,
-    GetChatAdministrators,
     GetMe,
     SendChatAction,
     SetWebhook,
@@ -38,18 +37,14 @@ from bot.errors import Refused, SettingError
 from bot.types import (
     Account,
     Ack,
-    Admins,
     AsgiApp,
-    CanPost,
     Chat,
     Features,
-    FindPost,
     Intake,
     Limits,
-    OlderMessages,
+    Message,
     Piece,
     PostId,
-    Query,
     Status,
     Surroundings,
 )
@@ -59,7 +54,6 @@ __all__ = ["TelegramAdapter"]
 log = logging.getLogger(__name__)
 
 PEOPLE = r"-?[0-9]{1,20}"  # groups' and channels' are below zero
-_ADMINS_KEPT = 300.0  # seconds
 _TOAST = 200  # characters (Bot API: answerCallbackQuery, text)
 
 
@@ -75,7 +69,6 @@ class TelegramAdapter:
         self._poster = Poster(self._wire, self._me, surroundings.clock, settings.telegram_rich)
         self._files = Files(self._wire, local=not settings.official)
         self._webhook = Webhook(settings.webhook_secret)
-        self._admins: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._trouble: Callable[[], str] = lambda: "not connected yet"
         self._tried = asyncio.Event()
 
@@ -87,7 +80,7 @@ class TelegramAdapter:
     @property
     def features(self) -> Features:
         pushed = self._settings.telegram_mode == "webhook"
-        return Features(find=False, growing=True, person=PEOPLE, pushed=pushed)
+        return Features(person=PEOPLE, pushed=pushed)
 
     @property
     def limits(self) -> Limits:
@@ -222,29 +215,13 @@ class TelegramAdapter:
     async def fetch(self, ref: str, to: Path, limit: int) -> None:
         await self._files.fetch(ref, to, limit)
 
-    async def ask(self, query: Query) -> Any:
-        match query:
-            case FindPost() | OlderMessages():
-                raise Refused("messages can't be looked up here")
-            case Admins(chat):
-                return await self._admins_of(chat)
-            case CanPost(chat):  # a chat action is refused where a message would be (Bot API: sendChatAction)
-                await self.status(chat, Status.THINKING)
-                return True
+    async def can_post(self, chat: Chat) -> bool:
+        """A chat action is refused where a message would be (Bot API: sendChatAction)."""
+        await self.status(chat, Status.THINKING)
+        return True
 
-    async def _admins_of(self, chat: Chat) -> tuple[str, ...]:
-        """In a private chat, its person. Else as the platform tells, kept for some minutes."""
-        place = self._poster.place(chat)
-        if place.chat > 0:
-            return (chat.id,)
-        now = self._around.clock.monotonic()
-        at, known = self._admins.get(chat.id, (0.0, ()))
-        if known and now - at < _ADMINS_KEPT:
-            return known
-        try:
-            members = await self._wire.call(GetChatAdministrators(chat_id=place.chat))
-        except AiogramError as error:
-            raise translate(error, self._wire.secrets) from None
-        people = tuple(str(member["user"]["id"]) for member in members)
-        self._admins[chat.id] = (now, people)
-        return people
+    async def find(self, chat: Chat, key: str) -> PostId | None:  # noqa: ARG002
+        raise Refused("messages can't be looked up here")
+
+    async def older(self, chat: Chat, before: PostId, since: int = 0) -> Sequence[Message]:  # noqa: ARG002
+        raise Refused("messages can't be looked up here")

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from adapters.kit.tasks import Tasks
 from adapters.web.api import Api
@@ -22,24 +21,20 @@ from adapters.web.rooms import Room, Rooms, parse_key
 from adapters.web.settings import WebSettings
 from adapters.web.signin import Sessions
 from adapters.web.view import Conversation, piece_view, place_of
-from bot.errors import Gone, MagpieError, RetryLater, StoreError
+from bot.errors import Gone, MagpieError, Refused, RetryLater, StoreError
 from bot.types import (
     Account,
-    Admins,
     AsgiApp,
     Bucket,
     Call,
-    CanPost,
     Chat,
     Features,
-    FindPost,
     Intake,
     Json,
     Limits,
-    OlderMessages,
+    Message,
     Piece,
     PostId,
-    Query,
     Status,
     Surroundings,
     Turn,
@@ -88,7 +83,7 @@ class WebAdapter:
 
     @property
     def features(self) -> Features:
-        return Features(find=True, growing=True, pushed=True)
+        return Features(find=True, pushed=True)
 
     @property
     def limits(self) -> Limits:
@@ -160,16 +155,14 @@ class WebAdapter:
     async def fetch(self, ref: str, to: Path, limit: int) -> None:
         await self._files.copy(ref, to, limit)
 
-    async def ask(self, query: Query) -> Any:
-        match query:
-            case FindPost(chat, key):
-                return self._rooms.of(chat.id).find(key) or await self._stored_post(key)
-            case Admins():
-                return ("owner",)
-            case CanPost():
-                return True
-            case OlderMessages():
-                return ()  # nobody talks here without us
+    async def can_post(self, chat: Chat) -> bool:  # noqa: ARG002
+        return True
+
+    async def find(self, chat: Chat, key: str) -> PostId | None:
+        return self._rooms.of(chat.id).find(key) or await self._stored_post(key)
+
+    async def older(self, chat: Chat, before: PostId, since: int = 0) -> Sequence[Message]:  # noqa: ARG002
+        raise Refused("nobody talks here without us")
 
     async def _stored_post(self, key: str) -> PostId | None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from bot.errors import AdapterError, SettingError
-from bot.types import Adapter, CanPost, Chat, Text
+from bot.types import Adapter, Chat, Text
 
 __all__ = ["Hearers", "Place", "check_places"]
 
@@ -47,7 +47,7 @@ class Hearers:
                 found.append(Text("ALERT_CHATS: {chat} hears nothing: {platform} is not switched on.", data))
                 continue
             try:
-                await adapter.ask(CanPost(Chat(platform, adapter.account.id, id, thread)))
+                await adapter.can_post(Chat(platform, adapter.account.id, id, thread))
             except AdapterError as error:
                 reason = {"chat": name, "reason": error.detail or error}
                 found.append(Text("ALERT_CHATS: {chat} can't be written to: {reason}", reason))

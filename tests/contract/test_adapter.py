@@ -11,7 +11,7 @@ import pytest
 
 from adapters import ADAPTERS
 from bot.clock import SystemClock
-from bot.errors import Broken, SettingError
+from bot.errors import Broken, Refused, SettingError
 from bot.markdown import parse
 from bot.types import Account, Features, Piece
 from tests.contract.places import AWAY, NOWHERE, PLACES, REFUSED, Place
@@ -52,6 +52,30 @@ async def test_what_is_data_is_there(place: Place) -> None:
     assert isinstance(place.adapter.features, Features)
     assert place.adapter.account.platform == place.chat.platform
     assert place.adapter.limits.size > 1000
+
+
+async def test_what_was_posted_is_found_where_the_features_say_so(place: Place) -> None:
+    """Elsewhere the question is refused: a guess would show an answer twice, or not at all."""
+    post = await place.adapter.put(place.chat, Piece("7.0", parse("Some words.")))
+    if place.adapter.features.find:
+        assert await place.adapter.find(place.chat, "7.0") == post
+        assert await place.adapter.find(place.chat, "7.1") is None
+        return
+    with pytest.raises(Refused):
+        await place.adapter.find(place.chat, "7.0")
+
+
+async def test_what_was_said_before_is_told_where_the_features_say_so(place: Place) -> None:
+    post = await place.adapter.put(place.chat, Piece("7.0", parse("Some words.")))
+    if place.adapter.features.older:
+        assert [message.text for message in await place.adapter.older(place.chat, post)] == ["hello"]
+        return
+    with pytest.raises(Refused):
+        await place.adapter.older(place.chat, post)
+
+
+async def test_a_chat_that_is_written_to_can_be(place: Place) -> None:
+    assert await place.adapter.can_post(place.chat) in (True, False)  # False: nobody can know
 
 
 async def test_an_adapter_that_is_let_in_says_so(place: Place) -> None:

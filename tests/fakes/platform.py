@@ -19,15 +19,14 @@ from bot.types import (
     Chat,
     Clock,
     Features,
-    FindPost,
     IncomingMessage,
     Intake,
     Kind,
     Limits,
+    Message,
     Person,
     Piece,
     PostId,
-    Query,
     Status,
 )
 
@@ -162,12 +161,15 @@ class FakePlatform:
             raise Gone("no file")
         to.write_bytes(self.files[ref])
 
-    async def ask(self, query: Query) -> Any:
-        assert isinstance(query, FindPost)
-        for id, (chat, piece) in self.posts.items():
-            if chat == query.chat and piece.key == query.key:
-                return id
-        return None
+    async def can_post(self, chat: Chat) -> bool:
+        return True
+
+    async def find(self, chat: Chat, key: str) -> PostId | None:
+        assert self.readable, "nobody may ask that who has read `features`"
+        return next((id for id, (place, piece) in self.posts.items() if place == chat and piece.key == key), None)
+
+    async def older(self, chat: Chat, before: PostId, since: int = 0) -> Sequence[Message]:
+        raise AssertionError("nobody may ask that who has read `features`")
 
     # ── what people see, and do ──
 
