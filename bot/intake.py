@@ -294,5 +294,4 @@ class CoreIntake:
             group=event.group,
             is_press=isinstance(event, Press),
             attached=isinstance(event, IncomingMessage) and bool(event.attachments),
-            may_change=rights.admin or not event.group,
         )

@@ -515,8 +515,7 @@ class Outlay:
 class Delta:
     """One piece of a streamed answer. `text` is always an increment. The last Delta of a stream has `finish`.
 
-    `refusal` is true where `text` is the model's own refusal rather than an answer. `retract`: all of this answer's
-    text before was reasoning, as has turned out.
+    `retract`: all of this answer's text before was reasoning, as has turned out.
     """
 
     text: str = ""
@@ -526,7 +525,6 @@ class Delta:
     balance: BalanceReading | None = None
     model: str = ""  # that served
     id: str = ""  # of the answer
-    refusal: bool = False
     retract: bool = False
     pictures: tuple[str, ...] = ()  # that came: each one's address, "" where it came along itself
 

@@ -192,12 +192,6 @@ async def test_an_unknown_command_names_help_and_the_nearest(talk: Talk) -> None
     assert actions(await talk.say("/qqqqqq")) == ["/help"]
 
 
-async def test_an_unknown_command_in_a_group_may_be_meant_for_another_bot(talk: Talk) -> None:
-    assert await talk.maybe("/roll 2", group=True, addressed=False) is None
-    assert (await talk.say("/roll 2", group=True)).error
-    assert "/set" in (await talk.say("/help", group=True, addressed=False)).text
-
-
 async def test_help_lists_the_whole_table(talk: Talk) -> None:
     reply = await talk.say("/help")
     for command in TABLE:
@@ -698,7 +692,7 @@ async def test_the_menus_of_a_thread_write_to_the_thread(store: SqlStore, clock:
 
 
 async def test_in_a_group_only_admins_change_settings(talk: Talk) -> None:
-    member = {"group": True, "may_change": False}
+    member = {"group": True}
     for words in ("/set seed 1", "/model qwen-max", "/system x", "/search on", "/translate English", "/language zh"):
         reply = await talk.say(words, **member)
         assert reply.error
@@ -707,7 +701,7 @@ async def test_in_a_group_only_admins_change_settings(talk: Talk) -> None:
     for words in ("/model", "/settings", "/system", "/help", "/status"):
         assert not (await talk.say(words, **member)).error
     assert (await talk.say("/new", **member)).effects
-    assert (await talk.say("/set seed 1", group=True, may_change=True)).effects
+    assert (await talk.say("/set seed 1")).effects
     talk.author = replace(ANN, admin=True)
     assert (await talk.say("/set seed 2", **member)).effects
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from bot.chat_api.catalogue import Catalogue
-from bot.money.price import cost, from_nano, label, nano, show
+from bot.money.price import cost, label, show
 from bot.types import ModelInfo, Money, Price, Text, Usage
 
 
@@ -43,16 +43,6 @@ def test_input_and_output_apart_and_cached() -> None:
 def test_cached_defaults_to_input() -> None:
     info = ModelInfo("m", price=Price(flat=Decimal("1")))
     assert cost(Usage(1000, 0, cached=400), info) == Money(Decimal("1"))
-
-
-@pytest.mark.parametrize("amount", ["0", "0.0611455", "-1.5", "123.0165", "0.000000001", "99999999.123456789"])
-def test_nano_there_and_back(amount: str) -> None:
-    money = Money(Decimal(amount), "USD")
-    assert from_nano(nano(money), "USD") == money
-
-
-def test_nano_is_billionths() -> None:
-    assert nano(Money(Decimal("0.0611455"))) == 61_145_500
 
 
 @pytest.mark.parametrize(

@@ -424,10 +424,10 @@ def test_usage(usage: Any, expected: Usage | None) -> None:
     assert decode_chunk({"choices": [], "usage": usage}).usage == expected
 
 
-def test_a_refusal_is_marked_and_stands_alone() -> None:
+def test_a_refusal_is_told_in_its_words() -> None:
     assert decode_chunk(chunk({"refusal": "I can't.", "content": None})) == one(refusal="I can't.")
     (delta,) = Assembler().feed({"choices": [{"message": {"content": "", "refusal": "No."}, "finish_reason": "stop"}]})
-    assert (delta.text, delta.refusal) == ("No.", True)
+    assert delta.text == "No."
 
 
 def test_a_whole_answer_that_was_cut_is_a_part() -> None:

@@ -242,14 +242,12 @@ def press(body: Raw, action: Raw, me: Me, now: int) -> Press | None:
     thread = container.get("thread_ts") or (message.get("thread_ts") if isinstance(message, Mapping) else None)
     user = body.get("user")
     person = str(user.get("id") or "") if isinstance(user, Mapping) else ""
-    option = action.get("selected_option")
-    value = option.get("value") if isinstance(option, Mapping) else action.get("value")
     hidden = bool(container.get("is_ephemeral"))
     return Press(
         key=f"{PLATFORM}:{me.team}:{channel}:{ts}:press:{person}:{action.get('action_ts')}",
         chat=chat_of(me, channel) if hidden else chat_of(me, channel, str(thread or ts)),
         author=Person(person),
-        action=str(value or ""),
+        action=str(action.get("value") or ""),
         at=now,
         post=None if hidden else ts,
         group=not is_direct(channel),

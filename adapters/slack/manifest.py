@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.slack.settings import SlackSettings, load_settings
 
-__all__ = ["APP_SCOPES", "EVENTS", "OPTIONAL", "SCOPES", "manifest", "written", "yaml"]
+__all__ = ["EVENTS", "OPTIONAL", "SCOPES", "manifest", "written", "yaml"]
 
 # what needs it, by scope (docs.slack.dev: Scopes)
 SCOPES: dict[str, tuple[str, ...]] = {
@@ -46,7 +46,6 @@ EVENTS = (
     "message.im",
     "message.mpim",
 )
-APP_SCOPES = ("connections:write",)  # of the app-level token, for apps.connections.open
 
 
 def manifest(settings: SlackSettings) -> dict[str, Any]:

@@ -168,7 +168,7 @@ class Assembler:
     def _refusal(self, piece: Piece) -> Delta:
         rest = _rest(self._refused, piece.refusal) if piece.whole else piece.refusal
         self._refused += rest or ""
-        return self._delta(rest or "", "", refusal=True)
+        return self._delta(rest or "", "")
 
     def _new_pictures(self, piece: Piece) -> tuple[str, ...]:
         """Each once; of one that came along, no more than that it came."""
@@ -182,10 +182,10 @@ class Assembler:
         self._inline = InlinePictures() if retracted else self._inline
         return retracted
 
-    def _delta(self, text: str, reasoning: str, *, refusal: bool = False) -> Delta:
+    def _delta(self, text: str, reasoning: str) -> Delta:
         self._shown = self._shown or bool(text)
         self.reasoned = self.reasoned or bool(reasoning)
-        return Delta(text=text, reasoning=reasoning, model=self._last.model, id=self._last.id, refusal=refusal)
+        return Delta(text=text, reasoning=reasoning, model=self._last.model, id=self._last.id)
 
 
 def _rest(so_far: str, message: str) -> str | None:

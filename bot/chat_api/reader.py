@@ -208,7 +208,7 @@ def _joined(deltas: Iterable[Delta]) -> Iterator[Delta]:
     """Neighbours as one, where that is the same."""
     run: list[Delta] = []
     for delta in deltas:
-        if run and (delta.retract or delta.refusal != run[-1].refusal):
+        if run and delta.retract:
             yield _one(run)
             run = []
         run.append(delta)

@@ -16,7 +16,6 @@ from bot.types import FramesPart, ImagePart, ModelRequest, PromptMessage, TextPa
 __all__ = [
     "PER_ANSWER",
     "PER_MESSAGE",
-    "SYSTEM_ADDED",
     "Calibration",
     "estimate",
     "frames_tokens",
@@ -26,7 +25,6 @@ __all__ = [
 
 PER_MESSAGE = 5  # what wraps each message
 PER_ANSWER = 3  # what opens the answer
-SYSTEM_ADDED = 11  # a vision service adds its own system message where there is none
 
 _DIGIT, _SPACE, _BREAK, _SIGN, _LETTER = 1.1, 0.0, 1.1, 0.49, 0.27
 _OTHER = 1.21
@@ -158,6 +156,3 @@ class Calibration:
         seen = min(max(reported / estimated, self._LEAST), self._MOST)
         before = self.factor(gateway, model)
         self._factors[gateway, model] = before + self._SHARE * (seen - before)
-
-    def estimate(self, gateway: str, model: str, text: str) -> int:
-        return round(estimate(text) * self.factor(gateway, model))

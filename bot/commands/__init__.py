@@ -84,13 +84,13 @@ class Commands:
         return parsed is not None and parsed[0] in BY_NAME
 
     async def run(self, context: Context, text: str) -> Reply | None:
-        """The answer to a command. None: it is no command, or an unknown one that may be meant for somebody else."""
+        """The answer to a command. None: it is no command, or an unknown one with files, which are asked about."""
         parsed = parse(text) or await self._bare(context, text)
         if parsed is None:
             return None
         name, words = parsed
         command = BY_NAME.get(name)
-        if command is None and (context.attached or not context.addressed):
+        if command is None and context.attached:
             return None
         call = await self._call(context, command, words)
         reply = unknown(call, name, TABLE) if command is None else await self._answer(call, command)
@@ -105,7 +105,7 @@ class Commands:
             reply = await command.run(call)
         except RequestRefused as error:
             return call.refuse(error)
-        if command.admin_only and not _may_change(context) and any(isinstance(each, Set) for each in reply.effects):
+        if command.admin_only and not context.may_change and any(isinstance(each, Set) for each in reply.effects):
             return call.refuse(RequestRefused("Only admins of this bot can change a group's settings."))
         return reply
 
@@ -140,7 +140,3 @@ class Commands:
             rules=self._rules,
             zone=self._zone,
         )
-
-
-def _may_change(context: Context) -> bool:
-    return not context.group or context.author.admin or context.may_change

@@ -57,12 +57,8 @@ class GatewayFacts:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where and by whom a command is given. `now` is in UTC ms. `is_press`: by a button. `addressed`: surely to us.
-    `attached`: it came with pictures or other files. `features`
-    are those of the platform.
-
-    `may_change` is whether the author may change a group's settings; our admins may anyhow.
-    """
+    """Where and by whom a command is given. `now` is in UTC ms. `is_press`: by a button. `attached`: it came with
+    pictures or other files. `features` are those of the platform."""
 
     chat: Chat
     author: Person
@@ -70,9 +66,12 @@ class Context:
     group: bool = False
     features: Features = PLAIN
     is_press: bool = False
-    addressed: bool = True
     attached: bool = False
-    may_change: bool = True
+
+    @property
+    def may_change(self) -> bool:
+        """Whether the author may change what holds in the chat."""
+        return self.author.admin or not self.group
 
     @property
     def who(self) -> str:

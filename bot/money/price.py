@@ -5,13 +5,12 @@ A gateway's flat price is taken as holding for every token of the call, in and o
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from bot.types import ModelInfo, Money, Price, Text, Usage
 
-__all__ = ["cost", "from_nano", "label", "nano", "rounded_below", "show"]
+__all__ = ["cost", "label", "rounded_below", "show"]
 
-_NANO = Decimal(1_000_000_000)
 _MOST = 1_000_000  # units of a currency that one call may take; the store sums thousands of these
 _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
 _DIGITS = 4  # significant digits of a small amount
@@ -30,16 +29,6 @@ def cost(usage: Usage, info: ModelInfo) -> Money | None:
     cheap = input if price.cached is None else price.cached
     total = (usage.input - cached) * input + cached * cheap + usage.output * output
     return Money(total / 1000, price.currency) if total <= 1000 * _MOST else None
-
-
-def nano(money: Money) -> int:
-    """Billionths of the currency's unit, as the store keeps money."""
-    return int((money.amount * _NANO).to_integral_value(ROUND_HALF_EVEN))
-
-
-def from_nano(amount: int, currency: str = "CNY") -> Money:
-    """The inverse of `nano`."""
-    return Money(Decimal(amount) / _NANO, currency)
 
 
 def show(money: Money, language: str = "en", *, digits: int = _DIGITS) -> str:
