@@ -36,8 +36,8 @@ async def sandboxed(rate: float = 60.0) -> AsyncIterator[dict[str, Any]]:
     """Run the sandbox on a free loopback port. Yields the settings that lead to it; nothing else knows what it is."""
     from pydantic import SecretStr
 
-    from bot.chat_api.sandbox import sandbox
-    from bot.chat_api.sandbox_prepared import FULL
+    from bot.sandbox.app import sandbox
+    from bot.sandbox.prepared import FULL
     from bot.serving import serving
 
     key = "sk-sandbox"

@@ -21,8 +21,8 @@ from PIL import Image
 
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.detection import detect
-from bot.chat_api.sandbox import sandbox
 from bot.money.price import cost
+from bot.sandbox.app import sandbox
 from bot.types import AsgiApp, Usage
 from tests.fakes.clock import SimClock
 

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from adapters.slack.settings import EVENTS_PATH
-from bot.chat_api.sandbox import sandbox
+from bot.sandbox.app import sandbox
 from bot.serving import serving
 from bot.types import AsgiApp
 from tests.fakes.gateway import FakeGateway, Reply, chunk, sse

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot.chat_api.sandbox import sandbox
+from bot.sandbox.app import sandbox
 from bot.serving import serving
 from bot.types import AsgiApp
 from tests.fakes.gateway import chunk, sse

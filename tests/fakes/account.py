@@ -20,9 +20,9 @@ from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client
 from bot.chat_api.learned import Learned
 from bot.chat_api.profiles import PROFILES, Gateway
-from bot.chat_api.sandbox import sandbox
 from bot.config import Settings
 from bot.markdown import plain
+from bot.sandbox.app import sandbox
 from bot.types import Account, Adapter, AsgiApp, Chat, Person, Piece, Store, Surroundings
 from storage import open_store
 from tests.fakes.clock import SimClock

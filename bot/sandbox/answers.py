@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from bot.chat_api.sandbox_pictures import Picture
-from bot.chat_api.sandbox_prepared import prepared, written
-from bot.chat_api.sandbox_rules import Asked
-from bot.chat_api.sandbox_translation import translate
+from bot.sandbox.pictures import Picture
+from bot.sandbox.prepared import prepared, written
+from bot.sandbox.rules import Asked
+from bot.sandbox.translation import translate
 
 __all__ = ["Said", "answer"]
 

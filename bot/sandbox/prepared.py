@@ -31,7 +31,7 @@ def prepared(question: str, *, zh: bool) -> str | None:
 @cache
 def written(name: str, *, zh: bool) -> str:
     """A prepared answer by its name, as Markdown."""
-    path = files("bot.chat_api").joinpath(f"data/answers/{name}.{'zh' if zh else 'en'}.md")
+    path = files("bot.sandbox").joinpath(f"data/answers/{name}.{'zh' if zh else 'en'}.md")
     return path.read_text(encoding="utf-8").strip()
 
 

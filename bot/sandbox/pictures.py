@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-from bot.chat_api.sandbox_rules import Problem
+from bot.sandbox.rules import Problem
 
 __all__ = ["Picture", "look"]
 

@@ -50,5 +50,5 @@ def _folded(text: str) -> str:
 
 @cache
 def _phrases() -> tuple[Mapping[str, str], ...]:
-    text = (files("bot.chat_api") / "data" / "phrases.csv").read_text(encoding="utf-8")
+    text = (files("bot.sandbox") / "data" / "phrases.csv").read_text(encoding="utf-8")
     return tuple(csv.DictReader(text.splitlines()))

@@ -1,7 +1,7 @@
 """A stand-in for a gateway: a plain ASGI app that speaks the chat API's contract and needs no account, no key, no net.
 
 It answers POST .../chat/completions, GET .../models and GET /api/account/billing/grants. What it says is in
-`sandbox_answers`, what it refuses in `sandbox_rules`, how an answer is shaped in `sandbox_generation`.
+`answers`, what it refuses in `rules`, how an answer is shaped in `generation`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 import orjson
 
-from bot.chat_api.sandbox_generation import Generation, generate
-from bot.chat_api.sandbox_pictures import Picture, look
-from bot.chat_api.sandbox_prepared import account_after
-from bot.chat_api.sandbox_rules import SERVED, Problem, read
 from bot.clock import SystemClock
 from bot.money.price import cost
+from bot.sandbox.generation import Generation, generate
+from bot.sandbox.pictures import Picture, look
+from bot.sandbox.prepared import account_after
+from bot.sandbox.rules import SERVED, Problem, read
 from bot.types import AsgiApp, Clock, Usage
 
 __all__ = ["sandbox"]
