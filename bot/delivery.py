@@ -27,17 +27,7 @@ from bot.metrics import Tally
 from bot.pieces import Draft, Phrases
 from bot.races import sooner
 from bot.standing import STORE_PAUSE, Shown, Standing
-from bot.types import (
-    Adapter,
-    Answer,
-    Bucket,
-    Call,
-    Clock,
-    Piece,
-    PostId,
-    Store,
-    Turn,
-)
+from bot.types import Adapter, Answer, Bucket, Call, Clock, Piece, PostId, Store, Turn
 
 __all__ = ["Delivery"]
 
@@ -152,12 +142,9 @@ class Delivery:
     async def close(self) -> None:
         """Let go of everything; a call under way is given up, its outcome unknown."""
         for task in (self._status, self._worker):
-            if task is not None and not task.done():
-                task.cancel()
             if task is not None:
-                with suppress(
-                    asyncio.CancelledError, Exception
-                ):  # its error was raised by `finish`, or doesn't matter now
+                task.cancel()
+                with suppress(asyncio.CancelledError, Exception):  # `finish` raised its error, or it doesn't matter now
                     await task
 
     # ── the worker ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,6 +158,7 @@ class Delivery:
         await self._first_moment()
         while True:
             self._news.clear()
+            await self._read()
             step = self._step()
             if step is None:
                 if self._answer is not None:
@@ -212,13 +200,25 @@ class Delivery:
     def _call(self, call: Call) -> Call:
         return call if self._answer is None else Call.FINAL
 
-    def _wanted(self) -> list[Piece]:
-        """What should stand in the chat now, message by message."""
-        standing = self._standing
+    async def _read(self) -> None:
+        """Nobody else waits while a long text is cut into pieces."""
+        while True:
+            self._renew()
+            for _ in self._draft.steps(self._text, final=self._answer is not None):
+                await asyncio.sleep(0)
+            if not self._anew:
+                return
+
+    def _renew(self) -> None:
         if self._anew:  # between two calls: what a call under way shows is the other answer's too
             self._anew = False
             self._draft.restart()
-            standing.age()
+            self._standing.age()
+
+    def _wanted(self) -> list[Piece]:
+        """What should stand in the chat now, message by message."""
+        self._renew()
+        standing = self._standing
         return self._draft.pieces(self._text, self._answer, standing.reads_on, standing.repeated, standing.highest)
 
     # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -248,6 +248,7 @@ class Delivery:
     async def _carry_out(self, step: _Step) -> None:
         """Make the call, with the newest version of that piece, and take note of what came of it."""
         if step.piece is not None:
+            await self._read()
             wanted = self._wanted()
             if step.index >= len(wanted):
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 
 from bot.markdown import Segmenter, plain
@@ -39,6 +39,10 @@ class Draft:
         self._plainness: dict[int, int] = {}  # of pieces that were refused
         self._documents: list[tuple[Block, ...]] = []
         self._of = (0, False, 0)  # what `_documents` were made of
+
+    def steps(self, text: str, *, final: bool) -> Iterator[None]:
+        """The work that `pieces` would have with a long text, bit by bit."""
+        yield from self._segmenter.steps(text, whole=final) if text else ()
 
     def pieces(
         self,

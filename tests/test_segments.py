@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from types import FrameType
 
@@ -14,8 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.slack.render import measure as slack_measure
+from adapters.telegram.render import measure as telegram_measure
 from bot.markdown import Block, Fence, Heading, List, Quote, Segmenter, Strong, Table, parse, plain, utf8, utf16
 from bot.markdown.growth import Growth
+from bot.markdown.parser import clean, read
 from bot.markdown.units import splits_grapheme
 from tests.test_markdown import DOCUMENT, MESSY, SAMPLE, shown_words, visible
 
@@ -374,3 +378,53 @@ def test_a_frame_costs_its_budget_not_the_answer() -> None:
     paragraph = "word " * 15 + "\n\n"
     few = min(frame(paragraph * 50) for _ in range(2))
     assert any(frame(paragraph * 4000) < 5 * few + 0.05 for _ in range(3))  # 300,000 characters
+
+
+# ---- long texts
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(DOCUMENT | MESSY, min_size=1, max_size=4).map("\n\n".join), st.lists(st.floats(0, 1), max_size=4))
+def test_what_was_read_before_is_not_needed_to_know_the_end(text: str, steps: list[float]) -> None:
+    source, growth = clean(text), Growth()
+    for end in sorted(int(step * len(source)) for step in steps):
+        growth.read(source[:end])
+    document, whole = growth.closed(source), read(source)
+    assert (document.blocks, document.opened) == (whole.blocks, whole.opened)
+    places = [0, *accumulate(len(line) + 1 for line in source.split("\n"))]
+    assert list(document.starts) == [places[line] for line in whole.starts]
+
+
+PLENTY = (
+    "A **bold** word, `code` and [a link](https://a.example.org/x).\n\n- one\n- *two*\n\n"
+    "| a | b |\n|---|---|\n| 1 | **2** |\n\n这是**中文**。\n\n"
+)
+
+
+@pytest.mark.parametrize(("size", "measure"), [(3584, telegram_measure), (9000, slack_measure)])
+def test_a_long_text_is_cut_bit_by_bit(size: int, measure: Callable[[Sequence[Block]], int]) -> None:
+    """Four times the text takes four times the work, and between two steps no more of it."""
+
+    def work(text: str) -> tuple[float, float]:
+        segmenter, spent, before = Segmenter(size, measure), [0.0], time.process_time()
+        for _ in segmenter.steps(text, whole=True):
+            spent.append(time.process_time() - before)
+            before = time.process_time()
+        assert len(segmenter.update(text, whole=True)) > 1
+        return sum(spent), max(spent)
+
+    def is_linear() -> bool:
+        (short, longest), (long, longest_of_long) = work(PLENTY * (size // 60)), work(PLENTY * (4 * size // 60))
+        return long < 6 * short and longest_of_long < 3 * longest
+
+    assert any(is_linear() for _ in range(3))  # a busy machine may spoil a measurement
+
+
+def test_a_part_is_found_without_reading_it_again_and_again() -> None:
+    """A platform that takes few entities in a message: where they end is looked up by whole blocks, not by trying."""
+    text = PLENTY * 60
+    with calls() as counted:
+        Segmenter(3584, telegram_measure).update(text, whole=True)
+    with calls() as once:
+        read(text)
+    assert counted["parser_inline.py"] < 5 * once["parser_inline.py"]

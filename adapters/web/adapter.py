@@ -44,7 +44,9 @@ __all__ = ["WebAdapter"]
 
 log = logging.getLogger(__name__)
 
-SIZE = 200_000  # characters; long before that the model is at its end
+SIZE = (
+    60_000  # characters; what is longer goes on in a piece below, or each of its frames would be as dear as all of it
+)
 FRAME = 0.1
 PRUNE = 3600.0  # seconds between two looks at old uploads
 MOST_CHATS = 1000  # the newest, in which questions may be open

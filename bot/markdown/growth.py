@@ -10,14 +10,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from markdown_it.token import Token
 
-from bot.markdown.parser import Reading, block_tokens, has_paragraph, read_open
+from bot.markdown.parser import Reading, block_tokens, has_paragraph, read, read_open
 from bot.markdown.tree import Block, List, Table
 
-__all__ = ["Growth"]
+__all__ = ["Document", "Growth"]
 
+_STEP = 16_384  # characters that are parsed at once, unless one block is longer
 _TAB = 4  # what is less to the right than this is no part of the item before it
 
 
@@ -49,21 +51,54 @@ class _Unit:
     block: Token
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The blocks of a source, where in it each begins, and the markers that were open at its end: see `Reading`."""
+
+    blocks: tuple[Block, ...]
+    starts: Sequence[int]
+    opened: tuple[str, ...]
+
+
 class Growth:
     """Give `read` the clean source as it is now; it begins with the source of the call before."""
 
     def __init__(self) -> None:
         self._at = 0  # up to there the source is finished:
         self._blocks: tuple[Block, ...] = ()  # these blocks,
+        self._starts: list[int] = []  # where they begin,
         self._begun: _Begun | None = None  # and a part of the one that goes on there
+        self._begun_at = 0
+        self._seen = 0  # characters that were given to `read`
+
+    def steps(self, source: str) -> Iterator[None]:
+        """Read it bit by bit, up to a last one, where there is more of it than should be read at once."""
+        while (end := self._at + max(_STEP, 2 * (self._seen - self._at))) < len(source):
+            self.read(source[:end])
+            yield
+
+    def closed(self, source: str, closing: frozenset[str] = frozenset()) -> Document:
+        """The same as `parser.read`: nothing follows. What was read before is not parsed again."""
+        head = self._begun.head if self._begun else ""
+        reading = read(head + source[self._at :], closing=closing)
+        starts = [*self._starts, *self._places(head + source[self._at :], reading, len(head))]
+        return Document((*self._blocks, *self._joined(reading.blocks)), starts, reading.opened)
+
+    def _joined(self, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+        return (self._begun.joined(blocks[0]), *blocks[1:]) if self._begun else blocks
+
+    def _places(self, text: str, reading: Reading, head: int) -> list[int]:
+        """Where in the source the blocks of a reading begin."""
+        lines = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
+        places = [self._at + lines[line] - head for line in reading.starts]
+        return [self._begun_at, *places[1:]] if self._begun else places
 
     def read(self, source: str) -> tuple[Block, ...]:
         """The same as `parse` with `growing`. What is finished is the same objects on every later call."""
         head = self._begun.head if self._begun else ""
         reading = read_open(source, self._at, head)
-        blocks = reading.blocks
-        if self._begun:
-            blocks = (self._begun.joined(blocks[0]), *blocks[1:])
+        self._seen = len(source)
+        blocks = self._joined(reading.blocks)
         whole = (*self._blocks, *blocks)
         units = list(_units(reading.tokens))
         if len(units) > 2:
@@ -83,8 +118,11 @@ class Growth:
         if here.line > _line(here.block):
             count = sum(unit.block is here.block for unit in units[:-2])
             begun = _begun(here.block, blocks[place], count, text[start:at], before)
+        places = self._places(text, reading, known)
+        self._begun_at = places[place] if begun else 0
         self._at += at - known
         self._blocks += blocks[:place]
+        self._starts += places[:place]
         self._begun = begun
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bot.markdown.carry import Carry, resumed
-from bot.markdown.growth import Growth
+from bot.markdown.growth import Document, Growth
 from bot.markdown.outline import Cut, Outline
 from bot.markdown.parser import clean, read
 from bot.markdown.rules import GUARD
@@ -16,6 +16,7 @@ __all__ = ["Segmenter", "utf8", "utf16"]
 
 _FULL = 0.9  # a part that fills this much of the budget is full enough to look for a place to cut
 _TRIES = 16
+_NEAR = 32  # a part of what fits, as small as this, is not worth another try
 
 
 class Segmenter:
@@ -45,6 +46,13 @@ class Segmenter:
         All but the last are final, the same objects on every later call. No document is empty; there are never fewer
         than before.
         """
+        for _ in self.steps(text, whole=whole):
+            pass
+        return (*self._frozen, self._open) if self._open else self._frozen
+
+    def steps(self, text: str, *, whole: bool = False) -> Iterator[None]:
+        """Most of the work of the next `update`, bit by bit: each takes no longer than a block needs, or some
+        thousand characters. It may be left off at any of them."""
         while True:
             end = self._at + self._width
             part = text[self._at : end]
@@ -52,35 +60,40 @@ class Segmenter:
                 part += "\n"
             ended = self._at + len(part) >= len(text)
             source = self._carry.prefix + clean(part)
-            if ended and not whole:
-                blocks = resumed(self._growth.read(source), self._carry)
-            else:
-                blocks = resumed(read(source).blocks, self._carry)
+            yield from self._growth.steps(source)
+            document = None if ended and not whole else self._growth.closed(source)
+            blocks = resumed(document.blocks if document else self._growth.read(source), self._carry)
             visible = self._measure(blocks)
             if visible > self._size or len(part) > self._most:
-                self._cut(part, source, visible)
+                yield from self._cut(part, source, visible, document or self._growth.closed(source))
+                yield
             elif ended:
                 self._open = blocks or self._open
-                return (*self._frozen, self._open) if self._open else self._frozen
+                return
             else:
                 self._width *= 2
 
-    def _cut(self, part: str, source: str, visible: int) -> None:
+    def _cut(self, part: str, source: str, visible: int, document: Document) -> Iterator[None]:
         """Freeze the first part of the open source, of which `visible` can be seen."""
-        self._growth, self._width = Growth(), self._least
         begin = len(self._carry.prefix)
-        high = self._fitting(source, begin, visible)
+        high = self._fitting(source, begin, visible, document)
         if high <= begin and self._carry.prefix not in ("", GUARD):
+            self._growth, self._width = Growth(), self._least
             self._carry = Carry(GUARD, guarded=True) if self._carry.guarded else Carry()  # too dear here: do without
             return
+        yield
         outline = Outline(source, self._carry)
+        yield
         while True:
             cut = self._place(outline, begin, high)
-            reading = read(source[: cut.at], closing=cut.closing)
+            growth = Growth()
+            yield from growth.steps(source[: cut.at])
+            reading = growth.closed(source[: cut.at], cut.closing)
             blocks = resumed(reading.blocks, self._carry)
             if cut.at <= begin + 1 or high <= begin + 1 or self._measure(blocks) <= self._size:
                 break
             high = begin + (min(cut.at, high) - begin) * 7 // 8
+        self._growth, self._width = Growth(), self._least
         if blocks:
             self._frozen = (*self._frozen, blocks)
         self._open = ()
@@ -98,14 +111,17 @@ class Segmenter:
             high += 1
         return Cut(high, high, Carry(GUARD, guarded=True))
 
-    def _fitting(self, source: str, begin: int, visible: int) -> int:
+    def _fitting(self, source: str, begin: int, visible: int, document: Document) -> int:
         """A length of source, short of its end, that fits and fills most of the budget."""
-        low, low_size = begin, 0
-        high, high_size = len(source), visible
-        if high_size <= self._size:
-            return high - 1
+        if visible <= self._size:
+            return len(source) - 1
+        low, low_size, high, high_size = self._whole_blocks(len(source), begin, visible, document)
         for turn in range(_TRIES):
-            if high - low <= 1:
+            if (
+                high - low <= 1
+                or (low > begin and high - low <= (high - begin) // _NEAR)
+                or low_size >= self._size * _FULL
+            ):
                 break
             share = (self._size * (1 + _FULL) / 2 - low_size) / (high_size - low_size) if turn % 3 < 2 else 0.5
             middle = min(max(low + int((high - low) * share), low + 1), high - 1)
@@ -114,9 +130,21 @@ class Segmenter:
                 high, high_size = middle, size
                 continue
             low, low_size = middle, min(size, self._size - 1)
-            if size >= self._size * _FULL:
-                break
         return low
+
+    def _whole_blocks(self, end: int, begin: int, visible: int, document: Document) -> tuple[int, int, int, int]:
+        """A length that fits and its measure, and a length that doesn't and its: of whole blocks, so that nothing needs
+        to be parsed."""
+        few, many = 0, len(document.blocks)
+        low, low_size, high, high_size = begin, 0, end, visible
+        while many - few > 1:
+            middle = (few + many) // 2
+            size, at = self._measure(resumed(document.blocks[:middle], self._carry)), document.starts[middle]
+            if size > self._size:
+                many, high, high_size = middle, at, size
+            else:
+                few, low, low_size = middle, max(at, begin), min(size, self._size - 1)
+        return low, low_size, high, high_size
 
     def _measured(self, source: str) -> int:
         return self._measure(resumed(read(source).blocks, self._carry))
