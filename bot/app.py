@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from adapters import ADAPTERS, checks_of_platforms, locales, secrets, switched_on, variables
 from bot.access import Access
 from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.client import Client, Timeouts
+from bot.chat_api.client import Client
 from bot.chat_api.learned import Learned
 from bot.chat_api.profiles import Gateway
 from bot.clock import SystemClock
@@ -26,7 +26,7 @@ from bot.config import Settings, Toml, load_settings, load_toml
 from bot.core import Core, Wiring
 from bot.doctor import Patient, checks, examine, without_password
 from bot.errors import MagpieError, SettingError, StoreError, Unreachable, joined
-from bot.gateway import make_gateway
+from bot.gateway import make_client, make_gateway
 from bot.health import Health, monitoring
 from bot.hosts import is_known_host
 from bot.http import Host
@@ -275,9 +275,8 @@ async def run(
         listening = listen(settings.http_host, settings.http_port)
         stack.callback(listening.close)
         store = await stack.enter_async_context(opened_store(settings, clock, announce))
-        timeouts = Timeouts.of(settings.first_text_seconds, settings.idle_seconds)
         learned = await _memory(store, gateway.name, clock)
-        client = Client(gateway, catalogue, clock, learned=learned, timeouts=timeouts)
+        client = make_client(gateway, catalogue, settings, clock, learned)
         stack.push_async_callback(client.aclose)
         app = build(settings, platforms, store, Models(gateway, client, catalogue), clock)
         host, port = listening.getsockname()[:2]

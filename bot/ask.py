@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.client import Client, Timeouts
+from bot.chat_api.client import Client
 from bot.chat_api.learned import Learned
 from bot.chat_api.parameters import resolve
 from bot.chat_api.tokens import estimate
@@ -21,7 +21,7 @@ from bot.commands.forms import answer_here
 from bot.config import Settings, load_settings, load_toml
 from bot.errors import MagpieError, RequestRefused, SettingError, UnknownModel
 from bot.exchange import Exchange, conclude
-from bot.gateway import make_gateway, sandboxed
+from bot.gateway import make_client, make_gateway, sandboxed
 from bot.locales import say, terminal_language
 from bot.logs import set_up
 from bot.media import load_files
@@ -146,8 +146,7 @@ async def _asking(sandbox: bool) -> AsyncIterator[tuple[Settings, Client, Catalo
             settings = settings.model_copy(update=await stack.enter_async_context(sandboxed()))
         gateway = make_gateway(settings, toml)
         catalogue = Catalogue(toml.models, thinking=gateway.profile.thinking)
-        timeouts = Timeouts.of(settings.first_text_seconds, settings.idle_seconds)
-        client = Client(gateway, catalogue, SystemClock(), learned=Learned(), timeouts=timeouts)
+        client = make_client(gateway, catalogue, settings, SystemClock(), Learned())
         stack.push_async_callback(client.aclose)
         yield settings, client, catalogue
 

@@ -16,12 +16,13 @@ from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 
+from bot.chat_api.call import Late
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client
 from bot.chat_api.learned import Learned
 from bot.config import Settings, Toml, load_settings, load_toml
 from bot.errors import GatewayError, MagpieError, SettingError, StoreLocked, Unreachable
-from bot.gateway import make_gateway
+from bot.gateway import make_client, make_gateway
 from bot.locales import say
 from bot.metrics import stranded_turns
 from bot.money.hearers import Hearers
@@ -137,7 +138,7 @@ def _when(at: int) -> str:
 
 async def check_gateway(settings: Settings, toml: Toml, clock: Clock) -> Sequence[Finding]:
     gateway = make_gateway(settings, toml)
-    client = Client(gateway, Catalogue(toml.models), clock, learned=Learned())
+    client = make_client(gateway, Catalogue(toml.models), settings, clock, Learned())
     try:
         return await check_key(client, settings.chat_model, gateway.url)
     finally:
@@ -206,6 +207,8 @@ async def check_key(client: Client, model: str, url: str) -> Sequence[Finding]:
         async with aclosing(client.stream(request)) as stream:
             async for delta in stream:
                 balance = delta.balance or balance
+    except Late:
+        raise  # it can be reached; what ran out is in the words
     except Unreachable as error:
         words = Text("CHAT_API_URL: {url} can't be reached: {reason}", {"url": url, "reason": error.detail or error})
         return [Finding(Mark.WRONG, words)]

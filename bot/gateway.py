@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.chat_api.catalogue import Catalogue
+from bot.chat_api.client import Client, Timeouts
+from bot.chat_api.learned import Learned
 from bot.chat_api.profiles import PROFILES, Gateway, check_key, guess, normalise
 from bot.config import Settings, Toml
 from bot.errors import SettingError
+from bot.types import Clock
 
-__all__ = ["make_gateway", "sandboxed"]
+__all__ = ["make_client", "make_gateway", "sandboxed"]
 
 
 def make_gateway(settings: Settings, toml: Toml) -> Gateway:
@@ -29,6 +33,12 @@ def make_gateway(settings: Settings, toml: Toml) -> Gateway:
     profile = PROFILES[settings.chat_api_profile] if settings.chat_api_profile else guess(url)
     name = profile.name if profile.hosts else urlsplit(url).hostname or url
     return Gateway(name, url, check_key(key), profile, {**profile.extra_body, **toml.gateway.extra_body})
+
+
+def make_client(gateway: Gateway, catalogue: Catalogue, settings: Settings, clock: Clock, learned: Learned) -> Client:
+    """The gateway's client, as patient as the settings say."""
+    timeouts = Timeouts.of(settings.first_text_seconds, settings.idle_seconds)
+    return Client(gateway, catalogue, clock, learned=learned, timeouts=timeouts)
 
 
 @contextlib.asynccontextmanager

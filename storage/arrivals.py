@@ -68,6 +68,7 @@ def accept(
     if not enter(tx, message.key):
         return Accepted(None, seen=True)
     touch(tx, message.chat, title=message.title, said=True)
+    point = tx.conn.begin_nested() if effects else None
     apply(tx, effects, by=message.author.id)
     lane = message.author.id if message.group else ""
     waiting = _waiting(tx, message.chat, lane)
@@ -77,8 +78,12 @@ def accept(
         return Accepted(None, busy=True)
     waiting = waiting or begun
     if waiting is not None and _count(tx, waiting.id) >= limit:
+        if point is not None:
+            point.rollback()  # what is not taken changes nothing
         tx.conn.execute(sa.delete(inbound).where(inbound.c.key == message.key))  # its refusal can still be answered
         return Accepted(None, full=True, waiting=waiting.id)
+    if point is not None:
+        point.commit()
     due = tx.now + round(wait * 1000) if wait > 0 else 0
     if waiting is None:
         turn = _new_question(tx, message, lane, due)

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from bot.clock import SystemClock
 from bot.errors import BadKey, Blocked, GatewayError, NoMoney, UnknownModel, Unreachable
 from bot.money.breaker import Guarded
 from bot.types import BalanceReading, Delta, ModelRequest, Money, PromptMessage
 from tests.fakes.account import Platform, Prepaid, living
 from tests.fakes.clock import START, SimClock
+from tests.fakes.gateway import Reply, chunk, sse
 from tests.fakes.model import FakeModel, Script, words
+from tests.test_client import serving
 
 HELLO = ModelRequest("qwen-plus", (PromptMessage("user", "Hello"),))
 OTHER = ModelRequest("qwen-max", HELLO.messages)
@@ -220,6 +223,37 @@ async def test_a_model_that_is_not_ours_to_use_is_no_matter_of_the_key() -> None
     assert len(guard.model.asked) == 4
     assert await guard.ask(OTHER) == "Yes."
     assert guard.heard == []
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"error": {"message": "Forbidden"}}', b"", b'{"detail": "no access for this project"}']
+)
+async def test_the_same_over_the_wire(body: bytes) -> None:
+    """A gateway whose key may use one model and not another, in words that nobody knows."""
+    yes, no = (
+        Reply([sse(chunk("Yes.", "stop"))]),
+        Reply([body] if body else [], 403, {"Content-Type": "application/json"}),
+    )
+    heard: list[GatewayError] = []
+
+    async def hear(error: GatewayError) -> None:
+        heard.append(error)
+
+    async with serving(yes, no, no, yes) as (client, gateway):
+        guarded = Guarded(client, SystemClock(), hear, lambda: None)
+
+        async def said(request: ModelRequest) -> str:
+            async with aclosing(guarded.stream(request)) as stream:
+                return "".join([delta.text async for delta in stream])
+
+        assert await said(OTHER) == "Yes."
+        for _ in range(2):
+            with pytest.raises(UnknownModel):
+                await said(HELLO)
+        assert await said(OTHER) == "Yes."
+        asked = [request.json["model"] for request in gateway.requests]
+        assert asked == ["qwen-max", "qwen-plus", "qwen-plus", "qwen-max", "qwen-max"]
+    assert heard == []
 
 
 async def test_every_model_refused_is_the_key() -> None:

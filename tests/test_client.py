@@ -687,12 +687,14 @@ class Slow(httpx.AsyncByteStream):
         self.closed = True
 
 
-def slow(clock: SimClock, *steps: tuple[float, bytes], head: float = 0.0, **more: Any) -> Client:
+def slow(
+    clock: SimClock, *steps: tuple[float, bytes], head: float = 0.0, timeouts: Timeouts = LIMITS, **more: Any
+) -> Client:
     async def answer(_: httpx.Request) -> httpx.Response:
         await clock.sleep(head)
         return httpx.Response(200, stream=Slow(clock, *steps))
 
-    return make("http://127.0.0.1:1/v1", clock, timeouts=LIMITS, transport=httpx.MockTransport(answer), **more)
+    return make("http://127.0.0.1:1/v1", clock, timeouts=timeouts, transport=httpx.MockTransport(answer), **more)
 
 
 PING = b": ping\n\n"
@@ -719,6 +721,67 @@ async def test_the_first_event_has_its_limit(
     with pytest.raises(Unreachable, match=r"did not begin to answer within 60 seconds.*FIRST_TEXT_SECONDS"):
         await clock.run(ask(slow(clock, *steps, head=head)))
     assert clock.seconds == seconds, "and it is not asked again"
+
+
+@pytest.mark.parametrize(
+    ("steps", "head", "seconds", "words"),
+    [
+        ([], 9999.0, 300, r"did not begin to answer within 300 seconds.*FIRST_TEXT_SECONDS"),
+        ([(9999.0, b"")], 0.0, 300, r"did not begin to answer within 300 seconds.*FIRST_TEXT_SECONDS"),
+        ([(299, b'data: {"cho'), (9999, b"")], 0.0, 300, r"did not begin to answer within 300 seconds"),
+        ([(1, b"A"), (9999, b"")], 0.0, 21, r"nothing more for 20 seconds.*IDLE_SECONDS"),
+        ([(1, b"A"), *[(15, b": ping\n\n")] * 99], 0.0, 41, r"nothing more for 40 seconds.*IDLE_SECONDS"),
+    ],
+)
+async def test_what_ran_out_is_said_by_its_setting_and_its_value(
+    clock: SimClock, steps: list[tuple[float, bytes]], head: float, seconds: float, words: str
+) -> None:
+    limits = Timeouts.of(300, 20)
+    steps = [(pause, A if piece == b"A" else piece) for pause, piece in steps]
+    with pytest.raises(Unreachable, match=words):
+        await clock.run(ask(slow(clock, *steps, head=head, timeouts=limits)))
+    assert clock.seconds == seconds
+
+
+async def test_a_server_that_loads_its_model_first(clock: SimClock) -> None:
+    """Ollama says nothing at all for as long as it takes, and stops loading when the connection is closed."""
+    assert text(await clock.run(ask(slow(clock, (1, A), (1, END), head=290, timeouts=Timeouts.of(300, 60))))) == "a"
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply(raw=b"", end="hang"), "did not begin to answer within 300 seconds"),
+        (Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Ty", end="hang"), "did not begin to answer within 300 seconds"),
+        (Reply([], end="hang"), "did not begin to answer within 300 seconds"),
+        (Reply([b'data: {"choices": [{"del'], end="hang"), "did not begin to answer within 300 seconds"),
+        (Reply([sse(chunk("a"), done=False)], end="hang"), "nothing more for 20 seconds"),
+        (Reply([b'{"error": {"message": "no'], 500, JSON_TYPE, end="hang"), "problem of its own"),
+    ],
+)
+async def test_limits_over_a_real_connection(reply: Reply, words: str) -> None:
+    """What stops half way: before the head, in it, in the body, in an error's body; the connection is closed."""
+    clock = Skipping(reply.said)
+    async with serving(reply, clock=clock, timeouts=Timeouts.of(300, 20)) as (client, _):
+        with pytest.raises(GatewayError, match=words):
+            await ask(client)
+        await asyncio.wait_for(reply.left.wait(), 30)
+
+
+class Skipping(SystemClock):
+    """Time stands still until all has been said; then whoever sleeps has slept."""
+
+    def __init__(self, said: asyncio.Event) -> None:
+        self._said = said
+        self._passed = 0.0
+
+    def monotonic(self) -> float:
+        return self._passed
+
+    async def sleep(self, seconds: float) -> None:
+        await self._said.wait()
+        await asyncio.sleep(0.3)  # what was said is on its way
+        self._passed += seconds
 
 
 async def test_search_and_reasoning_may_take_longer(clock: SimClock) -> None:

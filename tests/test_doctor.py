@@ -7,13 +7,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client, Learned
 from bot.chat_api.profiles import Gateway
 from bot.clock import SystemClock
-from bot.doctor import Check, check_alerts, check_key, examine
-from bot.errors import Gone, NoMoney, SettingError, StoreLocked, joined
+from bot.config import Settings, Toml
+from bot.doctor import Check, check_alerts, check_gateway, check_key, examine
+from bot.errors import Gone, NoMoney, SettingError, StoreLocked, Unreachable, joined
 from bot.locales import say
 from bot.money.hearers import Hearers, Place
 from bot.types import Chat, Finding, Mark, Text
@@ -21,6 +23,7 @@ from bot.variables import unknown_variables
 from tests.fakes.clock import SimClock
 from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
 from tests.fakes.platform import FakePlatform
+from tests.test_client import Skipping
 
 
 async def fine() -> Sequence[Finding]:
@@ -54,6 +57,20 @@ async def test_a_key_that_works_is_told_with_its_balance() -> None:
         findings = await ask(gateway)
     assert [mark for mark, _ in findings] == [Mark.OK, Mark.OK]
     assert gateway.requests[0].json["max_tokens"] == 1
+
+
+async def test_it_is_as_patient_as_the_service() -> None:
+    """A local server that loads its model for some minutes."""
+    reply = Reply([], end="hang")
+    async with FakeGateway(reply) as gateway:
+        settings = Settings(chat_api_url=gateway.url, chat_api_key=SecretStr("sk-1234567"), first_text_seconds=300)
+        said = ""
+        try:
+            for _, words in await check_gateway(settings, Toml(), Skipping(reply.said)):
+                said += say(words, "en")
+        except Unreachable as error:
+            said = str(error)
+    assert "within 300 seconds" in said
 
 
 async def test_an_empty_account_is_not_well() -> None:

@@ -312,6 +312,62 @@ def test_a_grey_profile_is_followed(tmp_path: Path) -> None:
     assert dark[0] == pytest.approx(188, abs=3)  # linear light
 
 
+# colorants (against D50, as profiles have them) and curve of the two that photos come in beside sRGB
+DISPLAY_P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
+ADOBE_RGB = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
+SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+
+
+def camera(colorants: tuple[tuple[float, ...], ...], curve: tuple[float, ...]) -> bytes:
+    """A profile of version 4 (ICC.1:2010, three-component matrix-based): what phones and cameras put into photos."""
+
+    def fixed(*values: float) -> bytes:
+        return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
+
+    white = fixed(0.9642, 1.0, 0.8249)
+    shape = b"para" + struct.pack(">IHH", 0, 3 if len(curve) == 5 else 0, 0) + fixed(*curve)
+    tags = [(b"wtpt", b"XYZ \0\0\0\0" + white)]
+    tags += [
+        (name + b"XYZ", b"XYZ \0\0\0\0" + fixed(*each))
+        for name, each in zip((b"r", b"g", b"b"), colorants, strict=True)
+    ]
+    tags += [(name + b"TRC", shape) for name in (b"r", b"g", b"b")]
+    table, body, at = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
+    for name, data in tags:
+        table += name + struct.pack(">II", at + len(body), len(data))
+        body += data
+    head = struct.pack(">I4sI4s4s4s12x4s", at + len(body), b"lcms", 0x04300000, b"mntr", b"RGB ", b"XYZ ", b"acsp")
+    return head.ljust(68, b"\0") + white + b"\0" * 48 + table + body
+
+
+@pytest.mark.parametrize(
+    ("profile", "encoded_as"),
+    [
+        (camera(DISPLAY_P3, SRGB_CURVE), ((187, 123, 104), (83, 137, 71))),
+        (camera(ADOBE_RGB, (563 / 256,)), ((180, 119, 101), (92, 139, 68))),
+    ],
+    ids=["Display P3", "Adobe RGB"],
+)
+@pytest.mark.parametrize(("format", "mode"), [("PNG", "RGB"), ("PNG", "RGBA"), ("JPEG", "RGB"), ("WEBP", "RGB")])
+def test_the_profile_of_a_camera_is_followed(
+    tmp_path: Path, profile: bytes, encoded_as: tuple[tuple[int, ...], ...], format: str, mode: str
+) -> None:
+    """The same two colours, (200, 120, 100) and (60, 140, 60) on an sRGB screen."""
+    for values, wanted in zip(encoded_as, ((200, 120, 100), (60, 140, 60)), strict=True):
+        image = Image.new("RGB", (64, 64), values).convert(mode)
+        got = opened(load(tmp_path, encoded(image, format, icc_profile=profile))).convert("RGB").getpixel((32, 32))
+        assert got == pytest.approx(wanted, abs=4)
+
+
+@pytest.mark.parametrize(("bits", "format"), [(10, "PNG"), (12, "PNG"), (12, "TIFF"), (14, "PNG")])
+def test_sixteen_bits_of_which_few_are_used_are_no_black_picture(tmp_path: Path, bits: int, format: str) -> None:
+    """Scanners and microscopes write 10 or 12 bits into files that have 16."""
+    most = 2**bits - 1
+    image = Image.frombytes("I;16", (20, 20), struct.pack("<400H", *([0, most // 4, most // 2, most] * 100)))
+    result = opened(load(tmp_path, encoded(image, format))).convert("L")
+    assert [result.getpixel((at, 5)) for at in range(4)] == [pytest.approx(grey, abs=6) for grey in (0, 64, 128, 255)]
+
+
 @pytest.mark.parametrize("junk", [b"", b"no profile", profile(1.0)])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "CMYK", "P"])
 def test_a_profile_that_does_not_fit_is_no_reason_to_refuse(tmp_path: Path, junk: bytes, mode: str) -> None:

@@ -193,6 +193,16 @@ class TestAccept:
         assert await store.answer(more, Reply("one after the other, please", error=True)) is not None
         assert await store.accept(more, limit=2) == Accepted(None, seen=True)
 
+    async def test_what_is_too_much_changes_nothing(self, store: Store) -> None:
+        """A command with a question behind it ("/new and then?"), which there is no room for."""
+        for _ in range(2):
+            await store.accept(said(), limit=2)
+        more = said("too much")
+        assert (await store.accept(more, limit=2, effects=[Set(more.chat.key, "model", "other")])).full
+        assert "other" not in {row.value for row in await store.settings(more.chat)}
+        assert not (await store.accept(more, limit=3, effects=[Set(more.chat.key, "model", "other")])).full
+        assert "other" in {row.value for row in await store.settings(more.chat)}
+
     async def test_text_that_no_database_takes_becomes_text_that_does(self, store: Store) -> None:
         turn = (await store.accept(said("a\x00b \ud83d c 😀"))).turn
         assert turn is not None

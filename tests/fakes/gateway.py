@@ -33,6 +33,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     end: Literal["clean", "cut", "hang"] = "clean"
     raw: bytes | None = None
+    said: asyncio.Event = field(default_factory=asyncio.Event)  # all of it, where the line then hangs
     left: asyncio.Event = field(default_factory=asyncio.Event)  # the client has closed the connection
 
 
@@ -104,6 +105,7 @@ class FakeGateway:
         if reply.raw is not None:
             writer.write(reply.raw)
             await writer.drain()
+            await self._hang(reply, reader)
             return False
         headers = {"Transfer-Encoding": "chunked", "Content-Type": "text/event-stream", **reply.headers}
         head = f"HTTP/1.1 {reply.status} X\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -116,10 +118,14 @@ class FakeGateway:
             writer.write(b"0\r\n\r\n")
             await writer.drain()
             return True
+        await self._hang(reply, reader)
+        return False
+
+    async def _hang(self, reply: Reply, reader: asyncio.StreamReader) -> None:
         if reply.end == "hang":
+            reply.said.set()
             await reader.read()
             reply.left.set()
-        return False
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:
