@@ -98,9 +98,13 @@ async def list_models(*, sandbox: bool = False, as_json: bool = False) -> int:
     for info in models:
         can = say(Text("{abilities}", {"abilities": _abilities(info)}), language)
         print(f"{info.id:{width}}  {say(price.label(info.price), language)}  {can}".rstrip())
+    if client.unlisted:
+        print(f"magpie: {say(_MORE, language, n=client.unlisted)}", file=sys.stderr)
     return 0 if models else 1
 
 
+_WAS_THOUGHT = Text("What stands above was the model's thinking. The answer follows.")
+_MORE = Text("The gateway lists {n} models more; any of them can be chosen by its name.")
 _NO_LIST = Text("The gateway's own list of models is not to be had ({reason}); these are the ones that are known.")
 _ABILITIES = {"image": Text("pictures"), "video": Text("videos"), "search": Text("web search")}
 
@@ -159,6 +163,9 @@ async def _print(client: Client, request: ModelRequest, language: str, *, as_jso
             async with aclosing(client.stream(request)) as stream:
                 async for delta in stream:
                     exchange.take(1, delta, now())
+                    if delta.retract and not (as_json or sys.stdout.isatty()):
+                        print(flush=True)  # what a pipe has can't be taken back
+                        print(f"magpie: {say(_WAS_THOUGHT, language)}", file=sys.stderr, flush=True)
                     show(exchange.text, delta.text)
     except MagpieError as error:
         exchange.error = error

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from bot.__main__ import main
+from bot.ask import ask
 from bot.config import Settings
 from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
 from tests.project import ROOT
@@ -184,3 +185,17 @@ def test_asking_imports_no_platform_and_no_database() -> None:
     code = f"import sys, bot.__main__, bot.ask; sys.exit(' '.join(set({heavy!r}) & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+async def test_thinking_that_turns_out_late_is_told_as_such_in_a_pipe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the closing tag comes (deepseek-ai/DeepSeek-R1#506): what a pipe has can't be taken back."""
+    parts = [chunk("Hm, a greeting."), chunk("\n</think>\n\n"), chunk("Hello!"), chunk("", "stop")]
+    async with FakeGateway(Reply([sse(each, done=False) for each in parts])) as gateway:
+        monkeypatch.setenv("CHAT_API_URL", gateway.url)
+        monkeypatch.setenv("CHAT_API_KEY", "sk-1234567")
+        assert await ask("hi") == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines() == ["Hm, a greeting.", "Hello!"]
+    assert "What stands above was the model's thinking." in err

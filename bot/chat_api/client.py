@@ -59,6 +59,7 @@ class Client:
         self._timeouts = timeouts
         self._random = random
         self._load = Load()
+        self.unlisted = 0  # models of the gateway's list that are left out, as there are too many
         self._answered = False  # there has been an answer from this address
         headers = {"Accept-Encoding": "identity", "User-Agent": "magpie"}
         if gateway.key:
@@ -90,7 +91,8 @@ class Client:
             raise self._classified(200, {}, value)
         ids = [each.get("id") or each.get("name") if isinstance(each, dict) else each for each in found]
         fit = dict.fromkeys(each for each in ids if isinstance(each, str) and is_name(each))
-        if len(fit) > _MOST_MODELS:
+        self.unlisted = max(0, len(fit) - _MOST_MODELS)
+        if self.unlisted:
             log.warning("%s lists %d models; the first %d count", self.gateway, len(fit), _MOST_MODELS)
         return list(fit)[:_MOST_MODELS]
 
