@@ -217,8 +217,12 @@ async def test_the_rows_tell_who_let_whom_in(house: House) -> None:
 async def test_another_accounts_rows_are_not_ours(house: House) -> None:
     await house.private(BOSS, "/allow ann")
     elsewhere = Chat("fake", "bot2", "ann")
+    house.platform.bot = "bot2"
+    house.core.core.leases.want(elsewhere.account_key)
     await house.core.say(house.platform.says("hi", chat=elsewhere, by=ANN))
+    await house.core.quiet()
     assert house.model.asked == []
+    assert "admin" in house.platform.text(elsewhere)
 
 
 async def test_what_a_denied_person_changes_comes_too_late(house: House) -> None:

@@ -166,7 +166,7 @@ async def test_who_leaves_is_followed_at_once(url: str) -> None:
 async def core(url: str, folder: Path, model: FakeModel, *platforms: FakePlatform) -> AsyncIterator[Core]:
     clock = SystemClock()
     store = await open_store(url, owner="core", clock=clock)
-    adapters: dict[str, Adapter] = {platform.name: platform for platform in platforms}
+    adapters: dict[str, Adapter] = {platform.platform: platform for platform in platforms}
     options = Options(ChatSettings("qwen-plus"), "", "", "")
     access, media = Access(store, everyone=True), MediaStore(folder / "media", clock)
     made = Core(store, model, Catalogue(), adapters, clock, Wiring(options, GatewayFacts("fake"), access, media))
@@ -198,7 +198,7 @@ async def test_two_cores_with_different_platforms_answer_all_that_is_put_to_eith
     """Once, 8 of 10 were claimed by the one that could not answer them, and kept for ever."""
     clock = SystemClock()
     model = FakeModel(clock, [words("one two three", 0.0)])
-    here, there = FakePlatform(clock, name="here"), FakePlatform(clock, name="there")
+    here, there = FakePlatform(clock, platform="here"), FakePlatform(clock, platform="there")
     async with core(url, tmp_path / "1", model, here) as first, core(url, tmp_path / "2", model, there) as second:
         await until(lambda: here.running and there.running)
         async with processes(url, 1) as [anywhere]:
@@ -209,13 +209,13 @@ async def test_two_cores_with_different_platforms_answer_all_that_is_put_to_eith
         await until(lambda: not first.turns.count and not second.turns.count)
     for platform in (here, there):
         for number in range(10):
-            assert platform.text(Chat(platform.name, "bot", f"room {number}")) == "one two three"
+            assert platform.text(Chat(platform.platform, "bot", f"room {number}")) == "one two three"
 
 
 async def test_one_platform_is_attended_by_one_process_and_the_other_stands_by(url: str, tmp_path: Path) -> None:
     clock = SystemClock()
     model = FakeModel(clock, [words("one two three", 0.0)])
-    one, two = FakePlatform(clock, name="here"), FakePlatform(clock, name="here")
+    one, two = FakePlatform(clock, platform="here"), FakePlatform(clock, platform="here")
     async with core(url, tmp_path / "2", model, two) as second:
         await until(lambda: two.running)
         async with core(url, tmp_path / "1", model, one) as first:
@@ -235,7 +235,7 @@ async def test_one_platform_is_attended_by_one_process_and_the_other_stands_by(u
 async def test_what_waits_for_a_platform_that_is_off_is_kept_and_told(url: str, tmp_path: Path) -> None:
     clock = SystemClock()
     model = FakeModel(clock, [words("one two three", 0.0)])
-    here, off = FakePlatform(clock, name="here"), FakePlatform(clock, name="off")
+    here, off = FakePlatform(clock, platform="here"), FakePlatform(clock, platform="off")
     async with core(url, tmp_path / "1", model, here):
         await until(lambda: here.running)
         async with processes(url, 1) as [store]:

@@ -86,7 +86,9 @@ class Life:
         self.store = store
         self.mortals = mortals
         self._chats: set[Chat] = set()
-        self.working = asyncio.create_task(app.turns.run())
+        for adapter in app.core.adapters.values():
+            app.core.leases.want(adapter.account.key)
+        self.working = asyncio.create_task(app.core.work())
 
     async def says(self, platform: Platform, id: str, text: str, by: Person = BOSS) -> str:
         """Returns what stands there last, once all is done."""
@@ -97,7 +99,7 @@ class Life:
         chat = Chat(platform.name, "bot", id)
         self._chats.add(chat)
         event = platform.says(text, chat=chat, by=by)
-        await self.clock.run(self.app.intake.accept(replace(event, key=f"{platform.name}:{event.key}")))
+        await self.clock.run(self.app.core.intake.accept(replace(event, key=f"{platform.name}:{event.key}")))
         await self.quiet()
 
     async def quiet(self) -> None:
@@ -105,7 +107,7 @@ class Life:
         while not self.mortals[0].dead:
             await self.clock.settle()
             chats = {*self._chats, *self.app.hearers.chats()}
-            if not self.app.turns.count and not [turn for chat in chats for turn in await self.store.open_turns(chat)]:
+            if not self.app.core.turns.count and not [turn for chat in chats for turn in await self.store.open_turns(chat)]:
                 return
             await self.clock.step()
         await self.clock.advance(1)
@@ -168,7 +170,7 @@ async def living(
     try:
         yield life
     finally:
-        await clock.run(app.turns.drain(0))
+        await clock.run(app.core.turns.drain(0))
         life.working.cancel()
         await asyncio.gather(life.working, return_exceptions=True)
         await client.aclose()

@@ -76,14 +76,15 @@ class FakePlatform:
     frames: list[dict[PostId, Piece]] = field(default_factory=list)
     gone: set[Chat] = field(default_factory=set)
     tried: asyncio.Event = field(default_factory=asyncio.Event)
-    name: str = "fake"
+    platform: str = "fake"
+    bot: str = "bot"
     runs: int = 0  # how often, and whether it runs now
     running: bool = False
     _number: int = 0
 
     @property
     def account(self) -> Account:
-        return Account(self.name, "bot", "Fake")
+        return Account(self.platform, self.bot, "Fake")
 
     @property
     def features(self) -> Features:
