@@ -233,7 +233,7 @@ class Planner:
             room -= sum(int(estimate(message.text) * factor) + 1 for message in page)
             if len(page) < _PAGE:
                 break
-            before = (page[-1].turn or 0, page[-1].id)
+            before = (page[-1].after_turn, page[-1].id)
         return messages
 
     async def _look_back(self, turn: Turn, adapter: Adapter, question: Sequence[Message]) -> None:

@@ -270,7 +270,8 @@ class Role(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Message:
     """One stored entry of a conversation. `in_context` is False for commands, their answers, and what the gateway
-    refused."""
+    refused. `after_turn` is its place in the context: its own turn, or where it has none, the last turn that the chat
+    had when it came (0: it came before any)."""
 
     id: int
     chat: Chat
@@ -285,6 +286,7 @@ class Message:
     in_context: bool = True
     quoted_by: Person | None = None
     forwarded_from: Person | None = None
+    after_turn: int = 0
 
 
 class TurnKind(StrEnum):
@@ -962,9 +964,10 @@ class Reader(Protocol):
         """Newest first, ids below `before`. Read by index: its cost doesn't depend on how much there is."""
 
     async def context(self, chat: Chat, *, before: tuple[int, int] | None = None, limit: int = 50) -> Sequence[Message]:
-        """What is in context and came after the last Forget, newest turn first, so that an answer stands right above
-        its question even if another question came in between; then what was adopted. `before`: (turn, message) of the
-        last one already read, its turn 0 if it has none, or (turn, 0) for what came before a turn."""
+        """What is in context and came after the last Forget, newest `after_turn` first, so that an answer stands right
+        above its question even if another question came in between, and what was overheard behind the turn that it
+        came after. `before`: (after_turn, id) of the last one already read, or (turn, 0) for what came before a
+        turn."""
 
     async def settings(self, chat: Chat) -> Sequence[SettingRow]:
         """The rows in force in this chat, widest scope first; a narrower scope's row follows, and overrides, a wider

@@ -45,6 +45,7 @@ def message_values(
     *,
     chat: str,
     turn: int | None,
+    after_turn: int = 0,
     role: Role,
     author: Person,
     text: str,
@@ -59,6 +60,7 @@ def message_values(
     return {
         "chat": chat,
         "turn": turn,
+        "after_turn": after_turn if turn is None else turn,
         "role": role,
         "author": author.id,
         "author_name": author.name,
@@ -93,6 +95,7 @@ def message_from(row: Columns) -> Message:
         in_context=row["in_context"],
         quoted_by=_somebody(row["quoted_by"], row["quoted_name"]),
         forwarded_from=_somebody(row["forwarded_from"], row["forwarded_name"]),
+        after_turn=row["after_turn"],
     )
 
 

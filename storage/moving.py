@@ -72,5 +72,5 @@ def _join_waiting(tx: Tx, old: str, new: str) -> None:
     for row in tx.conn.execute(query).all():
         into = first.setdefault(row.lane, row.id)
         if into != row.id:
-            tx.conn.execute(sa.update(messages).where(messages.c.turn == row.id).values(turn=into))
+            tx.conn.execute(sa.update(messages).where(messages.c.turn == row.id).values(turn=into, after_turn=into))
             tx.conn.execute(sa.delete(turns).where(t.id == row.id, t.state == TurnState.WAITING))

@@ -10,7 +10,7 @@ from bot.types import Chat, Message, Role
 from storage.codec import message_values
 from storage.engine import Tx, insert_into
 from storage.notices import insert, touch
-from storage.tables import inbound, messages, turns
+from storage.tables import chats, inbound, messages, turns
 
 __all__ = ["adopt", "read_until"]
 
@@ -22,21 +22,22 @@ def read_until(tx: Tx, chat: Chat) -> int | None:
 
 
 def adopt(tx: Tx, chat: Chat, said: Sequence[Message], *, until: int, turn: int) -> bool:
-    """The first time its messages belong to no turn: they came before all turns (`reading.context`). Later ones go to
-    the turn before, behind its answer."""
+    """They belong to no turn. The first time they came before all that is in context; later ones after the turn before
+    this one."""
     is_first = read_until(tx, chat) is None
     if not _mark(tx, chat, until):
         return False
     touch(tx, chat)
     known = _known(tx, chat, [message.post for message in said if message.post])
-    place = None if is_first else _turn_before(tx, chat, turn)
+    place = _begin(tx, chat) if is_first else _turn_before(tx, chat, turn)
     for message in said:
-        if message.post in known or (place is not None and message.role is Role.ASSISTANT):
+        if message.post in known or (not is_first and message.role is Role.ASSISTANT):
             continue
         row = message_values(
             chat=chat.key,
-            turn=place,
-            role=message.role if place is None else Role.OVERHEARD,
+            turn=None,
+            after_turn=place,
+            role=message.role if is_first else Role.OVERHEARD,
             author=message.author,
             text=message.text,
             at=message.at,
@@ -70,7 +71,12 @@ def _known(tx: Tx, chat: Chat, posts: Sequence[str]) -> set[str | None]:
     return set(tx.conn.execute(query).scalars())
 
 
-def _turn_before(tx: Tx, chat: Chat, turn: int) -> int | None:
+def _begin(tx: Tx, chat: Chat) -> int:
+    """A place before all turns that are in context."""
+    since = sa.select(chats.c.forgotten_turn).where(chats.c.key == chat.key)
+    return max(0, int(tx.conn.execute(since).scalar_one()) - 1)
+
+
+def _turn_before(tx: Tx, chat: Chat, turn: int) -> int:
     before = sa.select(sa.func.max(turns.c.id)).where(turns.c.chat == chat.key, turns.c.id < turn)
-    found: int | None = tx.conn.execute(before).scalar_one_or_none()
-    return found
+    return int(tx.conn.execute(before).scalar_one() or 0)

@@ -71,40 +71,26 @@ def history_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
 
 
 def context_query(chat: Chat, before: tuple[int, int] | None, limit: int) -> sa.Select[Any]:
-    """In the order of turns: an answer stands behind its question, though another question came before it was there."""
+    """In the order of turns: an answer stands behind its question, though another question came before it was there;
+    and what belongs to no turn behind the one that it came after."""
     m = messages.c
     forgotten, turn = (
         sa.select(column).where(chats.c.key == chat.key).scalar_subquery()
         for column in (chats.c.forgotten, chats.c.forgotten_turn)
     )
-    query = sa.select(messages).where(m.chat == chat.key, IN_CONTEXT, m.turn >= turn, m.id > forgotten, ~m.hidden)
+    here = [m.chat == chat.key, IN_CONTEXT, m.after_turn >= turn - 1, m.id > forgotten, ~m.hidden]
+    query = sa.select(messages).where(*here)
     if before is not None:
-        query = query.where(sa.tuple_(m.turn, m.id) < sa.tuple_(*before))
-    return query.order_by(m.turn.desc(), m.id.desc()).limit(limit)
+        query = query.where(sa.tuple_(m.after_turn, m.id) < sa.tuple_(*before))
+    return query.order_by(m.after_turn.desc(), m.id.desc()).limit(limit)
 
 
 def history(tx: Tx, chat: Chat, *, before: int | None = None, limit: int = 50) -> Sequence[Message]:
     return [message_from(dict(row)) for row in tx.conn.execute(history_query(chat, before, limit)).mappings()]
 
 
-def older_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
-    """What was said before the first turn: context that belongs to none."""
-    m = messages.c
-    forgotten = sa.select(chats.c.forgotten).where(chats.c.key == chat.key).scalar_subquery()
-    query = sa.select(messages).where(m.chat == chat.key, IN_CONTEXT, m.turn.is_(None), m.id > forgotten)
-    if before is not None:
-        query = query.where(m.id < before)
-    return query.order_by(m.id.desc()).limit(limit)
-
-
 def context(tx: Tx, chat: Chat, *, before: tuple[int, int] | None = None, limit: int = 50) -> Sequence[Message]:
-    rows: list[Mapping[Any, Any]] = []
-    older = before[1] if before is not None and before[0] == 0 else None  # turns are numbered from 1
-    if older is None:
-        rows += tx.conn.execute(context_query(chat, before, limit)).mappings()
-    if len(rows) < limit:
-        rows += tx.conn.execute(older_query(chat, older, limit - len(rows))).mappings()
-    return [message_from(dict(row)) for row in rows]
+    return [message_from(dict(row)) for row in tx.conn.execute(context_query(chat, before, limit)).mappings()]
 
 
 def question(tx: Tx, turn: int) -> Sequence[Message]:

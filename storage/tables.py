@@ -197,14 +197,16 @@ class TurnRow(Row, table=True):
 
 
 class MessageRow(Row, table=True):
-    """`hidden` is an answer that is being asked again: its place is kept for the new one. `quoted_by` and
-    `forwarded_from` are ids of people: '' for nobody, null where nothing is quoted or forwarded."""
+    """`after_turn` is its own turn, or where it has none, the last one of the chat when it came. `hidden` is an answer
+    that is being asked again: its place is kept for the new one. `quoted_by` and `forwarded_from` are ids of people: ''
+    for nobody, null where nothing is quoted or forwarded."""
 
     __tablename__ = "messages"
     __table_args__ = _COUNTED
     id: int | None = _id()
     chat: str = _key(foreign_key="chats.key")
     turn: int | None = Field(default=None, sa_type=sa.BigInteger, foreign_key="turns.id", nullable=True)
+    after_turn: int = _time(default=0, sa_column_kwargs={"server_default": "0"})
     role: str = _key()
     author: str = _words()
     author_name: str = _words()
@@ -348,7 +350,7 @@ _partial("turns_waiting", turns.c.chat, turns.c.lane, where=WAITING_FIRST, uniqu
 _partial("turns_open", turns.c.chat, turns.c.id, where=OPEN)
 _partial("turns_due", turns.c.account, turns.c.not_before, turns.c.id, where=FREE)
 _partial("messages_answer", messages.c.turn, where=ANSWER, unique=True)
-_partial("messages_context", messages.c.chat, messages.c.turn, messages.c.id, where=IN_CONTEXT)
+_partial("messages_context", messages.c.chat, messages.c.after_turn, messages.c.id, where=IN_CONTEXT)
 sa.Index("turns_chat", turns.c.chat, turns.c.id)
 sa.Index("messages_chat", messages.c.chat, messages.c.id)
 sa.Index("messages_turn", messages.c.turn, messages.c.id)

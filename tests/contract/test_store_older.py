@@ -55,7 +55,7 @@ async def test_it_is_read_page_by_page(store: Store) -> None:
     before = (turn.id + 1, 0)
     while page := await store.context(HERE, before=before, limit=2):
         seen += [message.text for message in page]
-        before = (page[-1].turn or 0, page[-1].id)
+        before = (page[-1].after_turn, page[-1].id)
     assert seen == ["answer", "question", "three", "two", "one"]
 
 
@@ -73,7 +73,8 @@ async def test_what_is_read_later_stands_before_the_question_that_made_us_look(s
     assert await store.adopt(HERE, older("one", "ours", "two"), until=START + 1, turn=running.id)
     assert await context(store) == ["and now", "two", "answer", "question", "one"], "ours is known, and so is the first"
     overheard = (await store.context(HERE))[1]
-    assert (overheard.role, overheard.turn, overheard.author) == (Role.OVERHEARD, first.id, BOB)
+    assert (overheard.role, overheard.turn, overheard.after_turn) == (Role.OVERHEARD, None, first.id)
+    assert overheard.author == BOB
     assert [message.text for message in await store.question(first.id)] == ["question"]
 
 

@@ -107,7 +107,9 @@ class Life:
         while not self.mortals[0].dead:
             await self.clock.settle()
             chats = {*self._chats, *self.app.hearers.chats()}
-            if not self.app.core.turns.count and not [turn for chat in chats for turn in await self.store.open_turns(chat)]:
+            if not self.app.core.turns.count and not [
+                turn for chat in chats for turn in await self.store.open_turns(chat)
+            ]:
                 return
             await self.clock.step()
         await self.clock.advance(1)

@@ -54,7 +54,7 @@ class Process:
         self._tasks = [asyncio.create_task(core.work()), asyncio.create_task(core.attend(self.adapter))]
 
     def busy(self) -> bool:
-        return self.adapter._wire._users > 1  # a call is under way: no time may pass
+        return self.adapter._wire._kept._users > 1  # a call is under way: no time may pass
 
     async def kill(self) -> None:
         for life in self.lives:
