@@ -191,7 +191,7 @@ async def test_a_model_that_takes_no_pictures_is_helped_by_one_that_does(
         await ask(life, platform, 2)
         for number in range(2):
             chat = Chat("one", "bot", "room")
-            await clock.run(life.app.intake.accept(platform.says("What is it?", chat=chat, files=["cat"])))
+            await clock.run(life.app.core.intake.accept(platform.says("What is it?", chat=chat, files=["cat"])))
             await life.quiet()
             assert "Answered by eye: m1 cannot see pictures." in platform.said("room")[-1], number
             if number == 0:

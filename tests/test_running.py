@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.gateway import sandboxed
 from bot.metrics import Metrics, Tally
-from bot.types import BalanceReading, LedgerEntry, Money, Outcome, TurnState, Usage
+from bot.types import BalanceReading, Chat, IncomingMessage, LedgerEntry, Money, Outcome, Person, TurnState, Usage
 from storage import open_store
 from tests.fakes.clock import SimClock
 from tests.fakes.postgres import postgres_server
@@ -128,9 +128,11 @@ async def metrics() -> dict[str, tuple[str, set[str]]]:
     all_of.ended("p", Outcome.WHOLE, visible=1.0, lag=1.0)
     all_of.asked([LedgerEntry(1, 1, "g", "m", 0, usage=Usage(1, 1), cost=Money(Decimal(1)), finish="whole")])
     all_of.gateway("g", None)
+    waiting = IncomingMessage("k", Chat("p", "a", "1"), Person("ann"), "hello", 0)
     store = await open_store("sqlite://", owner="test", clock=SimClock())
     try:
         await store.reading(BalanceReading("g", Money(Decimal(1)), 0))
+        await store.accept(waiting)
         page = (await all_of.page(store, "g")).decode()
     finally:
         await store.close()

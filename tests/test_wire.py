@@ -280,6 +280,8 @@ DATA_URL = "data:image/png;base64,iVBORw0KGgo="
             one(reasoning="r"),
         ),
         (chunk({"content": [{"type": "reference", "reference_ids": [1]}]}), one()),
+        (chunk({"content": [{"type": "text", "text": ""}]}), one()),
+        (chunk({"content": {"type": "text", "text": ""}}), one()),
         (chunk({"tool_calls": [{"index": 0, "function": {"name": "f"}}]}), one(tool=True)),
         (chunk({"function_call": {"name": "f"}}), one(tool=True)),
         (chunk({"content": [{"type": "tool_use", "name": "f"}]}), one(tool=True)),

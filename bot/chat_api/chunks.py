@@ -203,7 +203,7 @@ def _piece(body: Body, index: int, *, whole: bool = False, finish: str = "") -> 
     refusal = body.get("refusal")
     said = refusal if isinstance(refusal, str) else ""
     text = "".join(parts.text)
-    if not (text or reasoning or tool or said or parts.refusal or parts.pictures) and any(map(body.get, _TELLING)):
+    if not (text or reasoning or tool or said or parts.known) and any(map(body.get, _TELLING)):
         raise Damaged(detail=f"a piece of no known shape: {', '.join(name for name in _TELLING if body.get(name))}")
     return Piece(index, text, reasoning, whole, finish, said or "".join(parts.refusal), tool, tuple(parts.pictures))
 
@@ -217,6 +217,7 @@ class _Parts:
         self.refusal: list[str] = []
         self.pictures: list[str] = []
         self.tool = False
+        self.known = False  # there was a part of a kind that we know, be there anything in it or not
 
     def read(self, content: Json) -> None:
         if isinstance(content, str):
@@ -257,6 +258,7 @@ class _Parts:
             self.text.append(text)
         elif kind not in _SILENT_TYPES:
             self.read(_inside(part, kind))
+        self.known = True
 
 
 _WRAPPINGS = ("image_url", "url", "image", "b64_json", "data", "source", "inline_data", "inlineData", "file_id")
