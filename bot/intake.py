@@ -51,8 +51,7 @@ __all__ = ["CoreIntake"]
 
 log = logging.getLogger(__name__)
 
-LONG = 4_000  # characters: a message this long may be one of several that a client cut a pasted text into
-QUIET = 1.0  # seconds without a further part before such a message is answered
+QUIET = 1.0  # seconds without a further part before a message that may have more of them is answered
 DAY = 86_400_000  # ms
 APART = 1_000  # ms between two strangers of an account who are told that they have not been let in
 INTRODUCED = 100  # strangers who may be waiting for that; more are told when they write again
@@ -141,7 +140,7 @@ class CoreIntake:
         return await self._answer(message, reply)
 
     async def _question(self, message: IncomingMessage, effects: Sequence[Effect] = ()) -> Ack:
-        wait = QUIET if message.more or len(message.text) >= LONG else 0.0
+        wait = QUIET if message.more else 0.0
         accepted = await self._accepted(message, wait, effects)
         if not accepted.seen:
             self._done(effects)

@@ -65,12 +65,21 @@ async def test_what_is_not_meant_for_us_is_nothing(core: Core, platform: FakePla
 
 async def test_parts_of_one_paste_are_one_question(core: Core, platform: FakePlatform, model: FakeModel) -> None:
     first, second = "a" * 4000, "and the rest"
-    await core.say(platform.says(first))
+    await core.say(platform.says(first, more=True))
     await core.clock.advance(0.5)
     await core.say(platform.says(second))
     await core.quiet()
     assert len(model.asked) == 1
     assert model.asked[0].messages[-1].content == f"{first}\n\n{second}"
+
+
+async def test_a_long_text_waits_only_where_its_platform_says_there_may_be_more(
+    core: Core, platform: FakePlatform, model: FakeModel
+) -> None:
+    await core.say(platform.says("a" * 4000))
+    await core.clock.settle()
+    assert len(model.asked) == 1
+    await core.quiet()
 
 
 async def test_a_sixth_waiting_message_is_told_so(core: Core, platform: FakePlatform, model: FakeModel) -> None:
