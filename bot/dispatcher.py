@@ -31,6 +31,7 @@ from bot.metrics import Metrics
 from bot.pieces import Phrases
 from bot.planning import Attempt, Plan, Planner
 from bot.prompt import resumed
+from bot.races import TooLate, before
 from bot.standing import insist
 from bot.types import (
     Adapter,
@@ -267,18 +268,11 @@ class Dispatcher:
     async def _unless_stopped(self, run: _Run, work: Coroutine[Any, Any, T]) -> T | None:
         """Work (plan, read the stream) to its end, or until somebody says stop: then the process or connection that it
         needs ends at once."""
-        reading = asyncio.create_task(work)
-        stopping = asyncio.create_task(run.stop.wait())
         try:
-            await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
-                return reading.result()
+            return await before(run.stop.wait(), work)
+        except TooLate:
             run.exchange.stopped = True
             return None
-        finally:
-            stopping.cancel()
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
 
     async def _consume(self, run: _Run, number: int, request: ModelRequest) -> None:
         async with aclosing(self._model.stream(request)) as stream:

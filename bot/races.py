@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["cancelled", "first_of", "sooner"]
+__all__ = ["TooLate", "before", "cancelled", "first_of", "sooner"]
+
+T = TypeVar("T")
+
+
+class TooLate(Exception):
+    """Something else came first."""
 
 
 async def first_of(*tasks: asyncio.Task[Any]) -> set[asyncio.Task[Any]]:
@@ -26,6 +32,18 @@ async def sooner(*work: Coroutine[Any, Any, Any]) -> set[int]:
     for task in done:
         task.result()
     return {place for place, task in enumerate(tasks) if task in done}
+
+
+async def before(limit: Coroutine[Any, Any, Any], work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns or raises. TooLate if `limit` is done before; the work is ended then."""
+    working, limiting = asyncio.ensure_future(work), asyncio.ensure_future(limit)
+    try:
+        await first_of(working, limiting)
+        if working.done():
+            return working.result()
+        raise TooLate
+    finally:
+        await cancelled(working, limiting)
 
 
 async def cancelled(*tasks: asyncio.Task[Any]) -> None:

@@ -10,9 +10,9 @@ import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 
+from bot.races import sooner
 from bot.types import Clock, Json, Piece, PostId
 
 __all__ = ["Event", "Room", "Rooms", "parse_key"]
@@ -151,16 +151,8 @@ class Room:
 
 async def _within(news: asyncio.Event, clock: Clock) -> bool:
     """Wait for news, a heartbeat long at most. False if there was none."""
-    tasks = (asyncio.ensure_future(news.wait()), asyncio.ensure_future(clock.sleep(HEARTBEAT)))
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return news.is_set()
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+    await sooner(news.wait(), clock.sleep(HEARTBEAT))
+    return news.is_set()
 
 
 class Rooms:
