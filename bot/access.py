@@ -12,11 +12,11 @@ import re
 import secrets
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.types import Account, Chat, Membership, Person, Reader, Set, SettingRow
+from bot.types import Account, AccountTable, Chat, Membership, Person, Reader, Set, SettingRow
 
 __all__ = ["Access", "ClaimCode", "Rights", "Standing", "is_access"]
 
@@ -101,10 +101,19 @@ class ClaimCode:
 
 
 class Access:
-    """`admins` are (platform, person's id), whom no row can unseat. `everyone`: who and what isn't denied is let in."""
+    """`admins` are (platform, person's id), whom no row can unseat. `everyone`: who and what isn't denied is let in.
+    Both may be said otherwise for an account, by its `table`."""
 
-    def __init__(self, reader: Reader, admins: Iterable[tuple[str, str]] = (), *, everyone: bool = False) -> None:
-        self.everyone = everyone
+    def __init__(
+        self,
+        reader: Reader,
+        admins: Iterable[tuple[str, str]] = (),
+        *,
+        everyone: bool = False,
+        table: Callable[[Chat], AccountTable | None] = lambda chat: None,  # noqa: ARG005
+    ) -> None:
+        self._everyone = everyone
+        self._table = table
         self.code = ClaimCode()
         self._reader = reader
         self._admins = frozenset(admins)
@@ -118,16 +127,21 @@ class Access:
         standing = Standing.ADMIN if author.admin else roster.get(author.id, Standing.UNKNOWN)
         if standing is Standing.UNKNOWN and author.anonymous and Standing.DENIED in roster.values():
             standing = Standing.DENIED  # whoever speaks there may be one of those
-        return Rights(standing, self._admitted(standing, room, group), room)
+        return Rights(standing, self._admitted(chat, standing, room, group), room)
 
-    def _admitted(self, standing: Standing, room: bool | None, group: bool | None) -> bool:
+    def everyone(self, chat: Chat) -> bool:
+        """Is everybody let in on this chat's account who isn't denied?"""
+        table = self._table(chat)
+        return table.access == "open" if table is not None and table.access else self._everyone
+
+    def _admitted(self, chat: Chat, standing: Standing, room: bool | None, group: bool | None) -> bool:
         """In private it is the person that counts, in a group the group."""
         match standing:
             case Standing.ADMIN:
                 return True
             case Standing.DENIED:
                 return False
-        if self.everyone:
+        if self.everyone(chat):
             return room is not False
         return (room is True and group is not False) or (standing is Standing.ALLOWED and group is not True)
 
@@ -142,11 +156,13 @@ class Access:
             for row in rows
             if row.scope == account and row.name.startswith(_PERSON) and row.value in ("admin", "allowed", "denied")
         }
-        return known | dict.fromkeys(self.named(chat.platform), Standing.ADMIN)
+        return known | dict.fromkeys(self.named(chat), Standing.ADMIN)
 
-    def named(self, platform: str) -> frozenset[str]:
-        """The admins of the setting ADMINS."""
-        return frozenset(id for place, id in self._admins if place == platform)
+    def named(self, chat: Chat) -> frozenset[str]:
+        """The admins of the setting ADMINS, and of the account's table."""
+        table = self._table(chat)
+        mine = frozenset(id for place, id in self._admins if place == chat.platform)
+        return mine | (table.admins if table is not None else frozenset())
 
     def person(self, chat: Chat, id: str, standing: Standing) -> Set:
         """The row that gives a person a standing."""
@@ -172,12 +188,11 @@ class Access:
         rights = await self.rights(event.chat, event.author)
         return self.room(event.chat, True) if rights.admin and rights.room is not True else None
 
-    async def without_admin(self, accounts: Iterable[Account]) -> list[Account]:
-        """Those on which nobody is admin. Under `everyone` none needs one to be of use."""
-        if self.everyone:
-            return []
-        places = {account: Chat(account.platform, account.id, "") for account in accounts}
-        return [each for each, chat in places.items() if Standing.ADMIN not in (await self.roster(chat)).values()]
+    async def without_admin(self, accounts: Mapping[str, Account]) -> list[str]:
+        """The names of those on which nobody is admin. Under `everyone` none needs one to be of use."""
+        places = {name: Chat(account.platform, account.id, "") for name, account in accounts.items()}
+        needy = {name: chat for name, chat in places.items() if not self.everyone(chat)}
+        return [name for name, chat in needy.items() if Standing.ADMIN not in (await self.roster(chat)).values()]
 
 
 def is_access(row: SettingRow) -> bool:

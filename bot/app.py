@@ -14,27 +14,35 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from adapters import ADAPTERS, checks_of_platforms, locales, secrets, switched_on, variables
+from adapters import (
+    ADAPTERS,
+    checks_of_platforms,
+    locales,
+    secrets,
+    switched_off,
+    switched_on,
+    tables,
+    variables,
+)
 from bot.access import Access
+from bot.accounts import Accounts, rows_of
 from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.client import Client
-from bot.chat_api.learned import Learned
 from bot.chat_api.profiles import Gateway
 from bot.clock import SystemClock
-from bot.commands import GatewayFacts, listing
+from bot.commands import listing
 from bot.config import Settings, Toml, load_settings, load_toml
 from bot.core import Core, Wiring
 from bot.doctor import Patient, checks, examine, without_password
-from bot.errors import MagpieError, SettingError, StoreError, Unreachable, joined
-from bot.gateway import make_client, make_gateway
+from bot.errors import SettingError, StoreError, Unreachable, joined
+from bot.gateway import Models, make_client, make_gateway, remembered
 from bot.health import Health, monitoring
 from bot.hosts import is_known_host
 from bot.http import Host
 from bot.leases import JOBS
 from bot.locales import learn, say, terminal_language
-from bot.logs import set_up
+from bot.logs import set_up, speaking_for
 from bot.media import MediaStore, readable
-from bot.metrics import stranded_turns
+from bot.metrics import Metrics, stranded_turns
 from bot.money.alerts import Rules
 from bot.money.breaker import Guarded
 from bot.money.hearers import Hearers, check_places
@@ -46,7 +54,16 @@ from bot.scheduler import Job, run_jobs
 from bot.serving import Server, listen, reachable
 from bot.tidying import erase, tidy
 from bot.turns import TurnEnds
-from bot.types import Adapter, AsgiApp, ChatSettings, Clock, Json, ModelInfo, Store, Surroundings, Text
+from bot.types import (
+    AccountTable,
+    Adapter,
+    AsgiApp,
+    ChatSettings,
+    Clock,
+    Store,
+    Surroundings,
+    Text,
+)
 from bot.variables import unknown_variables
 from storage import DataLock, open_store
 
@@ -90,8 +107,8 @@ class App:
         """Serve until `stop`; then no new work, and what runs gets DRAIN_SECONDS to end. `welcome` is called when the
         platforms have let us in, as far as they can be reached."""
         mounts: dict[str, AsgiApp] = {}
-        for adapter in self.core.adapters.values():
-            mounts |= adapter.http
+        for name, adapter in self.core.adapters.items():
+            mounts |= {path: speaking_for(name, app) for path, app in adapter.http.items()}
         settings, gateway = self.settings, self.models.gateway.name
         metrics = self.parts.metrics
         health = Health(
@@ -103,7 +120,7 @@ class App:
         serving = asyncio.create_task(server.serve([listening]), name="http")
         working = asyncio.create_task(self.core.work(), name="work")
         adapters = self.core.adapters.items()
-        arriving = [asyncio.create_task(self.core.attend(each), name=name) for name, each in adapters]
+        arriving = [asyncio.create_task(self.core.attend(each, name), name=name) for name, each in adapters]
         self.core.leases.want(JOBS)
         ticking = asyncio.create_task(self.core.leases.attend(JOBS, lambda: run_jobs(*self._jobs())), name="jobs")
         stopping = asyncio.create_task(stop.wait())
@@ -163,61 +180,42 @@ class App:
             log.warning("%s is not switched on: %d turns wait for it, the oldest since %s", account, count, when)
 
 
-@dataclass(frozen=True, slots=True)
-class Models:
-    """A gateway's models: what the catalogue knows of them, and what trying has taught."""
-
-    gateway: Gateway
-    client: Client
-    catalogue: Catalogue
-
-    def info(self, model: str, /) -> ModelInfo:
-        return self.client.info(model)
-
-    def all(self) -> Sequence[ModelInfo]:
-        return [self.client.info(each.id) for each in self.catalogue.all()]
-
-    async def learn(self) -> MagpieError | None:
-        """What the gateway itself lists. It need not have a list: why there is none."""
-        try:
-            ids = await self.client.models()
-            self.catalogue.merge(ids)
-            for id in ids:  # looked up now, a little at a time, rather than at once when somebody wants the list
-                self.catalogue.info(id)
-                await asyncio.sleep(0)
-        except MagpieError as error:
-            log.info("the gateway's list of models is not to be had: %s", error.detail or error)
-            return error
-        return None
-
-    def facts(self, settings: Settings) -> GatewayFacts:
-        profile = self.gateway.profile
-        return GatewayFacts(
-            self.gateway.name, profile.topup_url, profile.key_url, settings.translation_model, settings.vision_model
-        )
-
-
-def build(settings: Settings, platforms: Platforms, store: Store, models: Models, clock: Clock) -> App:
+def build(
+    settings: Settings,
+    platforms: Platforms,
+    store: Store,
+    models: Models,
+    clock: Clock,
+    tables: Sequence[AccountTable] = (),
+) -> App:
     """Wire the parts."""
-    defaults = ChatSettings(settings.chat_model)
-    options = Options(
-        defaults, settings.vision_model, settings.video_model, settings.translation_model, settings.timezone
-    )
+    usual = ChatSettings(settings.chat_model)
     client, ends, news = models.client, TurnEnds(), asyncio.Event()
-    around = Surroundings(store, models.all, clock, client.gateway, {"model": defaults.model}, listing, say=say)
+    around = Surroundings(store, models.all, clock, client.gateway, commands=listing, say=say)
     sandbox = models.gateway.profile.name == "sandbox"
     around = replace(around, alerts=ALERTS, reads=readable(), sandbox=sandbox, on_turn_end=ends.follow)
-    own = replace(around, archive=store)
-    adapters = {name: make(own if name in OWN else around) for name, make in platforms.items()}
+    named = {each.account: each for each in tables}
+    adapters = {
+        name: make(replace(around, archive=store if name in OWN else None, defaults=rows_of(usual, named.get(name))))
+        for name, make in platforms.items()
+    }
+    accounts = Accounts(adapters, named)
     hearers = _hearers(settings, adapters)
-    rules = _rules(settings, models.gateway, hearers)
+    rules = replace(_rules(settings, models.gateway, hearers), account=accounts.called)
     watch = Watch(store, rules, clock, client.balance, settings.balance_probe_every, news.set)
     guarded = Guarded(client, clock, watch.refused, watch.answered)
     watch.recovered = guarded.recovered
     wiring = Wiring(
-        options,
+        Options(
+            usual,
+            settings.vision_model,
+            settings.video_model,
+            settings.translation_model,
+            settings.timezone,
+            own=partial(accounts.defaults, usual),
+        ),
         models.facts(settings),
-        Access(store, settings.admin_ids, everyone=settings.access == "open"),
+        Access(store, settings.admin_ids, everyone=settings.access == "open", table=accounts.table),
         MediaStore(settings.data_dir / "media", clock),
         rules,
         watch.take,
@@ -225,6 +223,8 @@ def build(settings: Settings, platforms: Platforms, store: Store, models: Models
         settings.stale_after,
         ends=ends,
         news=news,
+        metrics=Metrics(accounts.label),
+        called=accounts.label,
     )
     core = Core(store, guarded, models, adapters, clock, wiring)
     return App(settings, store, clock, models, core, wiring, watch, hearers)
@@ -249,9 +249,9 @@ def _rules(settings: Settings, gateway: Gateway, hearers: Hearers) -> Rules:
 
 async def invite(access: Access, adapters: Mapping[str, Adapter], announce: Announce) -> None:
     """Where nobody could let anybody in, tell whoever started us how to become admin."""
-    missing = await access.without_admin(each.account for name, each in adapters.items() if name not in OWN)
+    missing = await access.without_admin({name: each.account for name, each in adapters.items() if name not in OWN})
     if missing:
-        names, code = ", ".join(account.platform for account in missing), access.code.issue()
+        names, code = ", ".join(missing), access.code.issue()
         words = Text("Magpie has no admin yet ({names}). To become its admin, send this to the bot: /claim {code}")
         _tell(announce, words, names=names, code=code)
 
@@ -264,9 +264,9 @@ async def run(
     settings, toml, gateway, platforms = _preflight(overrides)
     if only:
         platforms = {name: make for name, make in platforms.items() if name == only}
-    for words in unknown_variables(known_variables()):
+    for words in [*unknown_variables(known_variables()), *(() if only else switched_off(toml.accounts).values())]:
         _tell(announce, words)
-    set_up(settings.log_level, settings.log_format, [gateway.key, *secrets()])
+    set_up(settings.log_level, settings.log_format, [gateway.key, *secrets(toml.accounts)])
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -275,10 +275,10 @@ async def run(
         listening = listen(settings.http_host, settings.http_port)
         stack.callback(listening.close)
         store = await stack.enter_async_context(opened_store(settings, clock, announce))
-        learned = await _memory(store, gateway.name, clock)
+        learned = await remembered(store, gateway.name, clock)
         client = make_client(gateway, catalogue, settings, clock, learned)
         stack.push_async_callback(client.aclose)
-        app = build(settings, platforms, store, Models(gateway, client, catalogue), clock)
+        app = build(settings, platforms, store, Models(gateway, client, catalogue), clock, toml.accounts)
         host, port = listening.getsockname()[:2]
 
         async def welcome() -> None:
@@ -303,13 +303,20 @@ def _preflight(overrides: Mapping[str, Any]) -> tuple[Settings, Toml, Gateway, P
             wrong.append(error)
             return None
 
-    settings, toml, platforms = look(lambda: load_settings(**overrides)), look(load_toml), look(switched_on)
+    settings, toml = look(lambda: load_settings(**overrides)), look(lambda: load_toml(platforms=tables()))
+    accounts = toml.accounts if toml else ()
+    platforms = look(lambda: switched_on(accounts))
     gateway = look(lambda: make_gateway(settings, toml)) if settings and toml else None
-    if settings:
-        look(lambda: check_places(settings.alert_places, ADAPTERS))
+    if settings and toml and platforms:
+        look(lambda: check_places(settings.alert_places, _nameable(accounts), platforms))
     if wrong or settings is None or toml is None or gateway is None or platforms is None:
         raise joined(wrong)
     return settings, toml, gateway, platforms
+
+
+def _nameable(accounts: Sequence[AccountTable]) -> list[str]:
+    """The platforms and accounts that ALERT_CHATS may name."""
+    return [*ADAPTERS, *(each.account for each in accounts)]
 
 
 async def upgrade(*, announce: Announce) -> None:
@@ -324,30 +331,40 @@ async def upgrade(*, announce: Announce) -> None:
 async def doctor(*, tell: Announce) -> int:
     """`magpie doctor`: 0 if nothing is wrong, 1 if something is."""
     set_up("error", "text")
-    clock = SystemClock()
+    clock, accounts = SystemClock(), _tables()
 
     @contextlib.asynccontextmanager
     async def hearers(settings: Settings) -> AsyncIterator[Hearers]:
-        check_places(settings.alert_places, ADAPTERS)
+        on = switched_on(accounts)
+        check_places(settings.alert_places, _nameable(accounts), on)
         memory = await open_store("sqlite://", owner="doctor", clock=clock)
         try:
             around = Surroundings(memory, list, clock)
-            yield _hearers(settings, {name: make(around) for name, make in switched_on().items()})
+            yield _hearers(settings, {name: make(around) for name, make in on.items()})
         finally:
             await memory.close()
 
     patient = Patient(
         known_variables(),
-        checks_of_platforms(),
+        checks_of_platforms(accounts),
         lambda settings: opened_store(settings, clock, lambda _line: None),
         hearers,
+        tables(),
     )
     return 0 if await examine(checks(patient, clock), tell, terminal_language()) else 1
 
 
+def _tables() -> tuple[AccountTable, ...]:
+    """The accounts of magpie.toml; none if that can't be read, which is told elsewhere."""
+    try:
+        return load_toml(platforms=tables()).accounts
+    except SettingError:
+        return ()
+
+
 def known_variables() -> frozenset[str]:
     """Every variable that has an effect."""
-    return variables() | {name.upper() for name in Settings.model_fields}
+    return variables(_tables()) | {name.upper() for name in Settings.model_fields}
 
 
 @contextlib.asynccontextmanager
@@ -379,10 +396,3 @@ async def opened_store(settings: Settings, clock: Clock, announce: Announce) -> 
 
 def _tell(announce: Announce, words: Text, **data: object) -> None:
     announce(say(words, terminal_language(), **data))
-
-
-async def _memory(store: Store, gateway: str, clock: Clock) -> Learned:
-    async def save(name: str, value: Json) -> None:
-        await store.learn(gateway, name, value)
-
-    return Learned(await store.learned(gateway), save, clock.now)

@@ -8,19 +8,20 @@ from __future__ import annotations
 import re
 import tomllib
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.accounts import account_tables, unknown
 from bot.errors import SettingError, WrongValue, joined, wrong_setting
 from bot.hosts import is_loopback
-from bot.types import Json
+from bot.types import AccountTable, Json
 
 __all__ = ["EXAMPLES", "GatewayTable", "Settings", "Toml", "load_settings", "load_toml", "seconds"]
 
@@ -52,6 +53,7 @@ EXAMPLES: Mapping[str, str] = {
 }
 
 _ADMIN = re.compile(r"([a-z][a-z0-9_-]*):(\S+)", re.IGNORECASE)
+_PLACE = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)?:(\S+)", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,4})?")
 _UNITS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
@@ -139,8 +141,9 @@ class Settings(BaseSettings):
 
     @field_validator("admins", "alert_chats")
     @classmethod
-    def _each_names_its_platform(cls, value: str) -> str:
-        if not all(_ADMIN.fullmatch(each) for each in _listed(value)):
+    def _each_names_its_platform(cls, value: str, info: ValidationInfo) -> str:
+        form = _PLACE if info.field_name == "alert_chats" else _ADMIN
+        if not all(form.fullmatch(each) for each in _listed(value)):
             raise WrongValue("takes a list of platform:id")
         return value
 
@@ -152,7 +155,8 @@ class Settings(BaseSettings):
 
     @property
     def alert_places(self) -> tuple[tuple[str, str, str | None], ...]:
-        """(platform, id, thread) of each of ALERT_CHATS: "platform:id" or "platform:id/thread"."""
+        """(platform, id, thread) of each of ALERT_CHATS: "platform:id" or "platform:id/thread"; where the platform is
+        "platform.name", that account."""
         found = []
         for each in _listed(self.alert_chats):
             platform, _, place = each.partition(":")
@@ -199,23 +203,27 @@ class GatewayTable:
 
 @dataclass(frozen=True, slots=True)
 class Toml:
-    """`magpie.toml`: `[gateway]` and `[models."id or pattern"]` with what the catalogue should know better."""
+    """`magpie.toml`: `[gateway]`, `[models."id or pattern"]` with what the catalogue should know better, and `accounts`
+    beside those of the variables."""
 
     gateway: GatewayTable = GatewayTable()
     models: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    accounts: tuple[AccountTable, ...] = ()
 
 
-def load_toml(path: Path = Path("magpie.toml")) -> Toml:
-    """Read `path` if it exists. SettingError names the file and the key."""
+def load_toml(path: Path = Path("magpie.toml"), platforms: Mapping[str, Collection[str]] | None = None) -> Toml:
+    """Read `path` if it exists. SettingError names the file and the key. `platforms`: of which there may be accounts,
+    and what keys their tables take; None: whoever asks needs none, and tables of accounts are not looked at."""
     if not path.exists():
         return Toml()
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(path.name, "is not valid TOML: {reason}", reason=error) from error
-    unknown = set(raw) - {"gateway", "models"}
-    if unknown:
-        raise SettingError(path.name, "unknown table {table}; known: gateway, models", table=sorted(unknown)[0])
+    known = {"gateway", "models", *(platforms or {})}
+    for name, value in raw.items():
+        if name not in known and not (platforms is None and isinstance(value, list)):
+            raise unknown(path.name, name, known)
     gateway, models = raw.get("gateway", {}), raw.get("models", {})
     if (
         not isinstance(gateway, dict)
@@ -225,4 +233,4 @@ def load_toml(path: Path = Path("magpie.toml")) -> Toml:
         raise SettingError(path.name, "[gateway] takes a table extra_body and nothing else")
     if not isinstance(models, dict) or not all(isinstance(table, dict) for table in models.values()):
         raise SettingError(path.name, '[models] takes tables such as [models."qwen-plus"]')
-    return Toml(GatewayTable(gateway.get("extra_body", {})), models)
+    return Toml(GatewayTable(gateway.get("extra_body", {})), models, account_tables(raw, platforms or {}))

@@ -13,16 +13,18 @@ from bot.access import Access
 from bot.chat_api.tokens import Calibration
 from bot.commands import Commands, GatewayFacts, ModelBook
 from bot.dispatcher import Dispatcher
+from bot.errors import SettingError
 from bot.gate import Gate
 from bot.intake import CoreIntake
 from bot.leases import Leases
+from bot.logs import speak_for
 from bot.media import MediaStore
 from bot.metrics import Metrics
 from bot.money.alerts import Rules
 from bot.planning import Options, Planner
 from bot.races import cancelled, first_of
 from bot.turns import TurnEnds, Turns
-from bot.types import Adapter, BalanceReading, Chat, ChatModel, Clock, Store
+from bot.types import Adapter, BalanceReading, Chat, ChatModel, Clock, Store, Turn
 
 __all__ = ["Core", "Wiring"]
 
@@ -33,7 +35,8 @@ log = logging.getLogger(__name__)
 class Wiring:
     """What the core is made of beside its store, its gateway and its adapters. `taken` keeps a reading of the balance,
     `admit` raises the error that questions to a model get without a call; `news` is set when there may be work; `poll`:
-    seconds between two looks at the store when nothing tells of any."""
+    seconds between two looks at the store when nothing tells of any; `called` names the account of a chat in the log,
+    '' where the platform does."""
 
     options: Options
     facts: GatewayFacts
@@ -46,6 +49,7 @@ class Wiring:
     poll: float = 30.0
     ends: TurnEnds = field(default_factory=TurnEnds)
     metrics: Metrics = field(default_factory=Metrics)
+    called: Callable[[Chat], str] = lambda chat: ""  # noqa: ARG005
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -62,6 +66,8 @@ class Core:
         wiring: Wiring,
     ) -> None:
         self.adapters = adapters
+        self._called = wiring.called
+        self._attended: dict[str, str] = {}
         options, calibration = wiring.options, Calibration()
         self.planner = Planner(store, model, wiring.media, clock, options, calibration)
         self.leases = Leases(
@@ -70,7 +76,7 @@ class Core:
             busy=lambda account: self.turns.busy(account),
             hear=lambda signal, about: self.turns.hear(signal, about),
         )
-        dispatcher = Dispatcher(
+        self._dispatcher = Dispatcher(
             store,
             model,
             self.adapter_of,
@@ -86,7 +92,7 @@ class Core:
         )
         self.turns = Turns(
             store,
-            dispatcher.run,
+            self._run,
             clock,
             lambda: self.leases.accounts,
             poll=wiring.poll,
@@ -94,7 +100,7 @@ class Core:
             news=wiring.news,
         )
         zone = ZoneInfo(options.timezone)
-        commands = Commands(store, models, options.defaults, wiring.facts, zone, wiring.access, wiring.rules)
+        commands = Commands(store, models, options.at, wiring.facts, zone, wiring.access, wiring.rules)
         features = lambda chat: self.adapter_of(chat).features  # noqa: E731
         self.intake = CoreIntake(store, commands, self.turns, clock, wiring.access, features)
 
@@ -108,15 +114,29 @@ class Core:
         finally:
             await cancelled(leasing, working)
 
-    async def attend(self, adapter: Adapter) -> None:
-        """Bring in what happens on a platform, while we hold its account; what is pushed to us, always. Raises
-        SettingError as `Adapter.run` does."""
-        account = (await adapter.identify()).key
-        self.leases.want(account)
+    async def _run(self, turn: Turn, stop: asyncio.Event) -> None:
+        speak_for(self._called(turn.chat))
+        await self._dispatcher.run(turn, stop)
+
+    async def attend(self, adapter: Adapter, name: str = "") -> None:
+        """Bring in what happens on a platform, while we hold its account, which people call `name`; what is pushed to
+        us, always. Raises SettingError as `Adapter.run` does, and where another adapter has the same account."""
+        speak_for(name)
+        key = (await adapter.identify()).key
+        other = self._attended.setdefault(key, name)
+        if other != name:
+            raise SettingError(
+                name,
+                "{name} and {other} are the same account ({account}): which of them is to answer there?",
+                name=name,
+                other=other,
+                account=key,
+            )
+        self.leases.want(key)
         if adapter.features.pushed:
             await adapter.run(self.intake)
         else:
-            await self.leases.attend(account, lambda: adapter.run(self.intake))
+            await self.leases.attend(key, lambda: adapter.run(self.intake))
 
     async def tried(self, adapter: Adapter) -> None:
         """Until it is known how we stand with its platform, or that another process holds its account."""

@@ -126,12 +126,12 @@ class Dispatcher:
             outcome = await self._let_go(run) or await self._deliver(run, answer)
         finally:
             await delivery.close()
-            self._metrics.called(turn.chat.platform, delivery.tally)
+            self._metrics.called(turn.chat, delivery.tally)
         now = self._clock.monotonic()
         if outcome is not None and turn.kind is TurnKind.QUESTION:
             fresh = turn.state is TurnState.RUNNING
             visible = None if delivery.first_visible is None or not fresh else delivery.first_visible - began
-            self._metrics.ended(turn.chat.platform, outcome, visible=visible, lag=now - generated if fresh else None)
+            self._metrics.ended(turn.chat, outcome, visible=visible, lag=now - generated if fresh else None)
         log.info("%s", _line(run, outcome, now - began))
 
     async def _answer(self, run: _Run) -> Answer:

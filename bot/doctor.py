@@ -10,7 +10,7 @@ import platform
 import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
@@ -76,12 +76,13 @@ async def examine(checks: Sequence[Check], tell: Callable[[str], None], language
 @dataclass(frozen=True, slots=True)
 class Patient:
     """An installation as the doctor can look at it: the variables that have an effect, what each platform looks at,
-    its store, and who hears of alerts."""
+    its store, who hears of alerts, and of which platforms magpie.toml may have accounts."""
 
     variables: Collection[str]
     platforms: Mapping[str, Look]
     store: Callable[[Settings], AbstractAsyncContextManager[Store]]
     hearers: Callable[[Settings], AbstractAsyncContextManager[Hearers]]
+    tables: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 def checks(patient: Patient, clock: Clock) -> list[Check]:
@@ -89,11 +90,11 @@ def checks(patient: Patient, clock: Clock) -> list[Check]:
     first = [Check("settings", lambda: check_variables(patient.variables))]
     platforms = [Check(name, look) for name, look in patient.platforms.items()]
     try:
-        settings, toml = load_settings(), load_toml()
+        settings, toml = load_settings(), load_toml(platforms=patient.tables)
     except SettingError as wrong:
         return [*first, Check("settings", _complaint(wrong)), *platforms]
     return [
-        Check("magpie", lambda: check_installation(settings.data_dir)),
+        Check("magpie", lambda: check_installation(settings.data_dir, toml)),
         *first,
         Check("database", lambda: check_store(patient, settings)),
         Check("gateway", lambda: check_gateway(settings, toml, clock)),
@@ -115,21 +116,32 @@ async def check_store(patient: Patient, settings: Settings) -> Sequence[Finding]
     try:
         async with patient.store(settings) as store:
             found = [Finding(Mark.OK, Text("The database can be used: {url}.", url))]
-            return [*found, *await _stranded(patient, store)]
+            return [*found, *await _stranded(patient, settings, store)]
     except StoreLocked:
         words = Text("The database is in use by a magpie that runs, which is as it should be: {url}.", url)
         return [Finding(Mark.OK, words)]
 
 
-async def _stranded(patient: Patient, store: Store) -> list[Finding]:
-    """What waits for a platform that is switched off."""
+async def _stranded(patient: Patient, settings: Settings, store: Store) -> list[Finding]:
+    """What waits for a platform or an account that is switched off."""
     turns = stranded_turns(await store.backlog(), await store.holders())
+    ours = await _ours(patient, settings) if turns else []
     words = Text("{count} turns wait for {account}, which is switched off; the oldest since {since}.")
     return [
         Finding(Mark.ADVICE, Text(words.id, {"count": count, "account": account, "since": _when(since)}))
         for account, (count, since) in turns.items()
-        if account.partition("/")[0] not in patient.platforms
+        if account not in ours and account.partition("/")[0] + "/" not in ours
     ]
+
+
+async def _ours(patient: Patient, settings: Settings) -> list[str]:
+    """The accounts that are switched on. Of one that has never been asked who it is only the platform is known, and of
+    all if their settings are wrong: "platform/"."""
+    try:
+        async with patient.hearers(settings) as hearers:
+            return [account.key for account in hearers.accounts]
+    except SettingError:
+        return [f"{name.partition(':')[0]}/" for name in patient.platforms]
 
 
 def _when(at: int) -> str:
@@ -161,7 +173,7 @@ def without_password(url: str) -> str:
     return f"{head.split('://')[0]}://…@{tail}" if head else url
 
 
-async def check_installation(data: Path) -> Sequence[Finding]:
+async def check_installation(data: Path, toml: Toml) -> Sequence[Finding]:
     """Which Magpie this is, on what, and how much it keeps."""
     where, kept = await asyncio.to_thread(_measured, data)
     words = Text(
@@ -174,15 +186,16 @@ async def check_installation(data: Path) -> Sequence[Finding]:
             "size": f"{kept / 1e6:.1f}",
         },
     )
-    return [Finding(Mark.OK, words), *_privacy(data)]
+    return [Finding(Mark.OK, words), *_privacy(data, toml)]
 
 
-def _privacy(data: Path) -> list[Finding]:
+def _privacy(data: Path, toml: Toml) -> list[Finding]:
     """Can others on this machine read the keys or the conversations?"""
     found = []
-    if readable_by_others(Path(".env")):
-        words = Text("Others on this machine can read .env, which has your keys: chmod 600 .env")
-        found.append(Finding(Mark.ADVICE, words))
+    words = Text("Others on this machine can read {file}, which has your keys: chmod 600 {file}")
+    for name in (".env", *(("magpie.toml",) if any("token" in each.own for each in toml.accounts) else ())):
+        if readable_by_others(Path(name)):
+            found.append(Finding(Mark.ADVICE, replace(words, data={"file": name})))
     if readable_by_others(data):
         words = Text("Others on this machine can look into {data}: chmod 700 {data}", {"data": data})
         found.append(Finding(Mark.ADVICE, words))

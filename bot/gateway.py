@@ -1,9 +1,12 @@
-"""The gateway of the settings, and a sandbox in its place."""
+"""The gateway of the settings and its models, and a sandbox in its place."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,11 +14,14 @@ from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client, Timeouts
 from bot.chat_api.learned import Learned
 from bot.chat_api.profiles import PROFILES, Gateway, check_key, guess, normalise
+from bot.commands import GatewayFacts
 from bot.config import Settings, Toml
-from bot.errors import SettingError
-from bot.types import Clock
+from bot.errors import MagpieError, SettingError
+from bot.types import Clock, Json, ModelInfo, Store
 
-__all__ = ["make_client", "make_gateway", "sandboxed"]
+__all__ = ["Models", "make_client", "make_gateway", "remembered", "sandboxed"]
+
+log = logging.getLogger(__name__)
 
 
 def make_gateway(settings: Settings, toml: Toml) -> Gateway:
@@ -53,3 +59,46 @@ async def sandboxed(rate: float = 60.0) -> AsyncIterator[dict[str, Any]]:
     key = "sk-sandbox"
     async with serving(sandbox(key=key, rate=rate, balance=FULL)) as url:
         yield {"chat_api_url": f"{url}/v1", "chat_api_key": SecretStr(key), "chat_api_profile": "sandbox"}
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """A gateway's models: what the catalogue knows of them, and what trying has taught."""
+
+    gateway: Gateway
+    client: Client
+    catalogue: Catalogue
+
+    def info(self, model: str, /) -> ModelInfo:
+        return self.client.info(model)
+
+    def all(self) -> Sequence[ModelInfo]:
+        return [self.client.info(each.id) for each in self.catalogue.all()]
+
+    async def learn(self) -> MagpieError | None:
+        """What the gateway itself lists. It need not have a list: why there is none."""
+        try:
+            ids = await self.client.models()
+            self.catalogue.merge(ids)
+            for id in ids:  # looked up now, a little at a time, rather than at once when somebody wants the list
+                self.catalogue.info(id)
+                await asyncio.sleep(0)
+        except MagpieError as error:
+            log.info("the gateway's list of models is not to be had: %s", error.detail or error)
+            return error
+        return None
+
+    def facts(self, settings: Settings) -> GatewayFacts:
+        profile = self.gateway.profile
+        return GatewayFacts(
+            self.gateway.name, profile.topup_url, profile.key_url, settings.translation_model, settings.vision_model
+        )
+
+
+async def remembered(store: Store, gateway: str, clock: Clock) -> Learned:
+    """What earlier processes have learned of a gateway."""
+
+    async def save(name: str, value: Json) -> None:
+        await store.learn(gateway, name, value)
+
+    return Learned(await store.learned(gateway), save, clock.now)

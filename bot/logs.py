@@ -6,10 +6,16 @@ import logging
 import sys
 import time
 from collections.abc import Iterable
+from contextvars import ContextVar
+from typing import Any
 
 import orjson
 
-__all__ = ["set_up"]
+from bot.types import AsgiApp
+
+__all__ = ["set_up", "speak_for", "speaking_for"]
+
+_account: ContextVar[str] = ContextVar("account", default="")  # whom it is about, where there are several of a platform
 
 _QUIET = ("httpx", "httpcore", "alembic", "uvicorn", "asyncio", "PIL", "markdown_it", "apscheduler")
 
@@ -54,6 +60,12 @@ class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return self._hiding.hide(super().format(record))
 
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        name = _account.get()
+        if name:
+            record.message = f"{name}: {record.message}"
+        return super().formatMessage(record)
+
 
 class _JsonFormatter(logging.Formatter):
     def __init__(self, hiding: _Hiding) -> None:
@@ -67,6 +79,8 @@ class _JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if _account.get():
+            fields["account"] = _account.get()
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return self._hiding.hide(orjson.dumps(fields).decode())
@@ -83,3 +97,19 @@ def set_up(level: str = "info", style: str = "text", secrets: Iterable[str] = ()
         asyncios.addFilter(_Seldom())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def speaking_for(name: str, app: AsgiApp) -> AsgiApp:
+    """What is pushed to an account, with its name in the log."""
+
+    async def speaking(scope: Any, receive: Any, send: Any) -> None:
+        speak_for(name)
+        await app(scope, receive, send)
+
+    return speaking
+
+
+def speak_for(name: str) -> None:
+    """From here on, in this task and those that it starts, lines are about an account. The one of the variables is
+    named by its platform already."""
+    _account.set(name if ":" in name else "")

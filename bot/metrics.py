@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from bot.errors import BadKey, GatewayError, MagpieError, NoMoney, RateLimited, Unreachable, Upstream
-from bot.types import Backlog, LedgerEntry, Reader, TurnState
+from bot.types import Backlog, Chat, LedgerEntry, Reader, TurnState
 
 __all__ = ["Metrics", "Tally", "stranded_turns"]
 
@@ -38,14 +38,17 @@ class Tally:
 
 
 class Metrics:
-    """One per process. What happens is counted here as it happens; what stands in the store is read when asked for."""
+    """One per process. What happens is counted here as it happens; what stands in the store is read when asked for.
+    `account` names the account of a chat, '' if it is the one of the variables: to Prometheus, a label that is empty is
+    none."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: Callable[[Chat], str] = lambda chat: "") -> None:  # noqa: ARG005
+        self._account = account
         self._registry = CollectorRegistry()
-        self._turns = self._counter("turns", "Questions that have ended", "platform", "outcome")
-        self._calls = self._counter("calls", "Calls of a chat platform", "platform", "kind")
+        self._turns = self._counter("turns", "Questions that have ended", "platform", "account", "outcome")
+        self._calls = self._counter("calls", "Calls of a chat platform", "platform", "account", "kind")
         self._refusals = self._counter(
-            "refusals", "Calls that the platform asked to make later (429)", "platform", "kind"
+            "refusals", "Calls that the platform asked to make later (429)", "platform", "account", "kind"
         )
         self._requests = self._counter("requests", "Requests to the chat API, by how they ended", "gateway", "finish")
         self._tokens = self._counter("tokens", "Tokens, as reported or estimated", "gateway", "direction")
@@ -68,22 +71,23 @@ class Metrics:
         return Gauge(f"magpie_{name}", words, labels, registry=self._registry)
 
     def _histogram(self, name: str, words: str) -> Histogram:
-        return Histogram(f"magpie_{name}", words, ["platform"], registry=self._registry, buckets=_SECONDS)
+        return Histogram(f"magpie_{name}", words, ["platform", "account"], registry=self._registry, buckets=_SECONDS)
 
     # ── as it happens ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def called(self, platform: str, tally: Tally) -> None:
+    def called(self, chat: Chat, tally: Tally) -> None:
         for counter, counts in ((self._calls, tally.made), (self._refusals, tally.refused)):
             for kind, count in counts.items():
-                counter.labels(platform, kind).inc(count)
+                counter.labels(chat.platform, self._account(chat), kind).inc(count)
 
-    def ended(self, platform: str, outcome: str, *, visible: float | None = None, lag: float | None = None) -> None:
+    def ended(self, chat: Chat, outcome: str, *, visible: float | None = None, lag: float | None = None) -> None:
         """A turn has ended; times in seconds."""
-        self._turns.labels(platform, outcome).inc()
+        where = chat.platform, self._account(chat)
+        self._turns.labels(*where, outcome).inc()
         if visible is not None:
-            self._visible.labels(platform).observe(visible)
+            self._visible.labels(*where).observe(visible)
         if lag is not None:
-            self._lag.labels(platform).observe(lag)
+            self._lag.labels(*where).observe(lag)
 
     def asked(self, entries: Iterable[LedgerEntry]) -> None:
         """Requests that have ended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -31,6 +31,7 @@ from bot.translating import direction
 from bot.types import (
     Adapter,
     Attachment,
+    Chat,
     ChatModel,
     ChatSettings,
     Clock,
@@ -65,13 +66,19 @@ _INSTEAD = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the whole service is set to: the defaults of every chat, and the models for special work."""
+    """What the whole service is set to: the defaults of every chat, where its account has none of its `own`, and the
+    models for special work."""
 
     defaults: ChatSettings
     vision_model: str
     video_model: str
     translation_model: str
     timezone: str = "UTC"
+    own: Callable[[Chat], ChatSettings | None] = lambda chat: None  # noqa: ARG005
+
+    def at(self, chat: Chat) -> ChatSettings:
+        """What holds in a chat where nobody has set anything."""
+        return self.own(chat) or self.defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,7 @@ class Planner:
         self._calibration = calibration
 
     async def settings(self, turn: Turn) -> ChatSettings:
-        return effective(self._options.defaults, await self._store.settings(turn.chat))
+        return effective(self._options.at(turn.chat), await self._store.settings(turn.chat))
 
     async def plan(
         self,

@@ -68,6 +68,30 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountTable:
+    """A table of magpie.toml, `[[platform]]`: an account beside the one of the variables. `own` is what its platform
+    reads; the rest is the core's, and where it is empty the variables hold. `admins`: ids of persons."""
+
+    platform: str
+    name: str
+    own: Mapping[str, str] = field(default_factory=dict)
+    model: str = ""
+    system: str = ""
+    access: str = ""
+    admins: frozenset[str] = frozenset()
+
+    @property
+    def account(self) -> str:
+        """What this account is called wherever one is named."""
+        return f"{self.platform}:{self.name}"
+
+    @property
+    def place(self) -> str:
+        """Where it stands."""
+        return f'magpie.toml, [[{self.platform}]] "{self.name}"'
+
+
+@dataclass(frozen=True, slots=True)
 class Chat:
     """Where a conversation happens. `key` is its one string form: "platform/account/id" or
     "platform/account/id/thread"."""

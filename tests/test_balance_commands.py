@@ -31,7 +31,7 @@ def admin(store: SqlStore, clock: SimClock, rules: Rules = RULES) -> Talk:
     """A talk of somebody who may."""
     found = Talk(store, clock, author=replace(ANN, admin=True))
     zone = ZoneInfo("Asia/Shanghai")
-    found.commands = Commands(store, Catalogue(), ChatSettings("qwen-plus"), GATEWAY, zone, rules=rules)
+    found.commands = Commands(store, Catalogue(), lambda _: ChatSettings("qwen-plus"), GATEWAY, zone, rules=rules)
     return found
 
 

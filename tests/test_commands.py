@@ -66,7 +66,7 @@ class Talk:
         self.clock = clock
         self.chat = chat
         self.author = author
-        self.commands = Commands(store, Catalogue(), ChatSettings("qwen-plus"), GATEWAY)
+        self.commands = Commands(store, Catalogue(), lambda _: ChatSettings("qwen-plus"), GATEWAY)
         self._keys = itertools.count()
 
     def context(self, **more: object) -> Context:
@@ -348,7 +348,7 @@ async def test_a_name_too_long_for_a_button_goes_by_its_number(store: SqlStore) 
         def all(self) -> list[ModelInfo]:
             return [ModelInfo("vendor/" + "x" * 80, listed=True)]
 
-    commands = Commands(store, Book(), ChatSettings("m"), GATEWAY)
+    commands = Commands(store, Book(), lambda _: ChatSettings("m"), GATEWAY)
     reply = await commands.run(Context(CHAT, ANN, 0), "/model")
     assert reply is not None
     assert actions(reply) == ["/model 1"]
@@ -436,7 +436,7 @@ async def test_where_thinking_can_not_be_switched_that_is_said(talk: Talk, words
         assert reply.error
         assert reply.text == f"Thinking can't be switched for {model} with this gateway."
         assert not sets(reply)
-        talk.commands = Commands(talk.store, Catalogue(thinking=False), ChatSettings("qwen-plus"), GATEWAY)
+        talk.commands = Commands(talk.store, Catalogue(thinking=False), lambda _: ChatSettings("qwen-plus"), GATEWAY)
     talk.author = MEI
     assert "无法开关 qwen3-8b 的思考" in (await talk.say(words)).text
     assert (await talk.held()).parameters == {}
@@ -835,7 +835,7 @@ async def test_today_begins_at_the_local_midnight(store: SqlStore, clock: SimClo
     await talk.answered()
     await clock.advance(2 * 3600)
     assert "nothing" not in (await talk.say("/usage")).text
-    talk.commands = Commands(store, Catalogue(), ChatSettings("m"), GATEWAY, ZoneInfo("Asia/Shanghai"))
+    talk.commands = Commands(store, Catalogue(), lambda _: ChatSettings("m"), GATEWAY, ZoneInfo("Asia/Shanghai"))
     assert (await talk.say("/usage")).text.count("nothing") == 1
 
 

@@ -18,9 +18,11 @@ Samples = dict[tuple[str, str], float]
 
 
 async def scraped(core: Core) -> Samples:
+    """To Prometheus, a label that is empty is none (Data model: "Labels with an empty label value are considered
+    equivalent to labels that do not exist")."""
     page = (await core.metrics.page(core.store, "fake")).decode()
     return {
-        (sample.name, " ".join(sorted(sample.labels.values()))): sample.value
+        (sample.name, " ".join(sorted(filter(None, sample.labels.values())))): sample.value
         for family in text_string_to_metric_families(page)
         for sample in family.samples
     }

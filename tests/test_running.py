@@ -124,8 +124,8 @@ async def test_a_backup_of_a_running_magpie_is_restored_elsewhere(kind: str, tmp
 async def metrics() -> dict[str, tuple[str, set[str]]]:
     """Name -> kind and labels, of all that /metrics can show."""
     all_of = Metrics()
-    all_of.called("p", Tally(Counter(new=1), Counter(new=1)))
-    all_of.ended("p", Outcome.WHOLE, visible=1.0, lag=1.0)
+    all_of.called(Chat("p", "a", "c"), Tally(Counter(new=1), Counter(new=1)))
+    all_of.ended(Chat("p", "a", "c"), Outcome.WHOLE, visible=1.0, lag=1.0)
     all_of.asked([LedgerEntry(1, 1, "g", "m", 0, usage=Usage(1, 1), cost=Money(Decimal(1)), finish="whole")])
     all_of.gateway("g", None)
     waiting = IncomingMessage("k", Chat("p", "a", "1"), Person("ann"), "hello", 0)

@@ -9,14 +9,15 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Annotated, Any, TypeVar
+from typing import IO, Annotated, Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import WrongValue, joined, wrong_setting
 from bot.hosts import is_known_host, is_loopback
+from bot.types import AccountTable
 
 __all__ = [
     "EXAMPLES",
@@ -74,8 +75,45 @@ class PlatformSettings(BaseSettings):
         env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
+    platform: ClassVar[str] = ""
+    own: ClassVar[tuple[str, ...]] = ()  # fields that are one account's, the token first; without, there is one account
+
     data_dir: Path = Path("data")
     public_url: Address = ""
+    _table: AccountTable | None = PrivateAttr(default=None)
+
+    @property
+    def name(self) -> str:
+        """Of the account, among those of the platform; '' for the one of the variables."""
+        return self._table.name if self._table else ""
+
+    @property
+    def account(self) -> str:
+        """What the account is called wherever one is named."""
+        return self._table.account if self._table else self.platform
+
+    def place(self, field: str) -> str:
+        """How people have set a field: the variable's name, or where it stands in a table."""
+        key = self.key(field)
+        if self._table is None or not (field in self.own or {key, f"{key}_env"} & self._table.own.keys()):
+            return field.upper()
+        return f"{self._table.place}, {key}"
+
+    def kept(self, ending: str) -> Path:
+        """A file of this account's among what the adapters keep: "telegram.jsonl", "telegram-sales.jsonl"."""
+        return Path(f"{self.platform}-{self.name}{ending}" if self.name else f"{self.platform}{ending}")
+
+    @classmethod
+    def key(cls, field: str) -> str:
+        """What a field is called in a table."""
+        return field.removeprefix(f"{cls.platform}_").replace("bot_token", "token")
+
+    @classmethod
+    def keys(cls) -> Mapping[str, str]:
+        """Key in a table -> the field that it sets. A secret may stand in a variable, which `<key>_env` names."""
+        fields = {name: each for name, each in cls.model_fields.items() if name.startswith(f"{cls.platform}_")}
+        plain = {cls.key(name): name for name in fields}
+        return plain | {f"{cls.key(name)}_env": name for name, each in fields.items() if each.default is None}
 
 
 def loaded(settings: type[S], examples: Mapping[str, str], overrides: Mapping[str, Any]) -> S:

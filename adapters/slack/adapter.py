@@ -28,7 +28,7 @@ from adapters.slack.people import People
 from adapters.slack.posting import Poster
 from adapters.slack.receiving import Receiver
 from adapters.slack.sessions import Sessions
-from adapters.slack.settings import EVENTS_PATH, SlackSettings
+from adapters.slack.settings import SlackSettings
 from adapters.slack.sockets import Sockets
 from adapters.slack.streams import Streams
 from adapters.slack.threads import Threads
@@ -66,7 +66,7 @@ class SlackAdapter:
         self._around = surroundings
         clock = surroundings.clock
         self._wire = Wire(settings)
-        self._identity = settings.data_dir / f"{PLATFORM}.json"
+        self._identity = settings.data_dir / settings.kept(".json")
         self._me = _remembered(self._identity)
         self._pace = Pace(clock)
         self._sessions = Sessions(self._wire, clock, self._pace)
@@ -77,7 +77,7 @@ class SlackAdapter:
         self._threads = Threads(self._wire, surroundings.reader, clock)
         self._poster = Poster(self._wire, self._pace, self._sessions, self._streams, self._people, self._threads)
         self._files = Files(self._wire, settings, clock)
-        self._unread = Unread(settings.data_dir / "unread" / f"{PLATFORM}.jsonl")
+        self._unread = Unread(settings.data_dir / "unread" / settings.kept(".jsonl"))
         self._webhook = Webhook(settings.signing_secret, self._unread)
         self._sockets: Sockets | None = None
         self._trouble = "" if settings.slack_mode == "http" else "not connected yet"
@@ -108,7 +108,7 @@ class SlackAdapter:
 
     @property
     def http(self) -> Mapping[str, AsgiApp]:
-        return {EVENTS_PATH: self._webhook} if self._settings.slack_mode == "http" else {}
+        return {self._settings.events_path: self._webhook} if self._settings.slack_mode == "http" else {}
 
     @property
     def trouble(self) -> str:
@@ -172,7 +172,7 @@ class SlackAdapter:
         def failed(error: Exception) -> float:
             if code(error) in TOKEN_ERRORS:
                 raise SettingError(
-                    "SLACK_BOT_TOKEN",
+                    self._settings.place("slack_bot_token"),
                     "is rejected by the platform. Copy it again: OAuth & Permissions, Bot User OAuth Token.",
                 ) from None
             trouble = translate(error, self._wire.secrets)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adapters.kit.checks import PATIENCE, no_answer
 from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, missing_scope, translate
 from adapters.slack.manifest import OPTIONAL, SCOPES
-from adapters.slack.settings import EVENTS_PATH, SlackSettings
+from adapters.slack.settings import SlackSettings
 from adapters.slack.wire import Wire
 from bot.types import Finding, Mark, Text
 
@@ -27,9 +29,10 @@ async def checks(settings: SlackSettings) -> list[Finding]:
 
 def _unanswered(error: BaseException, settings: SlackSettings, wire: Wire) -> Finding:
     if code(error) in TOKEN_ERRORS:
-        words = Text("SLACK_BOT_TOKEN is rejected. Copy it again: OAuth & Permissions, Bot User OAuth Token.")
-        return Finding(Mark.WRONG, words)
-    return no_answer(settings.slack_api_url, translate(error, wire.secrets).detail, "SLACK_PROXY", settings.proxy)
+        words = Text("{token} is rejected. Copy it again: OAuth & Permissions, Bot User OAuth Token.")
+        return Finding(Mark.WRONG, replace(words, data={"token": settings.place("slack_bot_token")}))
+    reason = translate(error, wire.secrets).detail
+    return no_answer(settings.slack_api_url, reason, settings.place("slack_proxy"), settings.proxy)
 
 
 def _scopes(granted: frozenset[str]) -> list[Finding]:
@@ -58,22 +61,20 @@ async def _way(settings: SlackSettings, wire: Wire) -> Finding:
                 Text(
                     "Events are pushed to {path} (SLACK_MODE=http). Set PUBLIC_URL, and `magpie manifest` prints the "
                     "whole address.",
-                    {"path": EVENTS_PATH},
+                    {"path": settings.events_path},
                 ),
             )
         return Finding(Mark.OK, Text("Events are pushed to {url} (SLACK_MODE=http).", {"url": settings.events_url}))
     try:
         await wire.call("apps.connections.open", app_token=settings.app_token)
     except FAILURES as error:
+        token = {"token": settings.place("slack_app_token")}
         if missing_scope(error):
-            return Finding(
-                Mark.WRONG,
-                Text("SLACK_APP_TOKEN lacks the scope connections:write. Make a new app-level token that has it."),
-            )
+            words = Text("{token} lacks the scope connections:write. Make a new app-level token that has it.", token)
+            return Finding(Mark.WRONG, words)
         if code(error) in TOKEN_ERRORS:
-            return Finding(
-                Mark.WRONG, Text("SLACK_APP_TOKEN is rejected. Copy it again: Basic Information, App-Level Tokens.")
-            )
+            words = Text("{token} is rejected. Copy it again: Basic Information, App-Level Tokens.", token)
+            return Finding(Mark.WRONG, words)
         reason = translate(error, wire.secrets).detail[:200]
         return Finding(Mark.WRONG, Text("No socket can be opened: {reason}", {"reason": reason}))
     return Finding(Mark.OK, Text("Events come in over sockets (SLACK_MODE=socket)."))

@@ -100,7 +100,7 @@ def translate(error: BaseException, secrets: Iterable[str]) -> AdapterError:
         return RetryLater(after, detail=detail)
     if word in TOKEN_ERRORS:
         # the answers stay in the store until there is a valid one
-        return RetryLater(ADMIN_WAIT, detail=f"SLACK_BOT_TOKEN is rejected by the platform ({word})")
+        return RetryLater(ADMIN_WAIT, detail=f"the bot's token is rejected by the platform ({word})")
     if word == "missing_scope":
         return RetryLater(
             ADMIN_WAIT, detail=f"the app lacks the scope {missing_scope(error)}; `magpie doctor` says more"

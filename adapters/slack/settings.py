@@ -5,12 +5,23 @@ Loads no library of the platform: every command of `magpie` that looks at settin
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import SecretStr
 
-from adapters.kit.settings import EXAMPLES, Address, Lower, PlatformSettings, Proxy, loaded, revealed, secret
+from adapters.kit.settings import (
+    EXAMPLES,
+    Address,
+    Lower,
+    PlatformSettings,
+    Proxy,
+    loaded,
+    revealed,
+    secret,
+)
+from adapters.kit.tables import of_table
 from bot.errors import SettingError, WrongValue
+from bot.types import AccountTable
 
 __all__ = ["EVENTS_PATH", "SlackSettings", "load_settings"]
 
@@ -37,6 +48,9 @@ _EXAMPLES = {
 class SlackSettings(PlatformSettings):
     """Field names in upper case are the variables."""
 
+    platform: ClassVar[str] = "slack"
+    own: ClassVar[tuple[str, ...]] = ("slack_bot_token", "slack_app_token", "slack_signing_secret")
+
     slack_api_url: Address = _OFFICIAL
     slack_app_token: Annotated[SecretStr | None, _APP_TOKEN] = None
     slack_bot_token: Annotated[SecretStr | None, _BOT_TOKEN] = None
@@ -54,7 +68,7 @@ class SlackSettings(PlatformSettings):
         """The bot's. SettingError if there is none."""
         if self.slack_bot_token is None:
             raise SettingError(
-                "SLACK_BOT_TOKEN",
+                self.place("slack_bot_token"),
                 "is needed to talk to the platform. The app's page has it under OAuth & Permissions.",
             )
         return self.slack_bot_token.get_secret_value()
@@ -72,9 +86,13 @@ class SlackSettings(PlatformSettings):
         return revealed(self.slack_proxy)
 
     @property
+    def events_path(self) -> str:
+        return f"{EVENTS_PATH}/{self.name}" if self.name else EVENTS_PATH
+
+    @property
     def events_url(self) -> str:
         """Where the platform brings events to, with SLACK_MODE=http."""
-        return self.public_url + EVENTS_PATH
+        return self.public_url + self.events_path
 
     def check_address(self) -> None:
         """SettingError if events are to be pushed and it is not said where to: a manifest with an address of somebody
@@ -97,20 +115,20 @@ class SlackSettings(PlatformSettings):
         assert self.token
         if self.slack_mode == "socket" and not self.app_token:
             raise SettingError(
-                "SLACK_APP_TOKEN",
+                self.place("slack_app_token"),
                 "is needed for SLACK_MODE=socket: an app-level token with the scope connections:write. "
                 "Example: SLACK_APP_TOKEN={example}",
                 example=_EXAMPLES["SLACK_APP_TOKEN"],
             )
         if self.slack_mode == "http" and not self.signing_secret:
             raise SettingError(
-                "SLACK_SIGNING_SECRET",
+                self.place("slack_signing_secret"),
                 "is needed for SLACK_MODE=http: it tells the platform's requests from others'. "
                 "Example: SLACK_SIGNING_SECRET={example}",
                 example=_EXAMPLES["SLACK_SIGNING_SECRET"],
             )
 
 
-def load_settings(**overrides: Any) -> SlackSettings:
-    """Read the environment and `.env`. SettingError names every wrong variable."""
-    return loaded(SlackSettings, _EXAMPLES, overrides)
+def load_settings(table: AccountTable | None = None, **overrides: Any) -> SlackSettings:
+    """Read the environment and `.env`, and the table of an account. SettingError names everything that is wrong."""
+    return of_table(SlackSettings, _EXAMPLES, table) if table else loaded(SlackSettings, _EXAMPLES, overrides)

@@ -106,12 +106,12 @@ class Sockets:
         word = code(error)
         if word in TOKEN_ERRORS:
             raise SettingError(
-                "SLACK_APP_TOKEN",
+                self._wire.app_token_is_in,
                 "is rejected by the platform. Copy it again: Basic Information, App-Level Tokens.",
             ) from None
         if missing_scope(error):
             raise SettingError(
-                "SLACK_APP_TOKEN", "lacks the scope connections:write: make a new app-level token that has it."
+                self._wire.app_token_is_in, "lacks the scope connections:write: make a new app-level token that has it."
             ) from None
         words = word or words_of(error, self._wire.secrets)[:200]
         self._trouble = f"no socket: {words.partition('?')[0]}"  # an address has a ticket behind its question mark

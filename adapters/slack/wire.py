@@ -29,9 +29,10 @@ class Wire:
     def __init__(self, settings: SlackSettings, seconds: float = CALL) -> None:
         self.secrets = tuple(filter(None, (settings.token, settings.app_token, settings.signing_secret)))
         self.app_token = settings.app_token
+        self.app_token_is_in = settings.place("slack_app_token")
         self._settings = settings
         self._seconds = seconds
-        self._proxy = Proxy(settings.proxy, "SLACK_PROXY")
+        self._proxy = Proxy(settings.proxy, settings.place("slack_proxy"))
         self._session: ClientSession | None = None
         self._client: AsyncWebClient | None = None
         self._kept = Kept(self._close)

@@ -30,7 +30,7 @@ from adapters.telegram.limits import LIMITS
 from adapters.telegram.polling import ALLOWED, Polling, rejected
 from adapters.telegram.posting import Poster
 from adapters.telegram.receiving import Receiver
-from adapters.telegram.settings import WEBHOOK_PATH, TelegramSettings
+from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.webhook import Webhook
 from adapters.telegram.wire import Wire
 from bot.errors import Refused, SettingError
@@ -88,7 +88,7 @@ class TelegramAdapter:
 
     @property
     def http(self) -> Mapping[str, AsgiApp]:
-        return {WEBHOOK_PATH: self._webhook} if self._settings.telegram_mode == "webhook" else {}
+        return {self._settings.webhook_path: self._webhook} if self._settings.telegram_mode == "webhook" else {}
 
     @property
     def trouble(self) -> str:
@@ -114,7 +114,7 @@ class TelegramAdapter:
                 intake=intake,
                 reader=self._around.reader,
                 clock=self._around.clock,
-                unread=Unread(self._settings.data_dir / "unread" / f"{PLATFORM}.jsonl"),
+                unread=Unread(self._settings.data_dir / "unread" / self._settings.kept(".jsonl")),
                 answer=self._answer,
                 heard=self._poster.heard,
             )
@@ -165,7 +165,7 @@ class TelegramAdapter:
 
         def failed(error: AiogramError) -> float:
             if is_rejected_token(error):
-                raise rejected() from None
+                raise rejected(self._settings) from None
             if isinstance(error, TelegramBadRequest):
                 raise error
             trouble = translate(error, self._wire.secrets)

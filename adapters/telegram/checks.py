@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,10 +36,10 @@ async def checks(settings: TelegramSettings) -> list[Finding]:
 
 def _unanswered(error: AiogramError, settings: TelegramSettings, wire: Wire) -> Finding:
     if is_rejected_token(error):
-        words = Text("TELEGRAM_BOT_TOKEN is rejected. Copy it again from @BotFather (/mybots, API Token).")
-        return Finding(Mark.WRONG, words)
+        words = Text("{token} is rejected. Copy it again from @BotFather (/mybots, API Token).")
+        return Finding(Mark.WRONG, replace(words, data={"token": settings.place("telegram_bot_token")}))
     reason = translate(error, wire.secrets).detail
-    return no_answer(settings.telegram_api_url, reason, "TELEGRAM_PROXY", settings.proxy)
+    return no_answer(settings.telegram_api_url, reason, settings.place("telegram_proxy"), settings.proxy)
 
 
 def _bot(me: Mapping[str, Any]) -> Finding:

@@ -104,7 +104,7 @@ def translate(error: AiogramError, secrets: Iterable[str]) -> AdapterError:
             return Gone(reason, detail=detail) if reason else Refused(detail, detail=detail)
     if is_rejected_token(error):
         # the answers stay in the store until there is a valid one
-        return RetryLater(ADMIN_WAIT, detail="TELEGRAM_BOT_TOKEN is rejected by the platform")
+        return RetryLater(ADMIN_WAIT, detail="the bot's token is rejected by the platform")
     return Refused(detail, detail=detail) if isinstance(error, TelegramNotFound) else Unknown(detail=detail)
 
 

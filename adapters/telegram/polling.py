@@ -30,9 +30,10 @@ T = TypeVar("T")
 Take = Callable[[Sequence[object]], Awaitable[None]]
 
 
-def rejected() -> SettingError:
+def rejected(settings: TelegramSettings) -> SettingError:
     return SettingError(
-        "TELEGRAM_BOT_TOKEN", "is rejected by the platform. Copy it again from @BotFather (/mybots, API Token)."
+        settings.place("telegram_bot_token"),
+        "is rejected by the platform. Copy it again from @BotFather (/mybots, API Token).",
     )
 
 
@@ -85,7 +86,7 @@ class Polling:
     async def _failed(self, error: AiogramError) -> None:
         least = 0.0
         if is_rejected_token(error):
-            raise rejected() from None
+            raise rejected(self._settings) from None
         if isinstance(error, TelegramConflictError):
             self._webhook = "webhook" in error.message.lower()
             words = "another program fetches this bot's updates too. Stop it, or give it a bot of its own"

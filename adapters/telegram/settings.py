@@ -6,13 +6,24 @@ Loads no library of the platform: every command of `magpie` that looks at settin
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from adapters.kit.settings import EXAMPLES, Address, Lower, PlatformSettings, Proxy, loaded, revealed, secret
+from adapters.kit.settings import (
+    EXAMPLES,
+    Address,
+    Lower,
+    PlatformSettings,
+    Proxy,
+    loaded,
+    revealed,
+    secret,
+)
+from adapters.kit.tables import of_table
 from bot.errors import SettingError, WrongValue
+from bot.types import AccountTable
 
 __all__ = ["WEBHOOK_PATH", "TelegramSettings", "load_settings"]
 
@@ -39,6 +50,9 @@ _EXAMPLES = {
 class TelegramSettings(PlatformSettings):
     """Field names in upper case are the variables."""
 
+    platform: ClassVar[str] = "telegram"
+    own: ClassVar[tuple[str, ...]] = ("telegram_bot_token",)
+
     telegram_api_url: Address = f"https://{_OFFICIAL}"
     telegram_bot_token: Annotated[SecretStr | None, _TOKEN] = None
     telegram_mode: Annotated[Literal["polling", "webhook"], Lower] = "polling"
@@ -54,7 +68,9 @@ class TelegramSettings(PlatformSettings):
     def token(self) -> str:
         """SettingError if there is none."""
         if self.telegram_bot_token is None:
-            raise SettingError("TELEGRAM_BOT_TOKEN", "is needed to talk to the platform. Get one from @BotFather.")
+            raise SettingError(
+                self.place("telegram_bot_token"), "is needed to talk to the platform. Get one from @BotFather."
+            )
         return self.telegram_bot_token.get_secret_value()
 
     @property
@@ -67,8 +83,12 @@ class TelegramSettings(PlatformSettings):
         return urlsplit(self.telegram_api_url).hostname == _OFFICIAL
 
     @property
+    def webhook_path(self) -> str:
+        return f"{WEBHOOK_PATH}/{self.name}" if self.name else WEBHOOK_PATH
+
+    @property
     def webhook_url(self) -> str:
-        return self.public_url + WEBHOOK_PATH
+        return self.public_url + self.webhook_path
 
     @property
     def webhook_secret(self) -> str:
@@ -95,6 +115,6 @@ class TelegramSettings(PlatformSettings):
             )
 
 
-def load_settings(**overrides: Any) -> TelegramSettings:
-    """Read the environment and `.env`. SettingError names every wrong variable."""
-    return loaded(TelegramSettings, _EXAMPLES, overrides)
+def load_settings(table: AccountTable | None = None, **overrides: Any) -> TelegramSettings:
+    """Read the environment and `.env`, and the table of an account. SettingError names everything that is wrong."""
+    return of_table(TelegramSettings, _EXAMPLES, table) if table else loaded(TelegramSettings, _EXAMPLES, overrides)

@@ -51,7 +51,7 @@ class Wire:
         self._token = settings.token
         self._seconds = seconds
         server = TelegramAPIServer.from_base(settings.telegram_api_url)
-        self._proxy_errors = Proxy(settings.proxy, "TELEGRAM_PROXY").errors
+        self._proxy_errors = Proxy(settings.proxy, settings.place("telegram_proxy")).errors
         self._session = _Session(api=server, proxy=settings.proxy or None)
         self._bot = Bot(self._token, session=self._session)
         self._errors: tuple[type[Exception], ...] = (ClientError, TimeoutError, *self._proxy_errors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
@@ -30,6 +30,8 @@ def _switch(value: object) -> object:
 
 class WebSettings(PlatformSettings):
     """Field names in upper case are the variables."""
+
+    platform: ClassVar[str] = "web"
 
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)

@@ -6,6 +6,7 @@ A command reads, and answers with a `Reply`: words, a menu, and the effects the 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, tzinfo
 
@@ -18,7 +19,7 @@ from bot.errors import RequestRefused
 from bot.locales import say
 from bot.money.alerts import Rules
 from bot.settings import effective
-from bot.types import ChatSettings, Reader, Reply, Set, Text, TurnKind, TurnState
+from bot.types import Chat, ChatSettings, Reader, Reply, Set, Text, TurnKind, TurnState
 
 __all__ = ["TABLE", "Command", "Commands", "Context", "GatewayFacts", "ModelBook", "listing", "parse"]
 
@@ -52,13 +53,13 @@ def listing(language: str) -> list[tuple[str, str]]:
 
 
 class Commands:
-    """`zone` is where a day begins and ends."""
+    """`defaults` is what holds in a chat where nobody has set anything; `zone` is where a day begins and ends."""
 
     def __init__(
         self,
         reader: Reader,
         models: ModelBook,
-        defaults: ChatSettings,
+        defaults: Callable[[Chat], ChatSettings],
         gateway: GatewayFacts,
         zone: tzinfo = UTC,
         access: Access | None = None,
@@ -117,13 +118,14 @@ class Commands:
         turns = await self._reader.open_turns(context.chat)
         if not any(turn.kind is TurnKind.QUESTION and turn.state is TurnState.RUNNING for turn in turns):
             return None
-        held = effective(self._defaults, await self._reader.settings(context.chat))
+        held = effective(self._defaults(context.chat), await self._reader.settings(context.chat))
         return None if held.translation is not None else ("stop", "")
 
     async def _call(self, context: Context, command: Command | None, words: str) -> Call:
         rows = [row for row in await self._reader.settings(context.chat) if not is_access(row)]
         threaded = context.chat.thread is not None
-        settings = effective(self._defaults, rows)
+        defaults = self._defaults(context.chat)
+        settings = effective(defaults, rows)
         found = _HERE.match(words) if command is not None and command.here and (threaded or not command.free) else None
         return Call(
             context=context,
@@ -132,7 +134,7 @@ class Commands:
             reader=self._reader,
             models=self._models,
             gateway=self._gateway,
-            defaults=self._defaults,
+            defaults=defaults,
             rows=rows,
             settings=settings,
             language=settings.language or context.author.language,

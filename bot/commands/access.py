@@ -137,7 +137,7 @@ def _spare(call: Call, id: str) -> None:
     """Nobody is to lock themselves out, and whom ADMINS names no command can unseat."""
     if id == call.context.author.id:
         raise RequestRefused("You can't block yourself.")
-    if id in call.access.named(call.context.chat.platform):
+    if id in call.access.named(call.context.chat):
         raise RequestRefused("{id} is an admin by the setting ADMINS, and can be removed only there.", id=id)
 
 
@@ -177,7 +177,9 @@ async def _list(call: Call) -> Reply:
     roster = await access.roster(context.chat)
     ids = [(standing, id) for standing in _STANDINGS for id in sorted(roster) if roster[id] is standing]
     lines = [await _line(call, standing, id, named=place < _NAMED) for place, (standing, id) in enumerate(ids)]
-    everyone = call.say("Everybody may use me who is not blocked (ACCESS=open).") if access.everyone else ""
+    everyone = (
+        call.say("Everybody may use me who is not blocked (ACCESS=open).") if access.everyone(context.chat) else ""
+    )
     head = call.say("Whom I know on {platform}:", platform=context.chat.platform)
     return call.reply(
         everyone,
@@ -207,6 +209,6 @@ async def _group(call: Call) -> str:
     if not context.group:
         return ""
     rights = await call.access.rights(context.chat, context.author, group=True)
-    if rights.room if rights.room is not None else call.access.everyone:
+    if rights.room if rights.room is not None else call.access.everyone(context.chat):
         return call.say("This group is let in.")
     return call.say("This group is not let in: I answer nobody but admins.")

@@ -20,7 +20,7 @@ _USUAL = "2h"
 
 async def balance(call: Call) -> Reply:
     _check(call)
-    found = await finances(call.reader, call.rules.gateway, call.context.now)
+    found = await finances(call.reader, call.rules.gateway, call.context.now, call.rules.account)
     if found.reading is None:
         first = call.say("Balance: not known")
     else:
@@ -90,7 +90,7 @@ async def _shown(call: Call) -> Reply:
 
 
 def _hearers(call: Call) -> Markdown:
-    chats = [code(label(chat)) for chat in call.rules.chats()]
+    chats = [code(label(chat, call.rules.account(chat))) for chat in call.rules.chats()]
     if not chats:
         return call.say("Alerts go to nobody yet: set {setting}", setting=code("ALERT_CHATS"))
     return call.say("Alerts go to: {chats}", chats=chats)
@@ -119,7 +119,7 @@ def _time(call: Call, at: int) -> Markdown:
 
 
 async def _test(call: Call) -> Reply:
-    found = await finances(call.reader, call.rules.gateway, call.context.now)
+    found = await finances(call.reader, call.rules.gateway, call.context.now, call.rules.account)
     told = await notices(call.reader, call.rules, Message.test(found, call.rules), written)
     if not told:
         return call.reply(_hearers(call), error=True)

@@ -39,7 +39,8 @@ _REARM = Decimal("1.1")
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`thresholds` are in the balance's currency; `chats` tells who hears of alerts now, `own` which of these
-    are there for nothing else; `waiting` whether more will be known soon. The URLs are the gateway's."""
+    are there for nothing else; `waiting` whether more will be known soon. The URLs are the gateway's. `account`
+    names the account of a chat."""
 
     gateway: str
     thresholds: tuple[Decimal, ...] = ()
@@ -48,6 +49,7 @@ class Rules:
     topup_url: str = ""
     key_url: str = ""
     own: Callable[[], Sequence[Chat]] = tuple
+    account: Callable[[Chat], str] = lambda chat: chat.platform
 
     def crossed(self, amount: Decimal) -> list[Decimal]:
         """The thresholds that are above the amount, the lowest last."""

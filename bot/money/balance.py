@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
+from bot.money.hearers import alias
 from bot.types import BalanceReading, Chat, Money, Outlay, Reader, Spender, Text
 
 __all__ = ["Finances", "Left", "finances", "label"]
@@ -21,11 +22,12 @@ Left = Literal["always", "soon", "never"]
 @dataclass(frozen=True, slots=True)
 class Finances:
     """`days` is how long `outlay` took: the last week, or since the first call if that is less, but a day at least, so
-    that an hour's work does not look like a day's."""
+    that an hour's work does not look like a day's. `account` names the account of a chat."""
 
     reading: BalanceReading | None
     outlay: Outlay
     days: float
+    account: Callable[[Chat], str] = lambda chat: chat.platform
 
     @property
     def per_day(self) -> Money:
@@ -52,7 +54,7 @@ class Finances:
         if days is not None and (left == "always" or (left == "soon" and days <= _YEAR)):
             found.append(_days_left(days))
         if self.outlay.most:
-            found.append(Text("Most was spent by: {chats}", {"chats": _named(self.outlay.most)}))
+            found.append(Text("Most was spent by: {chats}", {"chats": _named(self.outlay.most, self.account)}))
         return found
 
 
@@ -65,7 +67,7 @@ def _days_left(days: Decimal) -> Text:
     return Text("Days left at this rate: ≈ {days}", {"days": f"{days:.1f}" if days < 10 else f"{days:.0f}"})
 
 
-async def finances(reader: Reader, gateway: str, now: int) -> Finances:
+async def finances(reader: Reader, gateway: str, now: int, account: Callable[[Chat], str]) -> Finances:
     """As the store knows it. Costs in another currency than the balance's can't be held against it, and are left
     out."""
     reading = await reader.balance(gateway)
@@ -73,7 +75,7 @@ async def finances(reader: Reader, gateway: str, now: int) -> Finances:
     outlay = await reader.outlay(gateway, currency, since=now - _DAYS * _DAY)
     most = [each if each.title else replace(each, title=await _person(reader, each.chat)) for each in outlay.most]
     past = (now - outlay.first) / _DAY if outlay.first is not None else _DAYS
-    return Finances(reading, replace(outlay, most=tuple(most)), min(max(past, 1.0), float(_DAYS)))
+    return Finances(reading, replace(outlay, most=tuple(most)), min(max(past, 1.0), float(_DAYS)), account)
 
 
 async def _person(reader: Reader, room: Chat) -> str:
@@ -85,16 +87,16 @@ async def _person(reader: Reader, room: Chat) -> str:
     return turn.asker.name if turn is not None and not turn.group else ""
 
 
-def label(chat: Chat) -> str:
+def label(chat: Chat, account: str) -> str:
     """A chat as ALERT_CHATS names it."""
-    return f"{chat.platform}:{chat.id}" + (f"/{chat.thread}" if chat.thread else "")
+    return f"{alias(account)}:{chat.id}" + (f"/{chat.thread}" if chat.thread else "")
 
 
-def _named(spenders: Sequence[Spender]) -> list[Text]:
+def _named(spenders: Sequence[Spender], account: Callable[[Chat], str]) -> list[Text]:
     """A chat without a title is just one: its id says nothing to people, and what was said in it is no title."""
     found = []
     for each in spenders:
-        data: dict[str, object] = {"title": each.title, "platform": each.chat.platform}
+        data: dict[str, object] = {"title": each.title, "platform": account(each.chat)}
         name = Text("{title} ({platform})" if each.title else "a chat ({platform})", data)
         found.append(Text("{name} {cost}", {"name": name, "cost": each.cost}))
     return found

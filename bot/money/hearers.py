@@ -5,11 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from bot.errors import AdapterError, SettingError
-from bot.types import Adapter, Chat, Text
+from bot.types import Account, Adapter, Chat, Text
 
-__all__ = ["Hearers", "Place", "check_places"]
+__all__ = ["Hearers", "Place", "alias", "check_places"]
 
-Place = tuple[str, str, str | None]  # platform, id, thread
+Place = tuple[str, str, str | None]  # platform or platform.name, id, thread
+
+
+def alias(account: str) -> str:
+    """What ALERT_CHATS calls an account: "platform", "platform.name"."""
+    return account.replace(":", ".")
+
+
+def _meant(word: str, accounts: Collection[str]) -> str | None:
+    """The account that ALERT_CHATS means: a platform alone is the account of the variables, or the only one there is.
+    None if there is no such account; ValueError if it might be several."""
+    exact = next((account for account in accounts if alias(account) == word), None)
+    if exact is not None:
+        return exact
+    of_platform = [account for account in accounts if account.partition(":")[0] == word]
+    if len(of_platform) > 1:
+        raise ValueError(word)
+    return of_platform[0] if of_platform else None
 
 
 class Hearers:
@@ -20,12 +37,21 @@ class Hearers:
         self._own = own
         self._adapters = adapters
 
+    @property
+    def accounts(self) -> list[Account]:
+        """Whom we are on each that is switched on, as far as it is known."""
+        return [adapter.account for adapter in self._adapters.values()]
+
+    def _adapter(self, word: str) -> Adapter | None:
+        account = _meant(word, self._adapters)
+        return None if account is None else self._adapters[account]
+
     def chats(self) -> list[Chat]:
         found = []
-        for platform, id, thread in self.places:
-            adapter = self._adapters.get(platform)
+        for word, id, thread in self.places:
+            adapter = self._adapter(word)
             if adapter is not None and adapter.account.id:
-                found.append(Chat(platform, adapter.account.id, id, thread))
+                found.append(Chat(adapter.account.platform, adapter.account.id, id, thread))
         return list(dict.fromkeys(found))
 
     def own(self) -> list[Chat]:
@@ -33,21 +59,21 @@ class Hearers:
 
     def waiting(self) -> bool:
         """Is there an account that isn't known yet?"""
-        wanted = {platform for platform, _, _ in self.places}
-        return any(not adapter.account.id for name, adapter in self._adapters.items() if name in wanted)
+        wanted = [adapter for adapter in (self._adapter(word) for word, _, _ in self.places) if adapter is not None]
+        return any(not adapter.account.id for adapter in wanted)
 
     async def troubles(self) -> list[Text]:
         """What is wrong with ALERT_CHATS: whom we can't tell anything."""
         found = []
-        for platform, id, thread in self.places:
-            name = f"{platform}:{id}" + (f"/{thread}" if thread else "")
-            adapter = self._adapters.get(platform)
+        for word, id, thread in self.places:
+            name = f"{word}:{id}" + (f"/{thread}" if thread else "")
+            adapter = self._adapter(word)
             if adapter is None:
-                data = {"chat": name, "platform": platform}
+                data = {"chat": name, "platform": word}
                 found.append(Text("ALERT_CHATS: {chat} hears nothing: {platform} is not switched on.", data))
                 continue
             try:
-                await adapter.can_post(Chat(platform, adapter.account.id, id, thread))
+                await adapter.can_post(Chat(adapter.account.platform, adapter.account.id, id, thread))
             except AdapterError as error:
                 reason = {"chat": name, "reason": error.detail or error}
                 found.append(Text("ALERT_CHATS: {chat} can't be written to: {reason}", reason))
@@ -56,14 +82,27 @@ class Hearers:
         return found
 
 
-def check_places(places: Sequence[Place], known: Collection[str]) -> None:
-    """SettingError if one names a platform that doesn't exist."""
-    for platform, id, _ in places:
-        if platform not in known:
+def check_places(places: Sequence[Place], known: Collection[str], on: Collection[str] = ()) -> None:
+    """SettingError if one names a platform or an account that is not among the `known`, or a platform of which several
+    accounts are `on`, but not the one of the variables."""
+    known = set(map(alias, known))
+    for word, id, _ in places:
+        if word not in known:
             raise SettingError(
                 "ALERT_CHATS",
                 "no platform is called {platform}; there are {known}. Example: ALERT_CHATS={example}",
-                platform=platform,
+                platform=word,
                 known=", ".join(sorted(known)),
                 example=f"{min(known)}:{id}",
             )
+        try:
+            _meant(word, on)
+        except ValueError:
+            several = sorted(alias(each) for each in on if each.partition(":")[0] == word)
+            raise SettingError(
+                "ALERT_CHATS",
+                "{platform} may be {accounts}: say which. Example: ALERT_CHATS={example}",
+                platform=word,
+                accounts=several,
+                example=f"{several[0]}:{id}",
+            ) from None

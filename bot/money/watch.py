@@ -106,7 +106,7 @@ class Watch:
         for threshold in crossed:
             message = None
             if threshold == crossed[-1]:
-                found = await finances(self._store, self._rules.gateway, self._clock.now())
+                found = await finances(self._store, self._rules.gateway, self._clock.now(), self._rules.account)
                 message = Message.low(found, threshold, self._rules)
             await self._raise(below(threshold), message)
 
@@ -117,7 +117,7 @@ class Watch:
             if name == KEY:
                 message = Message.bad_key(words, self._rules)
             else:
-                found = await finances(self._store, self._rules.gateway, self._clock.now())
+                found = await finances(self._store, self._rules.gateway, self._clock.now(), self._rules.account)
                 message = Message.no_money(found, self._rules)
             await self._raise(name, message)
 

@@ -15,12 +15,13 @@ from typing import Any
 
 import httpx
 
-from bot.app import App, Models, build
+from bot.app import App, build
 from bot.chat_api.catalogue import Catalogue
 from bot.chat_api.client import Client
 from bot.chat_api.learned import Learned
 from bot.chat_api.profiles import PROFILES, Gateway
 from bot.config import Settings
+from bot.gateway import Models
 from bot.markdown import plain
 from bot.sandbox.app import sandbox
 from bot.types import Account, Adapter, AsgiApp, Chat, Person, Piece, Store, Surroundings
