@@ -259,7 +259,7 @@ async def test_an_account_that_is_off_while_its_turn_is_open_tells_so_when_it_is
         assert len(texts) == 1
         assert "Sorry, I was not running when you asked this" in texts[0]
         assert "Retry" in str(here.sales.shown(ann)[-1].keyboard)
-        assert here.gateway.asked == ["count slowly", "hello"], "nothing was asked again"
+        assert here.gateway.asked == ["count slowly", "hello", "Say ok."], "nothing was asked again, but by the doctor"
 
 
 async def within(look: Callable[[], bool]) -> bool:

@@ -31,6 +31,7 @@ from tests.project import ROOT, files, settings_classes, variables
 PAGES = sorted(path for path in files() if path.suffix == ".md" and path.parts[0] not in ("tests", "bench"))
 # Written like variables, and in the documents, but not Magpie's to read.
 OTHERS = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "POSTGRES_USER", "POSTGRES_PASSWORD"}
+OTHERS |= {"SALES_BOT_TOKEN", "TEAM_APP_TOKEN"}  # whose names are chosen by who writes a table for an account
 # Where a page's commands run there is no gateway but a dead port.
 HERE = {"CHAT_API_URL": "http://127.0.0.1:9/v1", "CHAT_API_KEY": "sk-example", "WEB": "on", "HTTP_PORT": "0"}
 
