@@ -412,7 +412,7 @@ async def test_a_thousand_waiters_are_cheap(burst: int) -> None:
         gate.enter(chat(f"{number}"), Call(number % 4), (Bucket(f"room {number}", 1.1, 3), bot))
         for number in range(1000)
     ]
-    assert await drain(calls, clock) < 1.5
+    assert await drain(calls, clock) < 4
     assert clock.seconds == pytest.approx((1000 - burst) / 30, abs=0.1)
 
 

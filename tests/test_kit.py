@@ -142,6 +142,7 @@ async def test_what_is_kept_does_not_fill_the_disk(tmp_path: Path) -> None:
 
 
 async def test_a_disk_that_takes_nothing_keeps_nothing_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
     (tmp_path / "unread").write_text("a file where the folder should be")
     await Unread(tmp_path / "unread" / "platform.jsonl").keep("raw")
     assert "can't be kept" in caplog.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -121,10 +122,12 @@ async def test_another_accounts_strangers_are_told_by_their_own_clock(
 ) -> None:
     async with running_core(clock, tmp_path, platform, model, closed) as core:
         await clock.run(write(core, platform, range(60)))
-        chat, person = Chat("fake", "another", "1"), Person("1")
-        await core.say(platform.says("hi", chat=chat, by=person))
+        other, chat, person = FakePlatform(clock, bot="another"), Chat("fake", "another", "1"), Person("1")
+        cast(dict[str, FakePlatform], core.core.adapters)["another"] = other
+        core.core.leases.want(other.account.key)
+        await core.say(other.says("hi", chat=chat, by=person, key="another/1"))
         await clock.advance(2)
-        assert platform.text(chat)
+        assert other.text(chat)
 
 
 # ── one who writes on and on ────────────────────────────────────────────────────────────────────────────────────────

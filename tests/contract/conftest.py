@@ -10,6 +10,7 @@ import pytest
 from storage import SqlStore, open_store
 from tests.fakes.clock import SimClock
 from tests.fakes.postgres import Postgres, postgres_server
+from tests.fakes.template import new_database
 
 DATABASE = "magpie"
 
@@ -63,7 +64,7 @@ def _url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "memory":
         return "sqlite://"
     if request.param == "file":
-        return f"sqlite:///{tmp_path / 'magpie.db'}"
+        return new_database(tmp_path / "magpie.db")
     postgres: Postgres = request.getfixturevalue("postgres")
     postgres.empty(DATABASE)
     return postgres.url(DATABASE)

@@ -22,6 +22,7 @@ from storage import open_store
 from tests.fakes.clock import SimClock
 from tests.fakes.model import FakeModel
 from tests.fakes.platform import FakePlatform
+from tests.fakes.template import new_database
 
 
 class Mortal:
@@ -125,7 +126,7 @@ async def running_core(
 ) -> AsyncIterator[Core]:
     """A core on the database in `directory`: a second one, later, is the same service started again. Everybody is let
     in unless `access` says otherwise."""
-    store = await open_store(f"sqlite:///{directory / 'magpie.db'}", owner="test", clock=clock)
+    store = await open_store(new_database(directory / "magpie.db"), owner="test", clock=clock)
     clock.busy = [store.busy]
     core = Core(store, clock, platform, model, directory, access, decoder=decoder)
     clock.busy.append(lambda: core.media.busy)
