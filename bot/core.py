@@ -105,12 +105,11 @@ class Core:
         self.intake = CoreIntake(store, commands, self.turns, clock, wiring.access, features)
 
     async def work(self) -> None:
-        """Answer what is asked in the accounts that we hold, until `turns.drain`."""
+        """Answer what is asked in the accounts that we hold, until `turns.drain` and then `leases.close`."""
         leasing = asyncio.create_task(self.leases.run(), name="leases")
         working = asyncio.create_task(self.turns.run(), name="turns")
         try:
-            await first_of(leasing, working)
-            await (working if working.done() else leasing)
+            await asyncio.gather(leasing, working)
         finally:
             await cancelled(leasing, working)
 

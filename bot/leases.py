@@ -50,6 +50,7 @@ class Leases:
         self._present = True  # in the eyes of the other processes
         self._cut_off = False  # and whether we weren't, since we last looked
         self._quiet_until = float("-inf")
+        self._closed = False
         self._look = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -102,9 +103,9 @@ class Leases:
                 await cancelled(working)
 
     async def run(self) -> None:
-        """Renew and look, until cancelled."""
+        """Renew and look, until `close`."""
         async with self._store.watch(self._told):
-            while True:
+            while not self._closed:
                 self._look.clear()
                 await self._renew()
                 if all(until == math.inf for until in self._until.values()) and self._wanted <= set(self._until):
@@ -113,9 +114,11 @@ class Leases:
                     await sooner(self._look.wait(), self._clock.sleep(LOOK))
 
     async def close(self) -> None:
-        """Others may have all of it."""
+        """Others may have all of it, and nothing is held any more."""
+        self._closed = True
         held, self._until = list(self._until), {}
         self._tell()
+        self._look.set()
         try:
             await self._store.let_go(held)
         except StoreError as error:
@@ -147,6 +150,8 @@ class Leases:
             holding = await self._store.hold(wanted, taking=began >= self._quiet_until)
         except StoreError as error:
             log.debug("leases can't be renewed: %s", error)
+            return
+        if self._closed:
             return
         self._cut_off = not (present and self._present)
         before = set(self._until)

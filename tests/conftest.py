@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ settings.load_profile("everyday")
 
 LOOPBACK = ("", "::1", "localhost", "0.0.0.0", "::")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+MEMORY, ROOM = Path("/dev/shm"), 4_000_000_000  # where files can be in memory, and bytes that must be free there
 _strangers: list[str] = []
 
 
@@ -51,6 +53,17 @@ def _watch(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_watch)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests' files are in memory where there is room: databases would wait for the disk at each commit."""
+    is_worker, wanted = hasattr(config, "workerinput"), config.option.basetemp
+    if is_worker or wanted or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM:
+        return
+    folder = tempfile.mkdtemp(prefix="magpie-tests-", dir=MEMORY)
+    config.option.basetemp = f"{folder}/files"
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(autouse=True)

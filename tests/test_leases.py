@@ -214,4 +214,8 @@ async def test_what_work_raises_is_raised(house: House) -> None:
 async def test_the_end_lets_go_of_all(house: House) -> None:
     await house.leases.close()
     assert house.shelf.let_go_of == [A]
+    house.shelf.others, looks = set(), len(house.shelf.looks)
+    await house.clock.advance(5)
     assert not house.leases.holds(A)
+    assert len(house.shelf.looks) == looks, "it would take it again"
+    assert house.running.done()

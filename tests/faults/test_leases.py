@@ -64,6 +64,16 @@ async def test_what_nobody_took_goes_on_where_it_was_and_is_not_asked_again(cloc
         assert (await core.store.backlog()) == []
 
 
+async def test_what_runs_at_a_stop_is_held_until_its_end(clock: SimClock, tmp_path: Path) -> None:
+    platform, model = FakePlatform(clock, size=2_000), FakeModel(clock, [words(TEXT, 0.2)])
+    async with running_core(clock, tmp_path, platform, model) as core:
+        lasting(core, 2.5)
+        await core.say(platform.says("go"))
+        await clock.advance(1)
+        await core.stop(60)
+        assert platform.text(CHAT) == TEXT
+
+
 async def test_what_is_lost_and_comes_back_is_taken_up_again(clock: SimClock, tmp_path: Path) -> None:
     platform, model = FakePlatform(clock, size=2_000), FakeModel(clock, [words(TEXT, 0.2)])
     async with running_core(clock, tmp_path, platform, model) as core:
