@@ -237,7 +237,7 @@ async def test_fifty_direct_messages_at_once(tmp_path: Path) -> None:
         f"50 chats: {took:.1f} s; first text after {late[25]:.2f} s, at most {late[-1]:.2f} s; {len(slack.calls)} calls"
     )
     assert sum(len(slack.posts(room)) for room in rooms) == 50
-    assert late[25] < 1.5, "it is 0.1 s on a machine that has nothing else to do"
+    assert late[25] < 4, "it is 0.1 s on a machine that has nothing else to do; `make bench` measures it"
     assert took < 6 + 40, "a busy machine may take a while, but not so long"
 
 

@@ -116,7 +116,7 @@ async def test_in_another_chat_the_word_stops_nothing(core: Core, platform: Fake
 async def test_where_nothing_grows_stop_drops_what_waits_and_a_button_asks_it(
     core: Core, platform: FakePlatform, model: FakeModel
 ) -> None:
-    await core.say(platform.says("a" * 4000))  # the rest of a paste may follow
+    await core.say(platform.says("the first half of", more=True))  # the rest may follow
     await core.say(platform.says("/stop"))
     await core.quiet()
     assert seen(platform) == ["Stopped before it began. [Retry]"]
@@ -155,13 +155,13 @@ async def test_a_waiting_question_can_be_stopped_by_its_number(core: Core, platf
 
 
 async def test_in_a_group_nobody_drops_what_another_asked(core: Core, platform: FakePlatform, model: FakeModel) -> None:
-    long = "b" * 4000
-    await core.say(platform.says(long, chat=GROUP, by=BEN, group=True))
+    long = "the first half of"
+    await core.say(platform.says(long, chat=GROUP, by=BEN, group=True, more=True))
     await core.say(platform.says("/stop", chat=GROUP, group=True))
     await core.say(platform.says("/stop all", chat=GROUP, group=True))
     await core.quiet()
     assert len(model.asked) == 1
-    await core.say(platform.says(long, chat=GROUP, by=BEN, group=True))
+    await core.say(platform.says(long, chat=GROUP, by=BEN, group=True, more=True))
     await core.say(platform.says("/stop", chat=GROUP, by=BOSS, group=True))
     await core.quiet()
     assert len(model.asked) == 1, "an admin may"
