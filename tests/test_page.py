@@ -682,6 +682,8 @@ def test_what_cannot_be_read_is_refused_where_it_is_chosen_and_the_rest_is_sent(
     files = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data, _ in BAD]
     page.set_input_files("#files", [*files[:3], GOOD, *files[3:]])
     expect(page.locator(".preview")).to_have_count(len(BAD) + 1)
+    expect(page.locator(".preview.bad")).to_have_count(len(BAD))
+    expect(page.locator(".preview.ready img")).to_be_visible()  # from here on nothing is drawn anew
     for number, (name, _, why) in enumerate(BAD):
         row = page.locator(".preview.bad").nth(number)
         expect(row).to_contain_text(name)
@@ -691,7 +693,6 @@ def test_what_cannot_be_read_is_refused_where_it_is_chosen_and_the_rest_is_sent(
         assert close is not None
         assert row_box["x"] + row_box["width"] >= close["x"] + close["width"]
         assert row_box["y"] <= close["y"]
-    expect(page.locator(".preview.ready img")).to_be_visible()
     ask(page, "What is in this picture?")
     answered(page)
     expect(page.locator(".prose")).to_contain_text("red")
