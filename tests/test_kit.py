@@ -82,6 +82,14 @@ async def test_trouble_is_said_once_in_a_while_and_its_end_once(caplog: pytest.L
     backoff.worked("all is well")
     backoff.worked("all is well")
     assert (caplog.messages[2:], backoff.trouble) == (["all is well"], "")
+    for _ in range(5):  # two who take turns at what is there for one
+        await clock.advance(20)
+        backoff.say("no way there")
+        backoff.worked("all is well")
+    assert len(caplog.messages) == 3
+    await clock.advance(301)
+    backoff.say("no way there")
+    assert caplog.messages[3:] == ["no way there"]
 
 
 async def test_a_call_is_made_until_it_is_answered() -> None:

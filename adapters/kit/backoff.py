@@ -40,6 +40,7 @@ class Backoff:
         self._clock = clock
         self._tries = 0
         self._said: dict[str, float] = {}
+        self._told = False
         self.trouble = ""  # what was said last, until it worked again
 
     async def pause(self, least: float = 0.0) -> None:
@@ -48,19 +49,21 @@ class Backoff:
         await self._clock.sleep(max(least, longest * random.uniform(0.5, 1.0)))
 
     def worked(self, words: str = "") -> None:
-        """From here on it begins anew. `words` for the log, if there was trouble before."""
-        if self._tries and words:
+        """From here on it begins anew. `words` for the log, if trouble was told there before. What comes and goes (two
+        who take turns at what is there for one) is told once in a while all the same."""
+        if self._told and words:
             log.info("%s", words)
-        self._tries = 0
+        self._tries, self._told = 0, False
         self.trouble = ""
-        self._said.clear()
+        now = self._clock.monotonic()
+        self._said = {what: at for what, at in self._said.items() if now - at < _SAY_AGAIN}
 
     def say(self, what: str) -> None:
         """In the log, at most once in five minutes."""
         self.trouble = what
         now = self._clock.monotonic()
         if now - self._said.get(what, -_SAY_AGAIN) >= _SAY_AGAIN:
-            self._said[what] = now
+            self._said[what], self._told = now, True
             log.warning("%s", what)
 
     async def until_answered(
