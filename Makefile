@@ -28,7 +28,7 @@ demo: $(RUN)
 	@$(VENV)/bin/magpie demo $(ARGS)
 
 test: $(DEV)
-	@$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(PY) -m pytest -n 4 --dist worksteal $(ARGS)
 
 soak: $(DEV)
 	@$(PY) -m tests.faults.soak
