@@ -148,7 +148,8 @@ def check_end(play: Play, turn: Turn, told: Told) -> None:
     assert not strays or may_stray(play) or gone, "it stands there twice"
     pieces = of_turn([piece for post, piece in standing.items() if post in known], turn.id)
     if turn.outcome is Outcome.GONE:
-        unknown = sum(kind in ("unknown", "lost") for kind in kinds(play))
+        unheard = len(play.schedule.kills)  # of a call under way, the process that was killed never heard the outcome
+        unknown = sum(kind in ("unknown", "lost") for kind in kinds(play)) + unheard
         assert gone or unknown > 3, "gone, though the platform did not say so"
         return
     if turn.outcome is Outcome.STOPPED and turn.attempt == 0:
