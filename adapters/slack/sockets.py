@@ -21,6 +21,7 @@ from adapters.kit.tasks import Tasks
 from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, missing_scope, retry_after
 from adapters.slack.wire import Wire
 from bot.errors import SettingError
+from bot.races import cancelled, first_of
 from bot.types import Clock
 
 __all__ = ["CONNECTIONS", "Sockets"]
@@ -79,14 +80,15 @@ class Sockets:
                 began, leaving = self._clock.monotonic(), asyncio.Event()
                 reading = asyncio.create_task(self._read(socket, leaving))
                 warned = asyncio.create_task(leaving.wait())
-                await asyncio.wait({reading, warned}, return_when=asyncio.FIRST_COMPLETED)
+                await first_of(reading, warned)
                 warned.cancel()
                 if self._clock.monotonic() - began < _BRIEF:
                     await backoff.pause()
                 else:
                     backoff.worked()
         finally:
-            await _given_up(reading)
+            if reading is not None:
+                await cancelled(reading)
 
     async def _open(self, backoff: Backoff) -> ClientWebSocketResponse | None:
         """None, after a pause, if it did not work out."""
@@ -139,10 +141,9 @@ class Sockets:
         """What came over an old connection is still acknowledged there."""
         alarm = asyncio.create_task(self._clock.sleep(_GRACE))
         try:
-            await asyncio.wait({reading, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            await first_of(reading, alarm)
         finally:
-            alarm.cancel()
-            await _given_up(reading)
+            await cancelled(alarm, reading)
 
     async def _answer(self, socket: ClientWebSocketResponse, envelope: Json) -> None:
         is_stored, payload = await self._take(envelope.get("payload"))
@@ -175,10 +176,3 @@ async def _greeted(socket: ClientWebSocketResponse) -> None:
     except BaseException:
         await socket.close()
         raise
-
-
-async def _given_up(reading: asyncio.Task[None] | None) -> None:
-    if reading is None:
-        return
-    reading.cancel()
-    await asyncio.gather(reading, return_exceptions=True)

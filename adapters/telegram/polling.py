@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from aiogram.exceptions import AiogramError, TelegramConflictError, TelegramRetryAfter
@@ -16,6 +15,7 @@ from adapters.telegram.errors import is_rejected_token
 from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.wire import Wire
 from bot.errors import SettingError, StoreError
+from bot.races import TooLate, before
 from bot.types import Clock
 
 __all__ = ["ALLOWED", "Polling", "rejected"]
@@ -60,7 +60,7 @@ class Polling:
                 await self._take(batch)
             except AiogramError as error:
                 await self._failed(error)
-            except TimeoutError:
+            except (TimeoutError, TooLate):
                 self._backoff.say(f"no answer to getUpdates in {PROGRESS:.0f} s; the connection is made anew")
                 await self._backoff.pause()
             except StoreError as error:
@@ -80,7 +80,7 @@ class Polling:
             await self._wire.call(DeleteWebhook(drop_pending_updates=False))
             self._webhook = False
         call = GetUpdates(offset=self._offset, limit=100, timeout=HOLD, allowed_updates=ALLOWED)
-        batch = await _within(self._clock, PROGRESS, self._wire.call(call, seconds=PROGRESS))
+        batch = await before(self._clock.sleep(PROGRESS), self._wire.call(call, seconds=PROGRESS))
         return batch if isinstance(batch, list) else []
 
     async def _failed(self, error: AiogramError) -> None:
@@ -103,17 +103,3 @@ def _after(batch: Sequence[Any]) -> int | None:
     anew, lower, after a quiet week (Bot API: Update, update_id)."""
     ids = [raw["update_id"] for raw in batch if isinstance(raw, dict) and isinstance(raw.get("update_id"), int)]
     return max(ids) + 1 if ids else None
-
-
-async def _within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """TimeoutError if the work is not done in time; it is given up then."""
-    task, alarm = asyncio.create_task(work), asyncio.create_task(clock.sleep(seconds))
-    try:
-        await asyncio.wait((task, alarm), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise TimeoutError
-    finally:
-        for each in (task, alarm):
-            each.cancel()
-        await asyncio.gather(task, alarm, return_exceptions=True)
