@@ -28,7 +28,7 @@ case "$*" in
     printf '#!/bin/sh\\necho "magpie $*" >> "$WORDS"\\n' > .venv/bin/magpie; chmod +x .venv/bin/magpie ;;
   *.made*) cat .venv/.made ;;
   *"pip install"*) shift $(($# - 1)); echo "pip $1" >> "$WORDS"; [ "$HAS" != offline ] ;;
-  "-m pytest -n 2 --dist worksteal"*) echo "$*" >> "$WORDS" ;;
+  "-m pytest -n 4 --dist worksteal"*) echo "$*" >> "$WORDS" ;;
   *) exit 3 ;;
 esac
 """
@@ -114,11 +114,11 @@ def test_each_installation_is_made_once(checkout: Checkout) -> None:
     checkout.python()
     assert checkout.did("demo", "ARGS=--port 1") == ["venv", "pip .", "magpie demo --port 1"]
     assert checkout.did("demo") == ["magpie demo"]
-    assert checkout.did("test") == ["pip .[dev]", "-m pytest -n 2 --dist worksteal"]
-    assert checkout.did("test") == ["-m pytest -n 2 --dist worksteal"]
+    assert checkout.did("test") == ["pip .[dev]", "-m pytest -n 4 --dist worksteal"]
+    assert checkout.did("test") == ["-m pytest -n 4 --dist worksteal"]
     assert checkout.did("demo") == ["magpie demo"]
     os.utime(checkout.root / "requirements.lock")
-    assert checkout.did("test") == ["pip .[dev]", "-m pytest -n 2 --dist worksteal"]
+    assert checkout.did("test") == ["pip .[dev]", "-m pytest -n 4 --dist worksteal"]
     assert checkout.did("demo") == ["magpie demo"], "the greater installation stands for the smaller"
 
 
@@ -126,7 +126,7 @@ def test_side_by_side_only_one_pip_runs(checkout: Checkout) -> None:
     checkout.python()
     did = checkout.did("-j4", "demo", "test")
     assert did[:2] == ["venv", "pip .[dev]"]
-    assert sorted(did[2:]) == ["-m pytest -n 2 --dist worksteal", "magpie demo"]
+    assert sorted(did[2:]) == ["-m pytest -n 4 --dist worksteal", "magpie demo"]
 
 
 def test_a_checkout_that_was_moved_is_installed_anew(checkout: Checkout) -> None:
