@@ -225,6 +225,27 @@ class TestAccept:
 
 
 class TestClaim:
+    async def test_only_what_is_asked_of_these_accounts_is_claimed(self, store: Store) -> None:
+        """A name that begins alike, or looks alike in a key, is another account's."""
+        chats = [
+            Chat("web", "local", "1"),
+            Chat("web", "local2", "1"),
+            Chat("web", "lo/cal", "1"),
+            Chat("we", "b", "1"),
+        ]
+        turns = {chat.account_key: (await store.accept(said(chat=chat))).turn for chat in chats}
+        await store.notify(chats[0], "a notice", key="n", not_before=START + 60_000)
+        assert list(turns) == ["web/local", "web/local2", "web/lo%2Fcal", "we/b"]
+        assert await store.claim(START, []) is None
+        assert await store.claim(START, ["web/loca", "web", "elsewhere/local"]) is None
+        assert await store.next_due(START, ["web/local"]) == START + 60_000
+        assert await store.next_due(START, ["web/local2"]) is None
+        for account, turn in reversed(turns.items()):
+            claimed = await store.claim(START, [account])
+            assert claimed is not None
+            assert (claimed.id, claimed.chat.account_key) == (turn, account)
+            assert await store.claim(START, [account]) is None
+
     async def test_the_first_attempt(self, ground: Ground) -> None:
         store = await ground.open()
         assert await store.claim(START, OURS) is None

@@ -152,7 +152,7 @@ GUARDS = (
     Guard(
         "a process claims only for accounts that it holds",
         (("storage/turns.py", "return sa.and_(FREE, _OURS, due,", "return sa.and_(FREE, due,"),),
-        ("tests/contract/test_leases.py",),
+        ("tests/contract/test_store.py",),
     ),
     Guard(
         "a lease is looked at before a chat is changed",
