@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.errors import StoreError
@@ -31,13 +33,20 @@ def away(core: Core) -> None:
     core.lives[0].instead["hold"] = hold
 
 
-async def test_what_was_frozen_and_overtaken_makes_no_call(clock: SimClock, tmp_path: Path) -> None:
+@asynccontextmanager
+async def growing(clock: SimClock, tmp_path: Path) -> AsyncIterator[tuple[Core, FakePlatform, FakeModel]]:
+    """A core in the midst of an answer, with leases of 6.5 seconds."""
     platform, model = FakePlatform(clock, size=2_000), FakeModel(clock, [words(TEXT, 0.2)])
     async with running_core(clock, tmp_path, platform, model) as core:
         lasting(core, 6.5)
         await core.say(platform.says("go"))
         await clock.advance(4)
         assert platform.text(CHAT).startswith("word000")
+        yield core, platform, model
+
+
+async def test_what_was_frozen_and_overtaken_makes_no_call(clock: SimClock, tmp_path: Path) -> None:
+    async with growing(clock, tmp_path) as (core, platform, _):
         away(core)  # as if all stood still for longer than the lease is
         await clock.advance(7)
         calls = len(platform.made)
@@ -48,11 +57,7 @@ async def test_what_was_frozen_and_overtaken_makes_no_call(clock: SimClock, tmp_
 
 
 async def test_what_nobody_took_goes_on_where_it_was_and_is_not_asked_again(clock: SimClock, tmp_path: Path) -> None:
-    platform, model = FakePlatform(clock, size=2_000), FakeModel(clock, [words(TEXT, 0.2)])
-    async with running_core(clock, tmp_path, platform, model) as core:
-        lasting(core, 6.5)
-        await core.say(platform.says("go"))
-        await clock.advance(4)
+    async with growing(clock, tmp_path) as (core, platform, model):
         away(core)
         await clock.advance(30)
         standing = platform.text(CHAT)
@@ -75,11 +80,7 @@ async def test_what_runs_at_a_stop_is_held_until_its_end(clock: SimClock, tmp_pa
 
 
 async def test_what_is_lost_and_comes_back_is_taken_up_again(clock: SimClock, tmp_path: Path) -> None:
-    platform, model = FakePlatform(clock, size=2_000), FakeModel(clock, [words(TEXT, 0.2)])
-    async with running_core(clock, tmp_path, platform, model) as core:
-        lasting(core, 6.5)
-        await core.say(platform.says("go"))
-        await clock.advance(4)
+    async with growing(clock, tmp_path) as (core, platform, _):
         lasting(core, 6.5, ours=False)
         await clock.advance(30)
         [waiting] = await core.store.backlog()
