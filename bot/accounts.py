@@ -11,11 +11,16 @@ from typing import Any
 from bot.errors import SettingError, joined
 from bot.types import AccountTable, Adapter, Chat, ChatSettings, Json
 
-__all__ = ["Accounts", "account_tables", "rows_of", "unknown"]
+__all__ = ["Accounts", "account_tables", "name_of", "rows_of", "unknown"]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _TEXTS = ("model", "system", "access")
 _KEYS = ("name", *_TEXTS, "admins")
+
+
+def name_of(adapters: Mapping[str, Adapter], chat: Chat) -> str | None:
+    """Which of the adapters speaks for the account whose chat it is."""
+    return next((name for name, adapter in adapters.items() if adapter.account.key == chat.account_key), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +33,7 @@ class Accounts:
 
     def called(self, chat: Chat) -> str:
         """What the account is called whose chat it is."""
-        named = (name for name, adapter in self.adapters.items() if adapter.account.key == chat.account_key)
-        return next(named, chat.platform) if chat.account else chat.platform
+        return (name_of(self.adapters, chat) if chat.account else None) or chat.platform
 
     def label(self, chat: Chat) -> str:
         """The same, for a series that has the platform already: '' is the account of the variables."""

@@ -4,12 +4,12 @@ here, and nowhere else."""
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from bot.access import Access
+from bot.accounts import name_of
 from bot.chat_api.tokens import Calibration
 from bot.commands import Commands, GatewayFacts, ModelBook
 from bot.dispatcher import Dispatcher
@@ -22,13 +22,11 @@ from bot.media import MediaStore
 from bot.metrics import Metrics
 from bot.money.alerts import Rules
 from bot.planning import Options, Planner
-from bot.races import cancelled, first_of
+from bot.races import cancelled, sooner
 from bot.turns import TurnEnds, Turns
 from bot.types import Adapter, BalanceReading, Chat, ChatModel, Clock, Store, Turn
 
 __all__ = ["Core", "Wiring"]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +99,9 @@ class Core:
         )
         zone = ZoneInfo(options.timezone)
         commands = Commands(store, models, options.at, wiring.facts, zone, wiring.access, wiring.rules)
-        features = lambda chat: self.adapter_of(chat).features  # noqa: E731
-        self.intake = CoreIntake(store, commands, self.turns, clock, wiring.access, features)
+        self.intake = CoreIntake(
+            store, commands, self.turns, clock, wiring.access, lambda chat: self.adapter_of(chat).features
+        )
 
     async def work(self) -> None:
         """Answer what is asked in the accounts that we hold, until `turns.drain` and then `leases.close`."""
@@ -139,10 +138,7 @@ class Core:
 
     async def tried(self, adapter: Adapter) -> None:
         """Until it is known how we stand with its platform, or that another process holds its account."""
-        tried = asyncio.ensure_future(adapter.tried.wait())
-        elsewhere = asyncio.ensure_future(self._is_elsewhere(adapter))
-        await first_of(tried, elsewhere)
-        await cancelled(tried, elsewhere)
+        await sooner(adapter.tried.wait(), self._is_elsewhere(adapter))
 
     async def _is_elsewhere(self, adapter: Adapter) -> None:
         if adapter.features.pushed or await self.leases.settled(adapter.account.key):
@@ -157,7 +153,7 @@ class Core:
 
     def adapter_of(self, chat: Chat) -> Adapter:
         """The adapter that speaks for the account whose chat it is. KeyError if there is none."""
-        for adapter in self.adapters.values():
-            if adapter.account.key == chat.account_key:
-                return adapter
-        raise KeyError(chat.account_key)
+        name = name_of(self.adapters, chat)
+        if name is None:
+            raise KeyError(chat.account_key)
+        return self.adapters[name]
