@@ -94,6 +94,27 @@ def test_any_bytes_at_any_cuts_mean_the_same(pieces: list[bytes]) -> None:
     assert decode(*pieces) == decode(b"".join(pieces))
 
 
+PIECES = (
+    b"data: {}",
+    b'data: {"a": [1]}',
+    b"data: {",
+    b"}",
+    b"",
+    b"",
+    b"",
+    b"event: e",
+    b":HTTP_STATUS/400",
+    b"data: x",
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12), st.sampled_from([b"\n", b"\r", b"\r\n"]))
+def test_events_of_one_line_mean_the_same_byte_by_byte(lines: list[bytes], end: bytes) -> None:
+    """In one read they take a shorter way."""
+    stream = b"".join(line + end for line in lines)
+    assert decode(stream) == decode(*(stream[at : at + 1] for at in range(len(stream))))
+
+
 def test_events_come_out_at_once() -> None:
     decoder = Decoder()
     assert decoder.feed(b"data: a\n") == []

@@ -24,6 +24,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.chat_api.assemble import Assembler
 from bot.chat_api.choices import Choices
 from bot.chat_api.chunks import Piece
 from bot.chat_api.payloads import Odd, payloads
@@ -284,6 +285,54 @@ def test_messages_alone_that_grow_or_repeat() -> None:
 
 def test_a_model_may_say_the_same_twice() -> None:
     assert stream(chunk("ha"), chunk("ha"), chunk("ha", "stop")).text == "hahaha"
+
+
+SAID: list[dict[str, Any]] = [
+    *(
+        {"content": text}
+        for text in ("ha", "ha", "ha", "", "</thi", "nk>\n", "```", "!", "[", "](data:image/png;base64,AAAA)")
+    ),
+    *({"content": text} for text in ("\ud83d", "\ude00", "x" * 16, "x" * 16, "x" * 32, "<think>", "日本語")),
+    {"reasoning_content": "hm"},
+    {"content": "and", "images": [{"image_url": {"url": "https://example.org/a.png"}}]},
+    {"refusal": "No."},
+    {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]},
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(SAID), st.sampled_from([0, 0, 0, 0, 0, 1])), max_size=24), st.booleans())
+def test_what_comes_in_one_read_means_what_comes_bit_by_bit(said: list[tuple[dict[str, Any], int]], ends: bool) -> None:
+    """Plain text of one read is put together before anything looks at it; that must not show."""
+    chunks = [{"choices": [{"index": index, "delta": delta, "finish_reason": None}]} for delta, index in said]
+    last = [chunk("", "stop"), USAGE] if ends else []
+    events = [f"data: {json.dumps(each)}\n\n".encode() for each in (*chunks, *last)]
+    whole, single = play(b"".join(events)), play(*events)
+    assert (whole.text, whole.exchange.reasoning, whole.notes) == (single.text, single.exchange.reasoning, single.notes)
+    assert (whole.exchange.finish, whole.calls) == (single.exchange.finish, single.calls)
+
+
+def test_which_chunks_are_plain_text() -> None:
+    assembler = Assembler()
+    assert assembler.plain(chunk("a")) is None, "nothing is known of the stream yet"
+    for each in ("a", "b", "c"):
+        assembler.feed(chunk(each))
+    plain = {"choices": [{"index": 0, "delta": {"content": "d"}, "finish_reason": None}]}
+    assert assembler.plain(plain) == "d"
+    others: list[dict[str, Any]] = [
+        chunk("d", "stop"),
+        {**plain, "usage": USAGE["usage"]},
+        {**plain, "error": {"message": "Overloaded."}},
+        {"choices": [*plain["choices"], *plain["choices"]]},
+        at(1, content="d"),
+        at(0, content="d", reasoning_content="e"),
+        at(0, refusal="No."),
+        chunk("d" * 32),
+        {"status": "processing"},
+    ]
+    assert [assembler.plain(each) for each in others] == [None] * len(others)
+    assembler.feed(chunk("d", "stop"))
+    assert assembler.plain(plain) is None, "text behind the reason for the end"
 
 
 # ── indexes ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.chat_api.choices import Choices
-from bot.chat_api.chunks import Damaged, Piece, decode
+from bot.chat_api.chunks import Damaged, Piece, decode, plain_text
 from bot.chat_api.cumulative import Cumulative
 from bot.chat_api.finish import known
 from bot.chat_api.inline import InlinePictures
@@ -68,6 +68,21 @@ class Assembler:
             self._last = replace(last, usage=usage, model=model, id=id)
         return self._deltas(self._choices.feed(said.pieces))
 
+    def plain(self, chunk: Mapping[str, Json]) -> str | None:
+        """The text of a chunk that adds nothing but more of it, as nearly all do: it may be given to `more`, together
+        with that of its neighbours. None for any other."""
+        if self._again or self.ended or self._text.mode != "incremental":
+            return None
+        found, last = plain_text(chunk), self._last
+        if found is None or not self._choices.is_plain(found[0]) or len(found[1]) >= _REPEATED:
+            return None
+        is_named = (last.model or not chunk.get("model")) and (last.id or not chunk.get("id"))
+        return found[1] if is_named else None
+
+    def more(self, text: str) -> list[Delta]:
+        """What `plain` text adds."""
+        return [delta for delta in self._piece(Piece(text=text)) if _says(delta)]
+
     def held(self) -> list[Delta]:
         """The stream is over: what had been taken for other answers, and is of this one."""
         return self._deltas(self._choices.close())
@@ -89,7 +104,7 @@ class Assembler:
 
     def _deltas(self, pieces: list[Piece]) -> list[Delta]:
         deltas = [delta for piece in pieces for each in self._certain(piece) for delta in self._piece(each)]
-        return [each for each in deltas if each.text or each.reasoning or each.pictures or each.retract]
+        return [delta for delta in deltas if _says(delta)]
 
     def _certain(self, piece: Piece) -> list[Piece]:
         """A piece that may be a repetition waits for what follows it."""
@@ -115,7 +130,7 @@ class Assembler:
         if not repeats:
             self._streamed = self._streamed or bool(piece.text)
             self._say(piece.text)
-            self._thought.append(piece.reasoning)
+            self._thought += [piece.reasoning] if piece.reasoning else []
         reasoning = self._halves[1].feed(thoughts)
         text, thought = self._think.feed(self._halves[0].feed(text))
         retract = self._retracted()
@@ -186,6 +201,10 @@ class Assembler:
         self._shown = self._shown or bool(text)
         self.reasoned = self.reasoned or bool(reasoning)
         return Delta(text=text, reasoning=reasoning, model=self._last.model, id=self._last.id)
+
+
+def _says(delta: Delta) -> bool:
+    return bool(delta.text or delta.reasoning or delta.pictures or delta.retract)
 
 
 def _rest(so_far: str, message: str) -> str | None:

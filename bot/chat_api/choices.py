@@ -27,13 +27,7 @@ class Choices:
         self._held: list[Piece] = []
 
     def feed(self, pieces: Sequence[Piece]) -> list[Piece]:
-        if (
-            len(pieces) == 1
-            and self._main == pieces[0].index
-            and self._spoke
-            and not pieces[0].finish
-            and not self._held
-        ):
+        if len(pieces) == 1 and not pieces[0].finish and self.is_plain(pieces[0].index):
             return [pieces[0]]  # as nearly always
         found: list[Piece] = []
         texts: set[int] = set()
@@ -44,6 +38,10 @@ class Choices:
         if len(texts) > 1 and not self._blocks:
             self._part()  # in one chunk, so side by side
         return found
+
+    def is_plain(self, index: int) -> bool:
+        """Is more text of this choice certain to be the answer's?"""
+        return self._main == index and self._spoke and not self._held
 
     def close(self) -> list[Piece]:
         """The stream has ended: what was held back and is the answer's."""

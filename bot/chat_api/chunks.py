@@ -12,7 +12,7 @@ from bot.chat_api.finish import reason
 from bot.errors import Broken
 from bot.types import Json, Usage
 
-__all__ = ["Chunk", "Damaged", "Piece", "decode", "is_idle", "is_name", "unwrapped"]
+__all__ = ["Chunk", "Damaged", "Piece", "decode", "is_idle", "is_name", "plain_text", "unwrapped"]
 
 Body = Mapping[str, Json]
 
@@ -73,8 +73,8 @@ class Chunk:
 
 def decode(chunk: Body) -> Chunk:
     """A chunk of a stream, or a whole answer of either shape (OpenAI's, DashScope's own). Raises Damaged."""
-    if (plain := _plain_text(chunk)) is not None:
-        return Chunk((plain,), None, _name(chunk.get("model")), _name(chunk.get("id")))
+    if (plain := plain_text(chunk)) is not None:
+        return Chunk((Piece(*plain),), None, _name(chunk.get("model")), _name(chunk.get("id")))
     output = _dict(chunk.get("output"))
     choices = _choices(chunk) or _choices(output) or _bare(chunk, output)
     return Chunk(
@@ -109,9 +109,9 @@ _CHOICE_FIELDS = {"index", "delta", "finish_reason", "logprobs"}
 _DELTA_FIELDS = {"role", "content"}
 
 
-def _plain_text(chunk: Body) -> Piece | None:
-    """The piece of a chunk that says nothing but text, as nearly all do; the rest of this page would find the same, and
-    take longer for each token."""
+def plain_text(chunk: Body) -> tuple[int, str] | None:
+    """The choice's index and the text of a chunk that says nothing else, as nearly all do; the rest of this page would
+    find the same, and take longer for each token."""
     choices = chunk.get("choices")
     if not isinstance(choices, list) or len(choices) != 1 or chunk.get("usage") or not chunk.keys() <= _CHUNK_FIELDS:
         return None
@@ -122,7 +122,7 @@ def _plain_text(chunk: Body) -> Piece | None:
     if not isinstance(delta, dict) or not delta.keys() <= _DELTA_FIELDS:
         return None
     content = delta.get("content")
-    return Piece(_index(choice.get("index")), content) if isinstance(content, str) else None
+    return (_index(choice.get("index")), content) if isinstance(content, str) else None
 
 
 # ── choices ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -72,6 +72,6 @@ def _within(text: str) -> Iterator[dict[str, Json] | str]:
 
 def _loaded(data: str) -> Json:
     try:
-        return loads(data.encode("utf-8", "surrogatepass"))
+        return loads(data)
     except ValueError:
         return None

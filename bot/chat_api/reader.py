@@ -7,7 +7,7 @@ ends there and is a part: it may have been a piece of it.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -54,6 +54,7 @@ class Reader:
         self._json = b""  # what bare JSON began with
         self._single = False  # one JSON object so far, and one that is no chunk
         self._raw = b""
+        self._run: list[str] = []  # plain text of one read, of which each piece would cost the same further on
 
     async def deltas(self) -> AsyncGenerator[Delta, None]:
         """One for each read that brought something. The last has `finish`. Raises NoAnswer; Blocked and Broken if no
@@ -101,11 +102,13 @@ class Reader:
             self._raw = (self._raw + piece)[:_RAW]
         return self._bounded(self._events(self._decoder.feed(piece)))
 
-    def _events(self, events: Iterable[Event]) -> Iterator[Delta]:
+    def _events(self, events: Sequence[Event]) -> Iterator[Delta]:
         for event in events:
             yield from self._event(event)
             if self._done:
-                return
+                break
+        if events and self.streamed:
+            self._call.expect(self._timeouts.tail if self.assembler.ended else self._timeouts.event)
 
     def _event(self, event: Event) -> Iterator[Delta]:
         try:
@@ -120,11 +123,13 @@ class Reader:
             if self.streamed or odd.telling:
                 raise
             self._odd = True  # a page, or a line before the answer: that will show
-        finally:
-            if self.streamed:
-                self._call.expect(self._timeouts.tail if self.assembler.ended else self._timeouts.event)
 
     def _payload(self, payload: dict[str, Json], event: Event) -> Iterator[Delta]:
+        if (text := self.assembler.plain(payload)) is not None:
+            self._run.append(text)
+            self._single = False
+            return
+        yield from self._run_ends()
         payload = unwrapped(payload)
         if is_idle(payload):
             return
@@ -136,6 +141,11 @@ class Reader:
         if _has_error(payload):
             raise NoAnswer(payload, event.status)
 
+    def _run_ends(self) -> list[Delta]:
+        text = "".join(self._run)
+        self._run.clear()
+        return self.assembler.more(text) if text else []
+
     def _bounded(self, deltas: Iterator[Delta]) -> Iterator[Delta]:
         """What one read brought, as few Deltas: each costs the same further on, whatever is in it. What is beyond the
         size of an answer is left out."""
@@ -146,6 +156,7 @@ class Reader:
                 taken.append(delta)
         except (Broken, NoAnswer) as error:
             failure = error
+        taken += self._run_ends()
         for delta in _joined(taken):
             if self._left <= 0:
                 break

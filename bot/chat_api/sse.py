@@ -17,6 +17,7 @@ LINE = 16 << 20  # bytes of one line: a picture may be in it
 TOTAL = 32 << 20  # bytes of one answer; a chunk for each token makes 250 of 4
 
 _BOM = b"\xef\xbb\xbf"
+_WHOLE = b"data: {"
 _STATUS = re.compile(rb":\s*HTTP_STATUS/(\d{3})\b")
 _GLUED = re.compile(rb"data:\s*(?=[\[{].*\"(?:choices|content)\")")  # a chunk behind something that lost its line break
 _FIELD = re.compile(rb"\s*(?:data|event|id|retry)\s*:", re.IGNORECASE)
@@ -92,16 +93,28 @@ class Decoder:
         lines = data.splitlines()
         tail = lines.pop() if lines and data[-1:] not in (b"\r", b"\n") else b""
         events: list[Event] = []
-        for line in lines:
+        numbered = enumerate(lines, 1)
+        for after, line in numbered:
             if self._partial_size + len(line) > self._line_size:
                 self.full = True
                 return events
+            if line.startswith(_WHOLE) and after < len(lines) and not lines[after] and self._is_between:
+                self._line_before = line  # an event of one line, as nearly all are: `_line` would find the same
+                events.append(Event(self._text(line[len(_WHOLE) - 1 :])))
+                next(numbered)
+                continue
             events += self._line(self._join(line))
         if tail:
             self._partial.append(tail)
             self._partial_size += len(tail)
             self.full = self._partial_size > self._line_size
         return events
+
+    @property
+    def _is_between(self) -> bool:
+        """Is nothing of an event there yet?"""
+        begun = self._first or self._partial or self._data or self._open or self._name
+        return not begun and self._status is None
 
     def _join(self, end: bytes) -> bytes:
         if not self._partial:
