@@ -113,7 +113,8 @@ def test_a_wrong_password_says_so_and_then_has_to_wait(page: Page, town: Town) -
         told = alert.inner_text()
         if told != "This is not the password.":
             break
-    assert (wait := re.fullmatch(r"Too many attempts\. Please wait (\d+) s\.", told)), told
+    wait = re.fullmatch(r"Too many attempts\. Please wait (\d+) s\.", told)
+    assert wait is not None, told
     page.wait_for_timeout(int(wait[1]) * 1_000 + 100)
     sign_in(page, PASSWORD)
     expect(page.locator("#model-name")).to_have_text("qwen-plus")
