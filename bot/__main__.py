@@ -12,7 +12,7 @@ from bot.errors import MagpieError, SettingError
 from bot.locales import say, terminal_language
 from bot.options import parser
 from bot.privacy import keep_private
-from bot.variables import unknown_variables
+from bot.service.variables import unknown_variables
 
 __all__ = ["main"]
 
@@ -49,15 +49,15 @@ def _announce(line: str) -> None:
 
 def _tell_misspelt() -> None:
     """What is missing may be there, under another name."""
-    from bot.app import known_variables
+    from bot.service.app import known_variables
 
     for words in unknown_variables(known_variables()):
         print(f"magpie: {say(words, terminal_language())}", file=sys.stderr)
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from bot.app import run
-    from bot.demo import demo
+    from bot.service.app import run
+    from bot.service.demo import demo
 
     os.environ["WEB"] = "on"
     if options.port is not None:
@@ -67,7 +67,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _run(_options: argparse.Namespace) -> int:
-    from bot.app import run
+    from bot.service.app import run
 
     asyncio.run(run(announce=_announce))
     return 0
@@ -95,7 +95,7 @@ def _ask(options: argparse.Namespace) -> int:
 
 
 def _doctor(_options: argparse.Namespace) -> int:
-    from bot.app import doctor
+    from bot.service.app import doctor
 
     return asyncio.run(doctor(tell=print))
 
@@ -108,7 +108,7 @@ def _manifest(options: argparse.Namespace) -> int:
 
 
 def _database(_options: argparse.Namespace) -> int:
-    from bot.app import upgrade
+    from bot.service.app import upgrade
 
     asyncio.run(upgrade(announce=_announce))
     return 0

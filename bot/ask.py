@@ -11,22 +11,22 @@ from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
 
-from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.client import Client
-from bot.chat_api.learned import Learned
-from bot.chat_api.parameters import resolve
-from bot.chat_api.tokens import estimate
 from bot.clock import SystemClock
-from bot.commands.forms import answer_here
-from bot.config import Settings, load_settings, load_toml
+from bot.commands.writing.forms import answer_here
 from bot.errors import MagpieError, RequestRefused, SettingError, UnknownModel
-from bot.exchange import Exchange, conclude
-from bot.gateway import make_client, make_gateway, sandboxed
+from bot.gateways.capabilities import Learned
+from bot.gateways.catalogue import Catalogue
+from bot.gateways.chat_api.client import Client
+from bot.gateways.gateway import make_client, make_gateway, sandboxed
+from bot.gateways.parameters import resolve
+from bot.gateways.tokens import estimate
 from bot.locales import say, terminal_language
-from bot.logs import set_up
-from bot.media import load_files
+from bot.media.prepared import load_files
 from bot.money import price
-from bot.prompt import Scene, build
+from bot.service.config import Settings, load_settings, load_toml
+from bot.service.logs import set_up
+from bot.turns.exchange import Exchange, conclude
+from bot.turns.prompt import Scene, build
 from bot.types import (
     Answer,
     Attachment,

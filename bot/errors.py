@@ -291,7 +291,7 @@ class Unaskable(RequestRefused):
 
 
 class MediaError(MagpieError):
-    """`name` among the data is what the file is called; who doesn't know that leaves it to `bot.media`."""
+    """`name` among the data is what the file is called; who doesn't know that leaves it to `bot.media.prepared`."""
 
     text = "This file can't be used."
 

@@ -22,7 +22,7 @@ from rich.table import Table as Grid
 from rich.text import Text as Styled
 
 from bot.markdown import parse
-from bot.markdown.linear import linear
+from bot.markdown.formulas.linear import linear
 from bot.markdown.tree import (
     Block,
     Break,

@@ -82,7 +82,7 @@ def locked() -> dict[str, str]:
 @cache
 def settings_classes() -> tuple[type[BaseSettings], ...]:
     """The core's and each adapter's own."""
-    names = ["bot.config"]
+    names = ["bot.service.config"]
     names += [".".join(path.with_suffix("").parts) for path in modules() if path.match("adapters/*/settings.py")]
     return tuple(
         kind

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.access import Access, ClaimCode
-from bot.app import invite
-from bot.config import Settings
 from bot.errors import StoreFull
+from bot.intake.access import Access, ClaimCode
 from bot.markdown import plain
+from bot.service.app import invite
+from bot.service.config import Settings
 from bot.types import (
     Ack,
     Adapter,

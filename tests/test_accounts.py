@@ -12,12 +12,12 @@ import pytest
 from adapters import checks_of_platforms, secrets, switched_off, switched_on, tables, variables
 from adapters.slack.settings import load_settings as slack_settings
 from adapters.telegram.settings import load_settings as telegram_settings
-from bot.access import Access, Standing
-from bot.accounts import Accounts
-from bot.config import Toml, load_toml
 from bot.errors import SettingError
+from bot.intake.access import Access, Standing
 from bot.locales import say
-from bot.money.hearers import Hearers, check_places
+from bot.money.recipients import Hearers, check_places
+from bot.service.accounts import Accounts
+from bot.service.config import Toml, load_toml
 from bot.types import Account, AccountTable, Adapter, Chat, ChatSettings, Finding, Mark, Person
 
 A, B = "1111111:letters-of-the-first-bot", "2222222:letters-of-the-second-bot"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bot.serving import serving
+from bot.http.server import serving
 from bot.types import AsgiApp
 from tests.fakes.gateway import chunk, sse
 from tests.fakes.service import Service, run_once

@@ -14,7 +14,7 @@ from PIL import Image
 
 from bot.__main__ import main
 from bot.ask import ask
-from bot.config import Settings
+from bot.service.config import Settings
 from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
 from tests.project import ROOT
 

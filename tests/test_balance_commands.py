@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.chat_api.catalogue import Catalogue
 from bot.commands import Commands
+from bot.gateways.catalogue import Catalogue
 from bot.money.alerts import MUTED, Rules
 from bot.types import BalanceReading, Chat, ChatSettings, Money, Notice, Set
 from storage.store import SqlStore

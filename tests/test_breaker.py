@@ -13,7 +13,7 @@ import pytest
 
 from bot.clock import SystemClock
 from bot.errors import BadKey, Blocked, GatewayError, NoMoney, UnknownModel, Unreachable
-from bot.money.breaker import Guarded
+from bot.gateways.breaker import Guarded
 from bot.types import BalanceReading, Delta, ModelRequest, Money, PromptMessage
 from tests.fakes.account import Platform, Prepaid, living
 from tests.fakes.clock import START, SimClock

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from bot.chat_api.catalogue import Catalogue, able, base_ids
 from bot.errors import SettingError
+from bot.gateways.catalogue import Catalogue, able, base_ids
 from bot.types import Json, Price
 
 LISTED = """

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chat_api.errors import classify, is_error, redact, retry_after
 from bot.errors import (
     BadKey,
     BadParameter,
@@ -23,6 +22,7 @@ from bot.errors import (
     UnknownModel,
     Upstream,
 )
+from bot.gateways.chat_api.errors import classify, is_error, redact, retry_after
 from bot.types import Json
 
 KEY = "sk-0123456789abcdefABCDEF"

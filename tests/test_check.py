@@ -18,11 +18,11 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.check import check
-from bot.chat_api.profiles import PROFILES
-from bot.chat_api.wire import encode, is_native
 from bot.errors import RequestRefused
+from bot.gateways.catalogue import Catalogue
+from bot.gateways.chat_api.check import check
+from bot.gateways.chat_api.wire import encode, is_native
+from bot.gateways.profiles import PROFILES
 from bot.types import (
     FramesPart,
     ImagePart,
@@ -270,7 +270,7 @@ def test_a_question_that_can_never_fit() -> None:
 
 CAPS = {
     row["id"]: row
-    for row in csv.DictReader((files("bot.chat_api") / "data" / "model_caps.csv").read_text("utf-8").splitlines())
+    for row in csv.DictReader((files("bot.gateways") / "data" / "model_caps.csv").read_text("utf-8").splitlines())
 }
 LANGUAGES = (
     "Chinese",

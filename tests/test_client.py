@@ -17,11 +17,6 @@ import httpx
 import pytest
 
 from adapters.web.view import model_view
-from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.chunks import Damaged
-from bot.chat_api.client import Client, Learned, Timeouts
-from bot.chat_api.profiles import PROFILES, Gateway
-from bot.chat_api.reader import TEXT
 from bot.clock import SystemClock
 from bot.commands.models import ordered
 from bot.errors import (
@@ -39,6 +34,11 @@ from bot.errors import (
     Unreachable,
     Upstream,
 )
+from bot.gateways.catalogue import Catalogue
+from bot.gateways.chat_api.client import Client, Learned, Timeouts
+from bot.gateways.chat_api.stream.chunks import Damaged
+from bot.gateways.chat_api.stream.reader import TEXT
+from bot.gateways.profiles import PROFILES, Gateway
 from bot.types import (
     BalanceReading,
     Clock,

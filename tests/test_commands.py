@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.languages import ENGLISH
-from bot.chat_api.parameters import PARAMETERS
 from bot.commands import TABLE, Commands, Context, GatewayFacts, parse
 from bot.commands.base import Topic
-from bot.commands.menus import ACTION_BYTES
 from bot.commands.models import ordered
-from bot.exchange import unbegun
+from bot.commands.writing.menus import ACTION_BYTES
+from bot.gateways.catalogue import Catalogue
+from bot.gateways.parameters import PARAMETERS
+from bot.languages.names import ENGLISH
 from bot.markdown import Code, Paragraph, Words
 from bot.markdown import parse as parse_markdown
-from bot.settings import effective
+from bot.settings.overlay import effective
+from bot.turns.exchange import unbegun
 from bot.types import (
     Answer,
     BalanceReading,

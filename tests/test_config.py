@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from adapters import locales
-from bot.config import EXAMPLES, Settings, Toml, load_settings, load_toml
 from bot.errors import SettingError, wrong_setting
 from bot.locales import learn, say
+from bot.service.config import EXAMPLES, Settings, Toml, load_settings, load_toml
 
 
 @pytest.fixture(autouse=True)
@@ -67,14 +67,14 @@ def test_a_wrong_value_names_its_variable_and_shows_an_example(
 @pytest.mark.parametrize(
     ("package", "name", "value", "words"),
     [
-        ("bot.config", "HTTP_PORT", "eighty", "必须是整数"),
-        ("bot.config", "HTTP_PORT", "70000", "不能大于 65535"),
-        ("bot.config", "STALE_AFTER", "soon", "不是时长"),
-        ("bot.config", "DRAIN_SECONDS", "-1", "不能小于 0"),
-        ("bot.config", "LOG_FORMAT", "xml", "只能是其中之一：text, json"),
-        ("bot.config", "TIMEZONE", "Mars", "不是时区"),
-        ("bot.config", "BALANCE_ALERT_BELOW", "low", "应是大于 0 的金额"),
-        ("bot.config", "ADMINS", "123", "应是“平台:编号”的列表"),
+        ("bot.service.config", "HTTP_PORT", "eighty", "必须是整数"),
+        ("bot.service.config", "HTTP_PORT", "70000", "不能大于 65535"),
+        ("bot.service.config", "STALE_AFTER", "soon", "不是时长"),
+        ("bot.service.config", "DRAIN_SECONDS", "-1", "不能小于 0"),
+        ("bot.service.config", "LOG_FORMAT", "xml", "只能是其中之一：text, json"),
+        ("bot.service.config", "TIMEZONE", "Mars", "不是时区"),
+        ("bot.service.config", "BALANCE_ALERT_BELOW", "low", "应是大于 0 的金额"),
+        ("bot.service.config", "ADMINS", "123", "应是“平台:编号”的列表"),
         ("adapters.web.settings", "WEB", "perhaps", "只能是其中之一：on, off"),
         ("adapters.web.settings", "PUBLIC_URL", "example.org", "不是 http 或 https 网址"),
         ("adapters.slack.settings", "SLACK_BOT_TOKEN", "xapp-1-abc", "不是机器人令牌"),

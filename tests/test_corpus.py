@@ -27,7 +27,7 @@ from adapters.telegram import render as telegram
 from adapters.telegram.blocks import rich
 from adapters.web import render as web
 from bot.markdown import Block, Segmenter, parse, plain, utf16
-from bot.markdown.linear import linear
+from bot.markdown.formulas.linear import linear
 from bot.markdown.tree import (
     Break,
     Code,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.delivery import FIRST_CHARACTERS
+from bot.delivery.delivery import FIRST_CHARACTERS
 from bot.errors import Gone, Refused, RetryLater, Unknown
 from bot.markdown import plain
 from bot.types import Bucket, Call, Chat, NoteKind, Outcome, Piece, Turn

@@ -243,7 +243,7 @@ def test_what_the_page_of_symptoms_shows_is_what_people_see(line: str) -> None:
 
 def test_what_a_turn_leaves_in_the_log() -> None:
     (line,) = [each for each in shown() if each.startswith("turn=")]
-    source = (ROOT / "bot" / "dispatcher.py").read_text(encoding="utf-8")
+    source = (ROOT / "bot" / "turns" / "dispatcher.py").read_text(encoding="utf-8")
     written = re.findall(r'^        "(\w+)": ', source[source.index("def _line(") :], re.MULTILINE)
     assert re.findall(r"(\w+)=", line) == written
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.client import Client, Learned
-from bot.chat_api.profiles import Gateway
 from bot.clock import SystemClock
-from bot.config import Settings, Toml
-from bot.doctor import Check, check_alerts, check_gateway, check_key, examine
 from bot.errors import Gone, NoMoney, SettingError, StoreLocked, Unreachable, joined
+from bot.gateways.catalogue import Catalogue
+from bot.gateways.chat_api.client import Client, Learned
+from bot.gateways.profiles import Gateway
 from bot.locales import say
-from bot.money.hearers import Hearers, Place
+from bot.money.recipients import Hearers, Place
+from bot.service.config import Settings, Toml
+from bot.service.doctor import Check, check_alerts, check_gateway, check_key, examine
+from bot.service.variables import unknown_variables
 from bot.types import Chat, Finding, Mark, Text
-from bot.variables import unknown_variables
 from tests.fakes.clock import SimClock
 from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
 from tests.fakes.platform import FakePlatform

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.connections import raise_descriptor_limit
+from bot.http.connections import raise_descriptor_limit
 from tests.fakes.service import clean_environment
 
 PASSWORD = "correct horse battery"

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from bot.chat_api.catalogue import Catalogue
 from bot.errors import Blocked, Broken, NoMoney
-from bot.exchange import Exchange, conclude, expired, prompt_tokens
+from bot.gateways.catalogue import Catalogue
+from bot.turns.exchange import Exchange, conclude, expired, prompt_tokens
 from bot.types import Delta, Finish, LedgerEntry, ModelRequest, Money, NoteKind, Outcome, PromptMessage, Text, Usage
 
 CATALOGUE = Catalogue()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.markdown.formula import completed, read
-from bot.markdown.linear import linear
+from bot.markdown.formulas.latex import completed, read
+from bot.markdown.formulas.linear import linear
 
 
 @pytest.mark.parametrize(

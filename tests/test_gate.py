@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.gate import Gate
+from bot.delivery.limiter import Gate
 from bot.types import Bucket, Call, Chat
 from tests.fakes.clock import SimClock
 

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from bot.config import GatewayTable, Settings, Toml
 from bot.errors import SettingError
-from bot.gateway import make_gateway, sandboxed
+from bot.gateways.gateway import make_gateway, sandboxed
+from bot.service.config import GatewayTable, Settings, Toml
 
 
 def settings(**more: object) -> Settings:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.health import FRESH, Health
+from bot.http.health import FRESH, Health
 from bot.privacy import readable_by_others, tighten
 from storage import open_store
 from tests.fakes.clock import SimClock

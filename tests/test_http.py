@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.config import Settings
-from bot.health import monitoring
-from bot.http import Host, Metrics, Part
+from bot.http.health import monitoring
+from bot.http.host import Host, Metrics, Part
+from bot.service.config import Settings
 from bot.types import AsgiApp
 
 Event = MutableMapping[str, Any]

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chat_api.detection import detect, read
-from bot.chat_api.languages import ENGLISH, chinese, resolve
 from bot.errors import RequestRefused
+from bot.languages.detection import detect, read
+from bot.languages.names import ENGLISH, chinese, resolve
 
 
 def test_the_twenty_eight() -> None:

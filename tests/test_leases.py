@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from bot.errors import StoreError, Superseded
-from bot.leases import Leases
+from bot.service.leases import Leases
 from bot.types import Holding, Signal, Store
 from tests.fakes.clock import SimClock
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.logs import set_up
+from bot.service.logs import set_up
 
 log = logging.getLogger("tests.logs")
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from bot.chat_api.tokens import image_tokens
 from bot.decoding.pool import Decoder
 from bot.errors import Gone, MediaError, NotFetched, Refused, RetryLater, StoreError, StoreFull, Unknown
+from bot.gateways.tokens import image_tokens
 from bot.locales import say
-from bot.media import MediaStore
+from bot.media.prepared import MediaStore
 from bot.types import Account, Attachment, Chat, Kind
 from tests.fakes.clock import SimClock
 from tests.test_pictures import drawing, encoded, photo

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.errors import BadKey, Blocked, MagpieError, RetryLater, Unreachable
-from bot.metrics import Metrics
+from bot.service.metrics import Metrics
 from bot.types import BalanceReading, Bucket, Money, Usage
 from tests.fakes.core import Core
 from tests.fakes.model import FakeModel, Script, words

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands.pairs import Once, Which, parse
 from bot.errors import RequestRefused
+from bot.languages.pairs import Once, Which, parse
 from bot.types import Translation
 
 ZH, EN, FR, JA = "Chinese", "English", "French", "Japanese"

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.parameters import PARAMETERS, resolve
 from bot.errors import RequestRefused
+from bot.gateways.catalogue import Catalogue
+from bot.gateways.parameters import PARAMETERS, resolve
 from bot.types import Json, ModelInfo
 
 CATALOGUE = Catalogue()

@@ -19,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageDraw
 
-from bot.attached import complaint
 from bot.decoding.kinds import Complaint
 from bot.decoding.markers import markers
 from bot.decoding.recipes import CURRENT, prepare
 from bot.errors import MediaError
+from bot.media.attached import complaint
 from bot.types import Attachment, Kind
 
 RED, GREEN, WHITE = (220, 30, 30), (30, 160, 60), (255, 255, 255)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.chat_api.catalogue import Catalogue
+from bot.gateways.catalogue import Catalogue
 from bot.money.price import cost, label, show
 from bot.types import ModelInfo, Money, Price, Text, Usage
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from bot.chat_api.probes import amount
 from bot.errors import BadKey, GatewayError
+from bot.gateways.probes import amount
 from bot.types import BalanceReading, Json, Money
 from tests.fakes.clock import START, SimClock
 from tests.fakes.gateway import Reply

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.chat_api.profiles import PROFILES, Gateway, check_key, guess, is_public, normalise
 from bot.errors import SettingError
+from bot.gateways.profiles import PROFILES, Gateway, check_key, guess, is_public, normalise
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.attached import Material
-from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.tokens import estimate
-from bot.prompt import CEILING, Scene, budget, build, fitting, spoken, translations
+from bot.gateways.catalogue import Catalogue
+from bot.gateways.tokens import estimate
+from bot.media.attached import Material
+from bot.turns.prompt import CEILING, Scene, budget, build, fitting, spoken, translations
 from bot.types import (
     Attachment,
     Chat,

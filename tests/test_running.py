@@ -20,8 +20,8 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.gateway import sandboxed
-from bot.metrics import Metrics, Tally
+from bot.gateways.gateway import sandboxed
+from bot.service.metrics import Metrics, Tally
 from bot.types import BalanceReading, Chat, IncomingMessage, LedgerEntry, Money, Outcome, Person, TurnState, Usage
 from storage import open_store
 from tests.fakes.clock import SimClock
@@ -175,7 +175,7 @@ def test_the_alerts_watch_the_job_that_is_scraped() -> None:
 
 
 def test_the_unit_waits_for_running_answers() -> None:
-    from bot.config import Settings
+    from bot.service.config import Settings
 
     (unit,) = blocks("With systemd", "ini")
     stop = re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)

@@ -19,8 +19,8 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.detection import detect
+from bot.gateways.catalogue import Catalogue
+from bot.languages.detection import detect
 from bot.money.price import cost
 from bot.sandbox.app import sandbox
 from bot.types import AsgiApp, Usage

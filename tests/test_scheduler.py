@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.scheduler import Job, run_jobs
+from bot.service.jobs import Job, run_jobs
 
 
 @contextlib.asynccontextmanager

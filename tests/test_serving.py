@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.connections import BODY_RATE, BODY_SECONDS, HEAD_BYTES, HEAD_SECONDS, UNREAD_SECONDS, Connections
 from bot.errors import SettingError
-from bot.serving import Server, listen, serving
+from bot.http.connections import BODY_RATE, BODY_SECONDS, HEAD_BYTES, HEAD_SECONDS, UNREAD_SECONDS, Connections
+from bot.http.server import Server, listen, serving
 
 Message = MutableMapping[str, Any]
 

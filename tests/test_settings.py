@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.settings import DEFAULT, effective, to_json
+from bot.settings.overlay import DEFAULT, effective, to_json
 from bot.types import Chat, ChatSettings, Json, SettingRow, Translation
 
 CHAT = Chat("web", "local", "c1", "t1")

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chat_api.inline import InlinePictures
 from bot.errors import RateLimited
+from bot.gateways.chat_api.stream.inline import InlinePictures
 from bot.types import Finish
 from tests.fakes.gateway import Reply, chunk, sse
 from tests.test_client import ask, serving

@@ -31,9 +31,9 @@ from adapters.slack.settings import EVENTS_PATH, SlackSettings
 from adapters.slack.streams import LIFE
 from adapters.slack.surfaces import HOME
 from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, SettingError, StoreError, Unknown
-from bot.http import Host
+from bot.http.host import Host
+from bot.http.server import serving
 from bot.locales import learn, say
-from bot.serving import serving
 from bot.types import (
     Ack,
     Chat,

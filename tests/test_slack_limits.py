@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapters.slack.limits import FINISHED, STREAMS, Pace
-from bot.gate import Gate
+from bot.delivery.limiter import Gate
 from bot.types import Call, Chat
 from tests.fakes.clock import SimClock
 

@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 from adapters.slack.settings import EVENTS_PATH
+from bot.http.server import serving
 from bot.sandbox.app import sandbox
-from bot.serving import serving
 from bot.types import AsgiApp
 from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
 from tests.fakes.service import Service

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chat_api import sse
-from bot.chat_api.sse import Decoder, Event
+from bot.gateways.chat_api.stream import sse
+from bot.gateways.chat_api.stream.sse import Decoder, Event
 
 EXAMPLES = json.loads((Path(__file__).parent / "data" / "api_examples.json").read_text(encoding="utf-8"))
 STREAM = EXAMPLES["W2.sse"]["value"].encode()

@@ -10,8 +10,8 @@ from typing import cast
 import pytest
 
 from adapters.telegram.limits import LIMITS
-from bot.access import Access
-from bot.intake import INTRODUCED
+from bot.intake.access import Access
+from bot.intake.intake import INTRODUCED
 from bot.markdown import plain
 from bot.types import Ack, Chat, Person, Reader
 from tests.fakes.clock import SimClock

@@ -24,13 +24,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.chat_api.assemble import Assembler
-from bot.chat_api.choices import Choices
-from bot.chat_api.chunks import Piece
-from bot.chat_api.payloads import Odd, payloads
-from bot.chat_api.think import Splitter
 from bot.errors import GatewayError
-from bot.exchange import Exchange, conclude
+from bot.gateways.chat_api.stream.assemble import Assembler
+from bot.gateways.chat_api.stream.choices import Choices
+from bot.gateways.chat_api.stream.chunks import Piece
+from bot.gateways.chat_api.stream.payloads import Odd, payloads
+from bot.gateways.chat_api.stream.think import Splitter
+from bot.turns.exchange import Exchange, conclude
 from bot.types import Answer, Finish, LedgerEntry, ModelRequest, NoteKind, Outcome, PromptMessage, Usage
 from tests.fakes.gateway import Reply, chunk, sse
 from tests.test_client import HELLO, Hurry, make, serving

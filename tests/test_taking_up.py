@@ -8,7 +8,7 @@ import pytest
 
 from bot.errors import BadKey, Blocked, Broken, MagpieError, NoMoney, Upstream
 from bot.markdown import plain
-from bot.prompt import resumed
+from bot.turns.prompt import resumed
 from bot.types import Finish, NoteKind, Outcome, Press, StopPressed, Turn
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Core, running_core

@@ -22,9 +22,9 @@ from adapters.telegram.errors import translate
 from adapters.telegram.polling import PROGRESS
 from adapters.telegram.settings import TelegramSettings, load_settings
 from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, SettingError, StoreError, Unknown
-from bot.http import Host
+from bot.http.host import Host
+from bot.http.server import serving
 from bot.locales import say
-from bot.serving import serving
 from bot.types import (
     Ack,
     Call,

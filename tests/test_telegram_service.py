@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from bot.http.server import serving
 from bot.sandbox.app import sandbox
-from bot.serving import serving
 from bot.types import AsgiApp
 from tests.fakes.gateway import chunk, sse
 from tests.fakes.service import Service

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.chat_api.cumulative import Cumulative
-from bot.chat_api.think import Splitter
 from bot.errors import Broken
+from bot.gateways.chat_api.stream.cumulative import Cumulative
+from bot.gateways.chat_api.stream.think import Splitter
 
 EXAMPLES = json.loads((Path(__file__).parent / "data" / "api_examples.json").read_text(encoding="utf-8"))
 C1: str = EXAMPLES["C1.resp"]["value"]["choices"][0]["message"]["content"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chat_api.tokens import PER_ANSWER, PER_MESSAGE, Calibration, estimate, frames_tokens, image_tokens
+from bot.gateways.tokens import PER_ANSWER, PER_MESSAGE, Calibration, estimate, frames_tokens, image_tokens
 
 
 @pytest.mark.parametrize(

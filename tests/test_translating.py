@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chat_api.languages import ENGLISH
-from bot.translating import direction
+from bot.languages.direction import direction
+from bot.languages.names import ENGLISH
 from bot.types import Outcome, Person, Translation
 from tests.fakes.core import Core
 from tests.fakes.model import FakeModel, words

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from bot.errors import StoreError
-from bot.turns import Turns
+from bot.turns.queue import Turns
 from bot.types import Chat, IncomingMessage, Outcome, Person, Store, Turn
 from storage import open_store
 from tests.fakes.accounts import OURS

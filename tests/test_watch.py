@@ -10,7 +10,7 @@ import pytest
 
 from bot.errors import BadKey, GatewayError, NoMoney, StoreFull, Unreachable
 from bot.money.alerts import MUTED, Rules
-from bot.money.watch import Watch
+from bot.money.monitor import Watch
 from bot.types import (
     Answer,
     BalanceReading,

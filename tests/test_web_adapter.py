@@ -21,10 +21,10 @@ from adapters.web.checks import checks
 from adapters.web.files import KEPT_BYTES, MOST_BYTES, Files
 from adapters.web.rooms import HEARTBEAT, KEPT_EVENTS, KEPT_ROOMS, Room, Rooms
 from adapters.web.settings import WebSettings, load_settings
-from bot.attached import MAX_BYTES
 from bot.errors import Gone, MediaError, RetryLater, SettingError, StoreError
 from bot.markdown.parser import parse
-from bot.turns import TurnEnds
+from bot.media.attached import MAX_BYTES
+from bot.turns.queue import TurnEnds
 from bot.types import (
     Ack,
     Attachment,

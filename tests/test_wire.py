@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chat_api.assemble import Assembler
-from bot.chat_api.chunks import Chunk, Damaged, Piece
-from bot.chat_api.chunks import decode as decode_chunk
-from bot.chat_api.errors import classify, is_error
-from bot.chat_api.finish import known
-from bot.chat_api.sse import Decoder
-from bot.chat_api.wire import encode, is_native, loads
 from bot.errors import BadKey
+from bot.gateways.chat_api.errors import classify, is_error
+from bot.gateways.chat_api.stream.assemble import Assembler
+from bot.gateways.chat_api.stream.chunks import Chunk, Damaged, Piece
+from bot.gateways.chat_api.stream.chunks import decode as decode_chunk
+from bot.gateways.chat_api.stream.finish import known
+from bot.gateways.chat_api.stream.sse import Decoder
+from bot.gateways.chat_api.wire import encode, is_native, loads
 from bot.types import (
     Delta,
     Finish,
@@ -361,7 +361,9 @@ def test_finish_reasons(reason: object, finish: Finish | None) -> None:
 
 
 def test_an_unknown_reason_is_told_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.chat_api.finish._told", set())  # a process tells only so many, and other tests told theirs
+    monkeypatch.setattr(
+        "bot.gateways.chat_api.stream.finish._told", set()
+    )  # a process tells only so many, and other tests told theirs
     caplog.set_level("INFO")
     assert [known("because_i_say_so") for _ in range(3)] == [None] * 3
     assert caplog.text.count("because_i_say_so") == 1

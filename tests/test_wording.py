@@ -10,8 +10,8 @@ import pytest
 
 from adapters.telegram.render import render
 from bot.commands import TABLE, parse
-from bot.commands.forms import is_blank, markdown_here, plain_here
 from bot.commands.table import BY_NAME
+from bot.commands.writing.forms import is_blank, markdown_here, plain_here
 from bot.errors import UnknownModel
 from bot.markdown import plain
 from bot.types import Ack, Chat, Features, Note, NoteKind, Person, Piece, Press

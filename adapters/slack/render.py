@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from bot.markdown import plain, utf8
-from bot.markdown.linear import linear
+from bot.markdown.formulas.linear import linear
 from bot.markdown.tree import (
     Block,
     Break,

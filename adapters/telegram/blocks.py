@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from adapters.telegram.render import shown_notes, takes_link
-from bot.markdown.formula import read
-from bot.markdown.linear import linear
+from bot.markdown.formulas.latex import read
+from bot.markdown.formulas.linear import linear
 from bot.markdown.tree import (
     Block,
     Break,

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from adapters.telegram.entities import MOST_ENTITIES, Entity, Fragment, Rendered, Writer, harmless
 from bot.markdown import plain, utf16
-from bot.markdown.linear import linear
+from bot.markdown.formulas.linear import linear
 from bot.markdown.tree import (
     Block,
     Break,

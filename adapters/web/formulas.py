@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from html import escape
 
-from bot.markdown.formula import Accent, Fraction, Grid, Node, Root, Row, Scripts, Sign, read
+from bot.markdown.formulas.latex import Accent, Fraction, Grid, Node, Root, Row, Scripts, Sign, read
 
 __all__ = ["mathml"]
 

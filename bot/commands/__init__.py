@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, tzinfo
 
-from bot.access import Access, is_access
 from bot.commands.base import Call, Command, Context, GatewayFacts, ModelBook, Topic
-from bot.commands.forms import markdown_here, prefix, typed
 from bot.commands.help import near, unknown
 from bot.commands.table import BY_NAME, TABLE
+from bot.commands.writing.forms import markdown_here, prefix, typed
 from bot.errors import RequestRefused
+from bot.intake.access import Access, is_access
 from bot.locales import say
 from bot.money.alerts import Rules
-from bot.settings import effective
+from bot.settings.overlay import effective
 from bot.types import Chat, ChatSettings, Reader, Reply, Set, Text, TurnKind, TurnState
 
 __all__ = ["TABLE", "Command", "Commands", "Context", "GatewayFacts", "ModelBook", "listing", "parse"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from bot.access import Standing
 from bot.commands.base import Call
-from bot.commands.wording import Markdown, code
+from bot.commands.writing.wording import Markdown, code
 from bot.errors import RequestRefused
+from bot.intake.access import Standing
 from bot.locales import say
 from bot.types import Chat, Person, Reply, Text
 

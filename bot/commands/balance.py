@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.commands.base import Call
-from bot.commands.wording import Markdown, ago, code, plain, written
-from bot.config import seconds
+from bot.commands.writing.wording import Markdown, ago, code, plain, written
 from bot.errors import RequestRefused
 from bot.money.alerts import KEY, MONEY, MUTED, Message, below, muted_until, notices
 from bot.money.balance import finances, label
+from bot.service.config import seconds
 from bot.types import Choice, Menu, Money, Reply, Set
 
 __all__ = ["alerts", "balance"]

@@ -9,13 +9,13 @@ from datetime import UTC, tzinfo
 from enum import Enum
 from typing import Protocol
 
-from bot.access import Access
-from bot.chat_api.parameters import PARAMETERS
-from bot.commands.wording import Markdown, code, harmless
+from bot.commands.writing.wording import Markdown, code, harmless
 from bot.errors import MagpieError
+from bot.gateways.parameters import PARAMETERS
+from bot.intake.access import Access
 from bot.locales import say
 from bot.money.alerts import Rules
-from bot.settings import DEFAULT
+from bot.settings.overlay import DEFAULT
 from bot.types import Chat, ChatSettings, Features, Json, Menu, ModelInfo, Person, Reader, Reply, Set, SettingRow, Text
 
 __all__ = ["Call", "Command", "Context", "GatewayFacts", "ModelBook", "Topic"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 
-from bot.chat_api.parameters import PARAMETERS
 from bot.commands.base import Call, Command, Topic
-from bot.commands.forms import prefix
-from bot.commands.wording import Markdown, code
+from bot.commands.writing.forms import prefix
+from bot.commands.writing.wording import Markdown, code
+from bot.gateways.parameters import PARAMETERS
 from bot.types import Choice, Features, Menu, Reply, Text
 
 __all__ = ["by_name", "help_", "near", "question_here", "start", "unknown"]

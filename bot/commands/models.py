@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from bot.chat_api.parameters import PARAMETERS
 from bot.commands.base import Call, ModelBook
-from bot.commands.menus import fits, page_of, pages, rows_of
-from bot.commands.wording import Markdown, code, count
+from bot.commands.writing.menus import fits, page_of, pages, rows_of
+from bot.commands.writing.wording import Markdown, code, count
 from bot.errors import RequestRefused
+from bot.gateways.parameters import PARAMETERS
 from bot.money import price
 from bot.types import Choice, Json, Menu, ModelInfo, Money, Reply, Text
 

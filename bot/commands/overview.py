@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from bot.chat_api.parameters import PARAMETERS
 from bot.commands.base import Call
-from bot.commands.menus import fits, rows_of
 from bot.commands.models import abilities, missing
 from bot.commands.translation import language_name, translation_line
-from bot.commands.wording import Markdown, ago, code, count, plain, value
+from bot.commands.writing.menus import fits, rows_of
+from bot.commands.writing.wording import Markdown, ago, code, count, plain, value
 from bot.errors import RequestRefused
+from bot.gateways.parameters import PARAMETERS
 from bot.locales import LANGUAGES
 from bot.money.price import show
-from bot.settings import DEFAULT
+from bot.settings.overlay import DEFAULT
 from bot.types import Choice, Menu, Reply, Spending, Text, TurnKind, TurnState
 
 __all__ = ["settings", "status", "usage"]

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import orjson
 
-from bot.chat_api.parameters import PARAMETERS, Parameter, resolve
 from bot.commands.base import Call
 from bot.commands.models import missing, model
 from bot.commands.overview import settings
 from bot.commands.reasoning import reasoning
 from bot.commands.talk import language
 from bot.commands.translation import translate
-from bot.commands.wording import Markdown, code, count, fence, value
+from bot.commands.writing.wording import Markdown, code, count, fence, value
 from bot.errors import RequestRefused
-from bot.settings import effective
+from bot.gateways.parameters import PARAMETERS, Parameter, resolve
+from bot.settings.overlay import effective
 from bot.types import Choice, Json, Menu, ModelInfo, Reply
 
 __all__ = ["named", "search", "set_", "system", "think", "unset"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.commands.base import Call
-from bot.commands.wording import code
+from bot.commands.writing.wording import code
 from bot.errors import RequestRefused
 from bot.types import Choice, Menu, Reply, Text
 

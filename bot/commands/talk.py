@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from bot.commands.base import Call
-from bot.commands.wording import code, count
+from bot.commands.writing.wording import code, count
 from bot.errors import RequestRefused
-from bot.exchange import unbegun
 from bot.locales import LANGUAGES, say
+from bot.turns.exchange import unbegun
 from bot.types import Choice, Effect, Forget, Menu, Outcome, Reopen, Reply, Role, Stop, Turn, TurnKind, TurnState
 
 __all__ = ["continue_", "language", "new", "retry", "stop"]

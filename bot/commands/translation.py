@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bot.chat_api import languages
 from bot.commands.base import Call
-from bot.commands.menus import page_of, pages, rows_of
-from bot.commands.pairs import Once, Which, parse
-from bot.commands.wording import Markdown, code
+from bot.commands.writing.menus import page_of, pages, rows_of
+from bot.commands.writing.wording import Markdown, code
+from bot.languages import names as languages
+from bot.languages.pairs import Once, Which, parse
 from bot.locales import available
-from bot.settings import effective, to_json
+from bot.settings.overlay import effective, to_json
 from bot.types import Choice, Menu, Reply, Translation
 
 __all__ = ["language_name", "translate", "translation_line"]

@@ -8,5 +8,5 @@ One JSON line in for each file, one out; bytes go by files. The protocol:
 
 What a file is, its bytes tell (`kinds`); that chooses its recipe (`recipes`). A recipe's name ends in its version: what
 was made by another version is made anew. `files` stand beside `target`, as `<target>.0` and so on. `images`: it was
-sent as a picture. Each code of an error has its words in `bot.attached`.
+sent as a picture. Each code of an error has its words in `bot.media.attached`.
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from bot.markdown.formula import completed
+from bot.markdown.formulas.latex import completed
 from bot.markdown.units import is_wide
 
 __all__ = ["mended", "open_formula"]

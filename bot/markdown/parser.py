@@ -12,7 +12,7 @@ from markdown_it.utils import EnvType
 
 from bot.markdown import tree
 from bot.markdown.disguise import hidden_target, shown
-from bot.markdown.formula import completed
+from bot.markdown.formulas.latex import completed
 from bot.markdown.halves import mended
 from bot.markdown.plain import plain_inline
 from bot.markdown.rules import DEPTH, dialect

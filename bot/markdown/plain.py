@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bot.markdown import tree
-from bot.markdown.linear import linear
+from bot.markdown.formulas.linear import linear
 from bot.markdown.tree import Block, Inline
 from bot.markdown.units import cells
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from bot.locales import say
 from bot.money.balance import Finances, Left
 from bot.money.price import rounded_below
-from bot.settings import effective
+from bot.settings.overlay import effective
 from bot.types import Chat, ChatSettings, Money, Notice, Reader, Text
 
 __all__ = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-from bot.money.hearers import alias
+from bot.money.recipients import alias
 from bot.types import BalanceReading, Chat, Money, Outlay, Reader, Spender, Text
 
 __all__ = ["Finances", "Left", "finances", "label"]

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.chat_api.tokens import PER_ANSWER, PER_MESSAGE, estimate, frames_tokens, image_tokens
+from bot.gateways.tokens import PER_ANSWER, PER_MESSAGE, estimate, frames_tokens, image_tokens
 from bot.sandbox.answers import answer
 from bot.sandbox.pictures import Picture
 from bot.sandbox.rules import Asked, Problem

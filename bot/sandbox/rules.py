@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bot.chat_api.catalogue import Catalogue, base_ids
-from bot.chat_api.languages import ENGLISH
+from bot.gateways.catalogue import Catalogue, base_ids
+from bot.languages.names import ENGLISH
 from bot.types import ModelInfo
 
 __all__ = ["SERVED", "Asked", "Problem", "Said", "read"]

@@ -18,15 +18,15 @@ from adapters.telegram.adapter import TelegramAdapter
 from adapters.telegram.settings import TelegramSettings
 from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
-from bot.access import Access
-from bot.chat_api.catalogue import Catalogue
 from bot.clock import SystemClock
 from bot.commands import GatewayFacts, listing
-from bot.core import Core, Wiring
+from bot.gateways.catalogue import Catalogue
+from bot.intake.access import Access
 from bot.locales import say
-from bot.media import MediaStore
-from bot.planning import Options
-from bot.turns import TurnEnds
+from bot.media.prepared import MediaStore
+from bot.service.core import Core, Wiring
+from bot.turns.planning import Options
+from bot.turns.queue import TurnEnds
 from bot.types import Adapter, Chat, ChatSettings, Reader, Surroundings
 from storage import open_store
 from tests.fakes.model import FakeModel

@@ -11,14 +11,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.access import Access
-from bot.chat_api.catalogue import Catalogue
 from bot.clock import SystemClock
 from bot.commands import GatewayFacts
-from bot.core import Core, Wiring
 from bot.errors import Superseded
-from bot.media import MediaStore
-from bot.planning import Options
+from bot.gateways.catalogue import Catalogue
+from bot.intake.access import Access
+from bot.media.prepared import MediaStore
+from bot.service.core import Core, Wiring
+from bot.turns.planning import Options
 from bot.types import Adapter, Chat, ChatSettings, IncomingMessage, Outcome, Person, TurnState
 from storage import SqlStore, open_store
 from tests.contract.conftest import DATABASE

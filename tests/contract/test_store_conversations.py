@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from bot.tidying import ERASE_AFTER, erase
+from bot.service.retention import ERASE_AFTER, erase
 from bot.types import Answer, Chat, LedgerEntry, Money, Notice, Outcome, Press, Reply, Set, Store, TurnState, Usage
 from storage import SqlStore
 from storage.engine import Tx

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.tidying import KEYS_KEPT, READINGS_KEPT, tidy
+from bot.service.retention import KEYS_KEPT, READINGS_KEPT, tidy
 from bot.types import BalanceReading, Money, Store
 from tests.contract.conftest import Ground
 from tests.contract.test_store import HERE, context, said

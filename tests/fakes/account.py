@@ -1,5 +1,5 @@
-"""The whole service, as bot.app wires it, between two fake chat platforms and the sandbox, in simulated time: for what
-happens to money over days."""
+"""The whole service, as bot.service.app wires it, between two fake chat platforms and the sandbox, in simulated time:
+for what happens to money over days."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import Any
 
 import httpx
 
-from bot.app import App, build
-from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.client import Client
-from bot.chat_api.learned import Learned
-from bot.chat_api.profiles import PROFILES, Gateway
-from bot.config import Settings
-from bot.gateway import Models
+from bot.gateways.capabilities import Learned
+from bot.gateways.catalogue import Catalogue
+from bot.gateways.chat_api.client import Client
+from bot.gateways.gateway import Models
+from bot.gateways.profiles import PROFILES, Gateway
 from bot.markdown import plain
 from bot.sandbox.app import sandbox
+from bot.service.app import App, build
+from bot.service.config import Settings
 from bot.types import Account, Adapter, AsgiApp, Chat, Person, Piece, Store, Surroundings
 from storage import open_store
 from tests.fakes.clock import SimClock

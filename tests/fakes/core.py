@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from bot import core
-from bot.access import Access
-from bot.chat_api.catalogue import Catalogue
 from bot.commands import GatewayFacts
-from bot.core import Wiring
 from bot.decoding.pool import Decoder
-from bot.media import MediaStore
-from bot.planning import Options
+from bot.gateways.catalogue import Catalogue
+from bot.intake.access import Access
+from bot.media.prepared import MediaStore
+from bot.service import core
+from bot.service.core import Wiring
+from bot.turns.planning import Options
 from bot.types import Ack, Adapter, Chat, ChatModel, ChatSettings, Inbound, Reader, Store
 from storage import open_store
 from tests.fakes.clock import SimClock

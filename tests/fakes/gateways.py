@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from bot.chat_api.transport import Transport
-from bot.serving import serving
+from bot.gateways.chat_api.transport import Transport
+from bot.http.server import serving
 
 Body = dict[str, Any]
 Refusal = tuple[int, Any] | None

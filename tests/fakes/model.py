@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.chat_api.catalogue import Catalogue
 from bot.errors import MagpieError
+from bot.gateways.catalogue import Catalogue
 from bot.types import Clock, Delta, Finish, ModelInfo, ModelRequest, Usage
 
 

@@ -98,7 +98,7 @@ def _import_everything() -> None:
     import importlib
 
     import adapters
-    import bot.app
+    import bot.service.app
 
     for place in (*adapters.__path__, *bot.__path__):
         for path in Path(place).rglob("*.py"):

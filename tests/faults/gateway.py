@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import httpx
 
-from bot.chat_api.client import Client
+from bot.gateways.chat_api.client import Client
 from bot.types import Clock, Delta, ModelInfo, ModelRequest
 from tests.fakes.gateway import chunk, sse
 from tests.faults.schedule import Said

@@ -42,7 +42,7 @@ GUARDS = (
                 "if not enter(tx, message.key):",
                 "if not enter(tx, message.key) and 0:",
             ),
-            ("bot/intake.py", "if await self._store.seen(message.key):", "if 0:"),
+            ("bot/intake/intake.py", "if await self._store.seen(message.key):", "if 0:"),
         ),
     ),
     Guard(
@@ -52,13 +52,13 @@ GUARDS = (
     ),
     Guard(
         "intent before send",
-        (("bot/standing.py", "await self._store.intend(self._turn, index)\n", "pass\n"),),
+        (("bot/delivery/posts.py", "await self._store.intend(self._turn, index)\n", "pass\n"),),
     ),
     Guard(
         "commit before ack",
         (
             (
-                "bot/intake.py",
+                "bot/intake/intake.py",
                 "ack = await self._message(event)",
                 "import asyncio; self._later = asyncio.ensure_future(self._message(event)); ack = Ack()",
             ),
@@ -66,42 +66,48 @@ GUARDS = (
     ),
     Guard(
         "silence after 429",
-        (("bot/delivery.py", "self.gate.refused(buckets, later.after)", "pass"),),
+        (("bot/delivery/delivery.py", "self.gate.refused(buckets, later.after)", "pass"),),
     ),
     Guard(
         "priority of finals",
-        (("bot/gate.py", "return (self.call, max(head", "return (Call.FINAL, max(head"),),
+        (("bot/delivery/limiter.py", "return (self.call, max(head", "return (Call.FINAL, max(head"),),
         ("tests/test_gate.py",),
     ),
     Guard(
         "newest text only",
-        (("bot/delivery.py", "step = replace(step, piece=wanted[step.index])", "pass"),),
+        (("bot/delivery/delivery.py", "step = replace(step, piece=wanted[step.index])", "pass"),),
         (SINGLE,),
     ),
     Guard(
         "surplus messages are deleted",
-        (("bot/delivery.py", "if surplus >= len(wanted) and wanted", "if 0 and wanted"),),
+        (("bot/delivery/delivery.py", "if surplus >= len(wanted) and wanted", "if 0 and wanted"),),
     ),
     Guard(
         "a part is labelled",
-        (("bot/exchange.py", "    if note is not None:\n        notes.append(note)\n", ""),),
+        (("bot/turns/exchange.py", "    if note is not None:\n        notes.append(note)\n", ""),),
     ),
     Guard(
         "drain on SIGTERM: what runs is finished",
-        (("bot/app.py", "await self.core.turns.drain(self.settings.drain_seconds)", "await self.core.turns.drain(0)"),),
+        (
+            (
+                "bot/service/app.py",
+                "await self.core.turns.drain(self.settings.drain_seconds)",
+                "await self.core.turns.drain(0)",
+            ),
+        ),
         (WIRE,),
     ),
     Guard(
         "no new turns while draining",
         (
-            ("bot/turns.py", "while not self._draining and await", "while await"),
-            ("bot/turns.py", "if self._draining:  #", "if 0:  #"),
+            ("bot/turns/queue.py", "while not self._draining and await", "while await"),
+            ("bot/turns/queue.py", "if self._draining:  #", "if 0:  #"),
         ),
         (SINGLE, WIRE),
     ),
     Guard(
         "stale turns end with an apology",
-        (("bot/dispatcher.py", "if max(turn.created, turn.not_before) < self._oldest:", "if 0:"),),
+        (("bot/turns/dispatcher.py", "if max(turn.created, turn.not_before) < self._oldest:", "if 0:"),),
         ("tests/test_dispatcher.py", WIRE),
     ),
     Guard(
@@ -117,7 +123,7 @@ GUARDS = (
         "what was posted is stored",
         (
             (
-                "bot/standing.py",
+                "bot/delivery/posts.py",
                 "await self._write(lambda: self._store.posted(self._turn, index, post, digest))",
                 "pass",
             ),
@@ -125,20 +131,26 @@ GUARDS = (
     ),
     Guard(
         "a repeat says so",
-        (("bot/delivery.py", "piece = self._draft.repeated(piece)", "pass"),),
+        (("bot/delivery/delivery.py", "piece = self._draft.repeated(piece)", "pass"),),
     ),
     Guard(
         "look before a repeat",
-        (("bot/delivery.py", "if found is not None:", "if 0:"),),
+        (("bot/delivery/delivery.py", "if found is not None:", "if 0:"),),
     ),
     Guard(
         "doubt before a change",
-        (("bot/standing.py", "if shown.post is not None and shown.digest != UNKNOWN and not unfinished:", "if 0:"),),
+        (
+            (
+                "bot/delivery/posts.py",
+                "if shown.post is not None and shown.digest != UNKNOWN and not unfinished:",
+                "if 0:",
+            ),
+        ),
         (BROKE,),
     ),
     Guard(
         "a full message looks unfinished until the next stands",
-        (("bot/pieces.py", "not stands(index + 1, pieces[-1])", "False"),),
+        (("bot/delivery/layout.py", "not stands(index + 1, pieces[-1])", "False"),),
     ),
     Guard(
         "turns of a dead process are taken up",
@@ -146,7 +158,7 @@ GUARDS = (
     ),
     Guard(
         "what was forgotten is not sent again unmarked",
-        (("bot/delivery.py", "return not lost or self._answer is not None", "return True"),),
+        (("bot/delivery/delivery.py", "return not lost or self._answer is not None", "return True"),),
         (BROKE, SEAM),
     ),
     Guard(
@@ -156,7 +168,7 @@ GUARDS = (
     ),
     Guard(
         "a lease is looked at before a chat is changed",
-        (("bot/delivery.py", "await self.assured(self.turn.chat.account_key)", "pass"),),
+        (("bot/delivery/delivery.py", "await self.assured(self.turn.chat.account_key)", "pass"),),
         ("tests/faults/test_leases.py",),
     ),
     Guard(
@@ -178,7 +190,7 @@ GUARDS = (
         "what is paid for is kept",
         (
             (
-                "bot/dispatcher.py",
+                "bot/turns/dispatcher.py",
                 "await insist(partial(self._store.generated, turn, form, kept), self._clock)",
                 "await self._store.generated(turn, form, kept)",
             ),

@@ -11,11 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bot.chat_api.catalogue import Catalogue
-from bot.chat_api.client import Client, Learned
-from bot.chat_api.profiles import PROFILES
-from bot.chat_api.profiles import Gateway as Address
 from bot.errors import StoreError
+from bot.gateways.catalogue import Catalogue
+from bot.gateways.chat_api.client import Client, Learned
+from bot.gateways.profiles import PROFILES
+from bot.gateways.profiles import Gateway as Address
 from bot.types import Bucket, Chat, Inbound, IncomingMessage, LedgerEntry, Piece, Press, StopPressed, Turn
 from tests.fakes.clock import START, SimClock
 from tests.fakes.core import Core, everyone

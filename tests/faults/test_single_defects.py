@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from bot.delivery import Delivery
+from bot.delivery.delivery import Delivery
+from bot.delivery.layout import Draft
 from bot.errors import Broken, Refused, RetryLater, StoreError, Unknown
 from bot.markdown import plain
-from bot.pieces import Draft
 from bot.types import Answer, Bucket, Chat, Finish, Outcome, Piece, Press, Reply, Signal, Stop, StopPressed, Turn
 from tests.fakes.accounts import OURS
 from tests.fakes.clock import SimClock

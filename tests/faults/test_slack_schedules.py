@@ -16,13 +16,13 @@ import pytest
 
 from adapters.slack.adapter import SlackAdapter
 from adapters.slack.settings import SlackSettings
-from bot.access import Access
-from bot.chat_api.catalogue import Catalogue
 from bot.commands import GatewayFacts
-from bot.core import Core, Wiring
+from bot.gateways.catalogue import Catalogue
+from bot.intake.access import Access
 from bot.locales import say
-from bot.media import MediaStore
-from bot.planning import Options
+from bot.media.prepared import MediaStore
+from bot.service.core import Core, Wiring
+from bot.turns.planning import Options
 from bot.types import ChatSettings, Surroundings
 from storage import SqlStore, open_store
 from tests.fakes.clock import SimClock

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from bot.serving import serving
+from bot.http.server import serving
 from bot.types import AsgiApp
 from tests.fakes.gateway import chunk, sse
 from tests.fakes.service import Service

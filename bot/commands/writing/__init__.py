@@ -1,0 +1,1 @@
+"""How commands and their answers are written."""

@@ -1,0 +1,1 @@
+"""Delivery: posted pieces against wanted pieces, and the rate limiter."""

@@ -1,0 +1,1 @@
+"""The stream of an answer: from bytes to Deltas."""

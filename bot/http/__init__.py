@@ -1,0 +1,1 @@
+"""The HTTP server: one host for everything that is asked or pushed."""

@@ -1,0 +1,1 @@
+"""Languages: their names, which one a text is in, and into which it goes."""

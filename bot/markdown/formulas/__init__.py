@@ -1,0 +1,1 @@
+"""Formulas: LaTeX as a tree, and that tree in Unicode."""

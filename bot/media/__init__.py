@@ -1,0 +1,1 @@
+"""Media: what people sent, fetched once and kept as a model gets it."""

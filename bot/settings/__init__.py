@@ -1,0 +1,1 @@
+"""Settings of chats: rows by scope, laid over the defaults."""

@@ -1,0 +1,1 @@
+"""The queue of turns, and the life of one: plan, ask, record."""
