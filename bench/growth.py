@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from adapters.telegram.render import SIZE, measure, render
+from adapters.telegram.outgoing.render import SIZE, measure, render
 from bot.clock import SystemClock
 from bot.markdown import Segmenter
 from bot.types import Answer, Chat, IncomingMessage, Outcome, Person, Piece

@@ -17,11 +17,11 @@ from markdown_it import MarkdownIt
 from playwright.sync_api import sync_playwright
 from rich.console import Console
 
-from adapters.slack.posting import content
-from adapters.telegram import render as telegram
-from adapters.telegram.blocks import rich
-from adapters.web import render as web
-from adapters.web.formulas import mathml
+from adapters.slack.outgoing.posting import content
+from adapters.telegram.outgoing import render as telegram
+from adapters.telegram.outgoing.blocks import rich
+from adapters.web.outgoing import render as web
+from adapters.web.outgoing.formulas import mathml
 from bot.markdown import parse, utf16
 from bot.terminal import Document
 from bot.types import Note, NoteKind, Piece

@@ -11,11 +11,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bot.errors import StoreError
 from bot.types import Clock, Holding, Signal, Store
-from storage import arrivals, conversations, corrections, learning, leases, moving, overhearing, reading, tidying, turns
-from storage.engine import Database, Tx, parse_url
-from storage.locks import DataLock
-from storage.migrate import upgrade
-from storage.peers import FilePeers, NoPeers, Peers
+from storage.database.engine import Database, Tx, parse_url
+from storage.database.locks import DataLock
+from storage.database.migrate import upgrade
+from storage.database.peers import FilePeers, NoPeers, Peers
+from storage.verbs import arrivals, conversations, corrections, learning, leases, moving, overhearing, reading
+from storage.verbs import queue as turns
+from storage.verbs import retention as tidying
 
 __all__ = ["DataLock", "SqlStore", "open_store"]
 
@@ -50,7 +52,7 @@ async def _peers(database: Database, clock: Clock) -> Peers:
         return NoPeers()
     if not database.postgres:
         return FilePeers(Path(database.place), database.owner)
-    from storage.listening import PostgresPeers  # needs psycopg, which only PostgreSQL does
+    from storage.database.listening import PostgresPeers  # needs psycopg, which only PostgreSQL does
 
     peers = PostgresPeers(database.url, owner=database.owner, clock=clock)
     await peers.open()

@@ -18,14 +18,14 @@ from hypothesis import given
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from adapters.slack import render as slack
-from adapters.slack.growth import rest, settled
 from adapters.slack.limits import SIZE
-from adapters.slack.menus import UNFINISHED, buttons, notes
-from adapters.slack.posting import content
-from adapters.telegram import render as telegram
-from adapters.telegram.blocks import rich
-from adapters.web import render as web
+from adapters.slack.outgoing import render as slack
+from adapters.slack.outgoing.appending import rest, settled
+from adapters.slack.outgoing.menus import UNFINISHED, buttons, notes
+from adapters.slack.outgoing.posting import content
+from adapters.telegram.outgoing import render as telegram
+from adapters.telegram.outgoing.blocks import rich
+from adapters.web.outgoing import render as web
 from bot.markdown import Block, Segmenter, parse, plain, utf16
 from bot.markdown.formulas.linear import linear
 from bot.markdown.tree import (

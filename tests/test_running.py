@@ -187,7 +187,7 @@ def test_the_unit_waits_for_running_answers() -> None:
 
 
 def test_proxies_let_the_largest_upload_through() -> None:
-    from adapters.web.files import MOST_BYTES
+    from adapters.web.inbound.files import MOST_BYTES
 
     most = re.search(r"client_max_body_size (\d+)m;", PAGE)
     assert most

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.slack.render import measure as slack_measure
-from adapters.telegram.render import measure as telegram_measure
+from adapters.slack.outgoing.render import measure as slack_measure
+from adapters.telegram.outgoing.render import measure as telegram_measure
 from bot.markdown import Block, Fence, Heading, List, Quote, Segmenter, Strong, Table, parse, plain, utf8, utf16
 from bot.markdown.growth import Growth
 from bot.markdown.parser import clean, read

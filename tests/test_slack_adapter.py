@@ -27,9 +27,9 @@ from adapters.slack.adapter import SlackAdapter
 from adapters.slack.checks import checks
 from adapters.slack.errors import translate
 from adapters.slack.limits import STREAMS
+from adapters.slack.outgoing.streams import LIFE
 from adapters.slack.settings import EVENTS_PATH, SlackSettings
-from adapters.slack.streams import LIFE
-from adapters.slack.surfaces import HOME
+from adapters.slack.surfaces.views import HOME
 from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, SettingError, StoreError, Unknown
 from bot.http.host import Host
 from bot.http.server import serving

@@ -13,16 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.kit.unread import UnknownShape
-from adapters.slack import surfaces
-from adapters.slack.growth import HELD, rest, settled
-from adapters.slack.inbound import for_others, message_of, milliseconds, press, read
+from adapters.slack.inbound.events import for_others, message_of, milliseconds, press, read
+from adapters.slack.inbound.marks import Me
+from adapters.slack.inbound.seen import CHECK_FILE
 from adapters.slack.limits import STREAMS, Pace, Window
 from adapters.slack.manifest import EVENTS, SCOPES, manifest, written, yaml
-from adapters.slack.marks import Me
-from adapters.slack.menus import buttons, notes
-from adapters.slack.render import markdown
-from adapters.slack.seen import CHECK_FILE
+from adapters.slack.outgoing.appending import HELD, rest, settled
+from adapters.slack.outgoing.menus import buttons, notes
+from adapters.slack.outgoing.render import markdown
 from adapters.slack.settings import SlackSettings, load_settings
+from adapters.slack.surfaces import views
 from bot.errors import SettingError
 from bot.markdown import Segmenter, parse, utf8
 from bot.types import (
@@ -339,17 +339,17 @@ def test_only_what_was_changed_in_the_form_becomes_a_command() -> None:
         SettingRow("slack/T1/D1", "temperature", 0.5, "U1", 1),
         SettingRow("slack/T1/D1", "translate", {"target": "English", "source": "Chinese"}, "U1", 1),
     ]
-    now = surfaces.current({"model": "qwen-plus"}, rows)
+    now = views.current({"model": "qwen-plus"}, rows)
     assert (now.model, now.temperature, now.translate) == ("qwen-plus", "0.5", "Chinese to English")
-    view = surfaces.settings_modal("slack/T1/D1", now, ["qwen-plus", "qwen-max"], plainly)
+    view = views.settings_modal("slack/T1/D1", now, ["qwen-plus", "qwen-max"], plainly)
     assert view["private_metadata"] == "slack/T1/D1"
     model, *_ = view["blocks"]
     assert model["element"]["initial_option"]["value"] == "qwen-plus"
     same = state(system="", temperature="0.5", max_tokens="", translate="Chinese to English")
     chosen = {"model": {"model": {"selected_option": {"value": "qwen-max"}}}}
-    assert list(surfaces.commands_of(same, now)) == []
+    assert list(views.commands_of(same, now)) == []
     changed = {**chosen, **state(system="Be brief.", temperature="", max_tokens="800", translate="")}
-    assert list(surfaces.commands_of(changed, now)) == [
+    assert list(views.commands_of(changed, now)) == [
         ("model", "/model qwen-max"),
         ("system", "/system Be brief."),
         ("temperature", "/unset temperature"),
@@ -359,22 +359,22 @@ def test_only_what_was_changed_in_the_form_becomes_a_command() -> None:
 
 
 def test_a_system_prompt_that_no_form_holds_is_left_alone() -> None:
-    now = surfaces.Current(model="m", system="x" * 4_000)
-    view = surfaces.settings_modal("slack/T1/D1", now, [], plainly)
+    now = views.Current(model="m", system="x" * 4_000)
+    view = views.settings_modal("slack/T1/D1", now, [], plainly)
     assert "system" not in [block["block_id"] for block in view["blocks"]]
-    assert list(surfaces.commands_of(state(temperature=""), now)) == []
+    assert list(views.commands_of(state(temperature=""), now)) == []
 
 
 def test_the_languages_of_the_shortcut() -> None:
-    view = surfaces.translate_modal({"channel": "C1", "ts": TS, "thread": TS}, "zh-CN", plainly)
+    view = views.translate_modal({"channel": "C1", "ts": TS, "thread": TS}, "zh-CN", plainly)
     assert json.loads(view["private_metadata"])["ts"] == TS
     assert view["blocks"][0]["element"]["initial_option"]["value"] == "Chinese"
     chosen = {"language": {"language": {"selected_option": {"value": "French"}}}}
-    assert surfaces.language_of(chosen) == "French"
+    assert views.language_of(chosen) == "French"
 
 
 def test_home_shows_what_holds() -> None:
-    view = surfaces.home("slack/T1/D1", surfaces.Current(model="qwen-plus"), plainly)
+    view = views.home("slack/T1/D1", views.Current(model="qwen-plus"), plainly)
     assert "Model: qwen-plus" in json.dumps(view)
     assert "not set" in json.dumps(view)
 
@@ -544,7 +544,7 @@ def test_the_manifest_has_what_the_code_uses_and_nothing_else() -> None:
     """Methods are called by name, events are read by name: both are looked for in the source."""
     folder = Path(__file__).parents[1] / "adapters" / "slack"
     words: set[str] = set()
-    for path in folder.glob("*.py"):
+    for path in folder.rglob("*.py"):
         if path.name != "manifest.py":
             tree = ast.parse(path.read_text(encoding="utf-8"))
             words |= {

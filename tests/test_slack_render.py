@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.slack.growth import rest, settled
-from adapters.slack.menus import notes
-from adapters.slack.render import MOST_COLUMNS, MOST_ROWS, blocks, markdown
+from adapters.slack.outgoing.appending import rest, settled
+from adapters.slack.outgoing.menus import notes
+from adapters.slack.outgoing.render import MOST_COLUMNS, MOST_ROWS, blocks, markdown
 from bot.markdown import parse
 from bot.types import Note, NoteKind
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from adapters.slack.courtesies import is_for_others, is_small_talk
-from adapters.slack.inbound import message_of, read
-from adapters.slack.marks import Me, ids
-from adapters.slack.seen import seen
+from adapters.slack.inbound.courtesies import is_for_others, is_small_talk
+from adapters.slack.inbound.events import message_of, read
+from adapters.slack.inbound.marks import Me, ids
+from adapters.slack.inbound.seen import seen
 from bot.types import Chat, IncomingMessage, Kind, Person, Role
 
 ME = Me("T1", "UBOT", "BBOT", "magpie")

@@ -40,10 +40,11 @@ from bot.types import (
     Set,
     Stop,
 )
-from storage import DataLock, SqlStore, migrate, open_store
-from storage.engine import Database, Tx, parse_url
-from storage.reading import context_query, history_query
+from storage import DataLock, SqlStore, open_store
+from storage.database import migrate
+from storage.database.engine import Database, Tx, parse_url
 from storage.tables import METADATA, inbound, learned
+from storage.verbs.reading import context_query, history_query
 from tests.fakes.accounts import OURS
 from tests.fakes.clock import START, SimClock
 
@@ -116,7 +117,7 @@ class TestMigrations:
         older = sa.create_engine(f"sqlite:///{path}")
         with older.begin() as connection:
             config = Config()
-            config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+            config.set_main_option("script_location", str(Path(migrate.__file__).parents[1] / "migrations"))
             config.attributes.update(connection=connection, applied=lambda **_: None)
             command.upgrade(config, "0002")
             connection.exec_driver_sql(

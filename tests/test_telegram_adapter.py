@@ -19,7 +19,7 @@ from adapters.kit.push import MOST_BYTES
 from adapters.telegram.adapter import TelegramAdapter
 from adapters.telegram.checks import checks
 from adapters.telegram.errors import translate
-from adapters.telegram.polling import PROGRESS
+from adapters.telegram.inbound.polling import PROGRESS
 from adapters.telegram.settings import TelegramSettings, load_settings
 from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, SettingError, StoreError, Unknown
 from bot.http.host import Host

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from adapters.kit.unread import UnknownShape
-from adapters.telegram.inbound import Me, parse, read
-from adapters.telegram.receiving import Parts
-from adapters.telegram.rich import flatten
+from adapters.telegram.inbound.receiving import Parts
+from adapters.telegram.inbound.rich import flatten
+from adapters.telegram.inbound.updates import Me, parse, read
 from bot.types import (
     Chat,
     Edited,

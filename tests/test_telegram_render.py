@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.telegram.render import MOST, MOST_ENTITIES, SIZE, Entity, Rendered, measure, render
+from adapters.telegram.outgoing.render import MOST, MOST_ENTITIES, SIZE, Entity, Rendered, measure, render
 from bot.markdown import Segmenter, parse, plain, utf16
 from bot.markdown.tree import Code, Fence, Link, Paragraph, Quote, Strong, Words
 from bot.types import Note, NoteKind, Piece

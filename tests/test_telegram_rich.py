@@ -12,7 +12,7 @@ from aiogram.types import InputRichMessage
 from hypothesis import given
 
 from adapters.telegram.adapter import TelegramAdapter
-from adapters.telegram.blocks import MOST_COLUMNS, gains, rich
+from adapters.telegram.outgoing.blocks import MOST_COLUMNS, gains, rich
 from adapters.telegram.settings import TelegramSettings
 from bot.errors import Gone
 from bot.markdown import parse, plain

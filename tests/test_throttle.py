@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.web.door.signin import Sessions, Throttle
 from adapters.web.settings import WebSettings
-from adapters.web.signin import Sessions, Throttle
 from tests.fakes.clock import SimClock
 
 PASSWORD = "correct horse battery"

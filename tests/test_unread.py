@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from adapters.kit.unread import Unread
-from adapters.telegram.inbound import Me
-from adapters.telegram.receiving import Receiver
+from adapters.telegram.inbound.receiving import Receiver
+from adapters.telegram.inbound.updates import Me
 from bot.types import Ack, Inbound, IncomingMessage
 from tests.fakes.clock import SimClock
 

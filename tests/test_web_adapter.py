@@ -18,7 +18,7 @@ import pytest
 from adapters import ADAPTERS, load, switched_on
 from adapters.web.adapter import WebAdapter
 from adapters.web.checks import checks
-from adapters.web.files import KEPT_BYTES, MOST_BYTES, Files
+from adapters.web.inbound.files import KEPT_BYTES, MOST_BYTES, Files
 from adapters.web.rooms import HEARTBEAT, KEPT_EVENTS, KEPT_ROOMS, Room, Rooms
 from adapters.web.settings import WebSettings, load_settings
 from bot.errors import Gone, MediaError, RetryLater, SettingError, StoreError

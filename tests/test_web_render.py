@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.web.code import coloured
-from adapters.web.render import measure, render, render_blocks
+from adapters.web.outgoing.code import coloured
+from adapters.web.outgoing.render import measure, render, render_blocks
 from bot.markdown.parser import parse
 from bot.markdown.tree import (
     Break,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.telegram.render import render
+from adapters.telegram.outgoing.render import render
 from bot.commands import TABLE, parse
 from bot.commands.table import BY_NAME
 from bot.commands.writing.forms import is_blank, markdown_here, plain_here

@@ -17,22 +17,22 @@ from slack_bolt.response import BoltResponse
 from adapters.kit.backoff import Backoff, after
 from adapters.kit.unread import Unread
 from adapters.slack.errors import FAILURES, TOKEN_ERRORS, code, translate
-from adapters.slack.files import Files
 from adapters.slack.history import can_post, find, just_before, older
-from adapters.slack.inbound import PLATFORM, is_direct
-from adapters.slack.interactions import COMMAND, Interactions
+from adapters.slack.inbound.events import PLATFORM, is_direct
+from adapters.slack.inbound.files import Files
+from adapters.slack.inbound.marks import Me
+from adapters.slack.inbound.names import Names
+from adapters.slack.inbound.people import People
+from adapters.slack.inbound.receiving import Receiver
+from adapters.slack.inbound.sockets import Sockets
+from adapters.slack.inbound.webhook import Webhook, request
 from adapters.slack.limits import LOOKS, Pace, Window, limits
-from adapters.slack.marks import Me
-from adapters.slack.names import Names
-from adapters.slack.people import People
-from adapters.slack.posting import Poster
-from adapters.slack.receiving import Receiver
-from adapters.slack.sessions import Sessions
+from adapters.slack.outgoing.posting import Poster
+from adapters.slack.outgoing.sessions import Sessions
+from adapters.slack.outgoing.streams import Streams
+from adapters.slack.outgoing.threads import Threads
 from adapters.slack.settings import SlackSettings
-from adapters.slack.sockets import Sockets
-from adapters.slack.streams import Streams
-from adapters.slack.threads import Threads
-from adapters.slack.webhook import Webhook, request
+from adapters.slack.surfaces.interactions import COMMAND, Interactions
 from adapters.slack.wire import SDK_LOG, Wire
 from bot.errors import SettingError
 from bot.types import (

@@ -8,12 +8,12 @@ from typing import Any
 
 from adapters.kit.unread import UnknownShape
 from adapters.slack.errors import reason
-from adapters.slack.inbound import is_direct, message_of
+from adapters.slack.inbound.events import is_direct, message_of
+from adapters.slack.inbound.marks import Me, ids
+from adapters.slack.inbound.names import Names
+from adapters.slack.inbound.people import People
 from adapters.slack.limits import Window
-from adapters.slack.marks import Me, ids
-from adapters.slack.names import Names
-from adapters.slack.people import People
-from adapters.slack.streams import EVENT
+from adapters.slack.outgoing.streams import EVENT
 from adapters.slack.wire import Wire
 from bot.errors import Gone, RetryLater
 from bot.types import Chat, Message, PostId, Reader

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from adapters.slack.render import measure
+from adapters.slack.outgoing.render import measure
 from bot.types import Bucket, Call, Chat, Clock, Limits, PostId
 
 __all__ = ["LOOKS", "SIZE", "Pace", "Window", "limits"]

@@ -24,14 +24,14 @@ from adapters.kit.connections import hide
 from adapters.kit.unread import Unread
 from adapters.telegram.commands import register
 from adapters.telegram.errors import is_rejected_token, translate
-from adapters.telegram.files import Files
-from adapters.telegram.inbound import PLATFORM, Me
+from adapters.telegram.inbound.files import Files
+from adapters.telegram.inbound.polling import ALLOWED, Polling, rejected
+from adapters.telegram.inbound.receiving import Receiver
+from adapters.telegram.inbound.updates import PLATFORM, Me
+from adapters.telegram.inbound.webhook import Webhook
 from adapters.telegram.limits import LIMITS
-from adapters.telegram.polling import ALLOWED, Polling, rejected
-from adapters.telegram.posting import Poster
-from adapters.telegram.receiving import Receiver
+from adapters.telegram.outgoing.posting import Poster
 from adapters.telegram.settings import TelegramSettings
-from adapters.telegram.webhook import Webhook
 from adapters.telegram.wire import Wire
 from bot.errors import Refused, SettingError
 from bot.types import (

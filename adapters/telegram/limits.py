@@ -3,7 +3,7 @@ share one budget)."""
 
 from __future__ import annotations
 
-from adapters.telegram.render import SIZE, measure
+from adapters.telegram.outgoing.render import SIZE, measure
 from bot.types import Bucket, Call, Chat, Limits
 
 __all__ = ["LIMITS"]

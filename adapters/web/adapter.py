@@ -13,13 +13,13 @@ from pathlib import Path
 
 from adapters.kit.tasks import Tasks
 from adapters.web.api import Api
-from adapters.web.files import Files
-from adapters.web.guard import Guard
-from adapters.web.inbound import ACCOUNT, PLATFORM
-from adapters.web.render import measure
+from adapters.web.door.guard import Guard
+from adapters.web.door.signin import Sessions
+from adapters.web.inbound.files import Files
+from adapters.web.inbound.requests import ACCOUNT, PLATFORM
+from adapters.web.outgoing.render import measure
 from adapters.web.rooms import Room, Rooms, parse_key
 from adapters.web.settings import WebSettings
-from adapters.web.signin import Sessions
 from adapters.web.view import Conversation, piece_view, place_of
 from bot.errors import Gone, MagpieError, Refused, RetryLater, StoreError
 from bot.types import (

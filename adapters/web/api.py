@@ -14,15 +14,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from adapters.kit.transfers import TooLong, collected
-from adapters.web import inbound
 from adapters.web.chats import Chats
-from adapters.web.files import EmptyFile, Files, NoSpace, TooLarge, sniff
-from adapters.web.inbound import MOST_CHARACTERS, MOST_FILES, BadRequest
-from adapters.web.pages import STATIC, Pages
-from adapters.web.refusals import refusal
+from adapters.web.door.pages import STATIC, Pages
+from adapters.web.door.refusals import refusal
+from adapters.web.door.signin import Sessions
+from adapters.web.inbound import requests
+from adapters.web.inbound.files import EmptyFile, Files, NoSpace, TooLarge, sniff
+from adapters.web.inbound.requests import MOST_CHARACTERS, MOST_FILES, BadRequest
 from adapters.web.rooms import Event, Rooms
 from adapters.web.settings import WebSettings
-from adapters.web.signin import Sessions
 from adapters.web.view import Conversation, file_view, menu_view, model_view, settings_view
 from bot.errors import Gone, MagpieError, StoreError
 from bot.markdown.parser import parse
@@ -99,7 +99,7 @@ class Api:
         """(name, what it does), in the page's language."""
         chosen, accepted = request.query_params.get("language"), request.headers.get("accept-language", "")
         listing = self.around.commands
-        return _json({"commands": listing(inbound.language_of(chosen, accepted)) if listing is not None else []})
+        return _json({"commands": listing(requests.language_of(chosen, accepted)) if listing is not None else []})
 
     async def balance(self, _request: Request) -> Response:
         reader, gateway = self.around.reader, self.around.gateway
@@ -111,19 +111,19 @@ class Api:
         return _json({"balance": {**money, "at": reading.at}, "alerts": alerts})
 
     async def conversation(self, request: Request) -> Response:
-        chat = inbound.chat_of(request.path_params["id"])
+        chat = requests.chat_of(request.path_params["id"])
         before = request.query_params.get("before", "")
         number = int(before) if before.isdecimal() and len(before) < 19 else None
         view = Conversation(self.around.reader, chat, self.rooms.of(chat.id))
         return _json(await view.page(number, PAGE))
 
     async def settings(self, request: Request) -> Response:
-        chat = inbound.chat_of(request.path_params["id"])
+        chat = requests.chat_of(request.path_params["id"])
         rows = await self.around.reader.settings(chat)
         return _json({"settings": settings_view(chat, rows), "defaults": dict(self.around.defaults)})
 
     async def events(self, request: Request) -> Response:
-        chat = inbound.chat_of(request.path_params["id"])
+        chat = requests.chat_of(request.path_params["id"])
         if self.intake is None:
             raise Starting
         position = request.headers.get("last-event-id") or request.query_params.get("after", "")
@@ -150,7 +150,7 @@ class Api:
 
     async def send(self, request: Request) -> Response:
         chat, body, language = await self._posted(request)
-        event = inbound.message(chat, body, language, self.around.clock.now(), self.files.describe)
+        event = requests.message(chat, body, language, self.around.clock.now(), self.files.describe)
         ack, told = await self._accept(event)
         turn = ack.turn if ack.turn is not None else await self._turn_of(event)
         if turn is not None and turn not in told:
@@ -166,11 +166,11 @@ class Api:
 
     async def press(self, request: Request) -> Response:
         chat, body, language = await self._posted(request)
-        return await self._press(inbound.press(chat, body, language, self.around.clock.now()))
+        return await self._press(requests.press(chat, body, language, self.around.clock.now()))
 
     async def stop(self, request: Request) -> Response:
         chat, body, language = await self._posted(request)
-        return await self._press(inbound.press(chat, {**body, "action": "/stop"}, language, self.around.clock.now()))
+        return await self._press(requests.press(chat, {**body, "action": "/stop"}, language, self.around.clock.now()))
 
     async def _press(self, event: Press) -> Response:
         ack, _ = await self._accept(event)
@@ -208,10 +208,10 @@ class Api:
         return _json({"file": file_view(self.files.describe(ref, name, claimed))}, 201)
 
     async def _posted(self, request: Request) -> tuple[Chat, Mapping[str, Any], str]:
-        chat = inbound.chat_of(request.path_params["id"])
+        chat = requests.chat_of(request.path_params["id"])
         body = await _body(request)
         accepted = request.headers.get("accept-language", "")
-        return chat, body, inbound.language_of(body.get("language"), accepted)
+        return chat, body, requests.language_of(body.get("language"), accepted)
 
 
 class _Static(StaticFiles):

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from adapters.web import inbound
-from adapters.web.inbound import BadRequest, clean
+from adapters.web.inbound import requests
+from adapters.web.inbound.requests import BadRequest, clean
 from bot.errors import Gone
 from bot.types import Archive, Chat, Surroundings
 
@@ -46,7 +46,7 @@ class Chats:
         after = _cursor(request.query_params.get("after", ""))
         search = clean(request.query_params.get("search", ""))[:MOST_SEARCH]
         found = await self.around.reader.chats(
-            inbound.PLATFORM, inbound.ACCOUNT, after=after, search=search, limit=PAGE
+            requests.PLATFORM, requests.ACCOUNT, after=after, search=search, limit=PAGE
         )
         rows = [{"id": one.chat.id, "title": one.title, "at": one.at} for one in found]
         more = f"{found[-1].at}.{found[-1].chat.id}" if len(found) == PAGE else None
@@ -64,7 +64,7 @@ class Chats:
         return await self._do(request, lambda archive, chat: archive.restore(chat))
 
     async def _do(self, request: Request, act: Callable[[Archive, Chat], Any]) -> Response:
-        chat = inbound.chat_of(request.path_params["id"])
+        chat = requests.chat_of(request.path_params["id"])
         archive = self.around.archive
         if archive is None or chat.id == self.around.alerts or not await act(archive, chat):
             raise Gone("no such conversation")
@@ -76,7 +76,7 @@ def _cursor(text: str) -> tuple[int, Chat] | None:
         return None
     if (found := _CURSOR.fullmatch(text)) is None:
         raise BadRequest("bad_request", "This is no place in the list.")
-    return int(found[1]), inbound.chat_of(found[2])
+    return int(found[1]), requests.chat_of(found[2])
 
 
 async def _body(request: Request) -> Mapping[str, Any]:

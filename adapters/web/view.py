@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from adapters.web.render import render_blocks
+from adapters.web.outgoing.render import render_blocks
 from adapters.web.rooms import Room
 from bot.markdown.parser import parse
 from bot.types import (

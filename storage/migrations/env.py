@@ -1,4 +1,4 @@
-"""Alembic's entry: `storage.migrate` hands in a connection that is already in a transaction."""
+"""Alembic's entry: `storage.database.migrate` hands in a connection that is already in a transaction."""
 
 from __future__ import annotations
 

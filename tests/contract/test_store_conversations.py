@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bot.service.retention import ERASE_AFTER, erase
 from bot.types import Answer, Chat, LedgerEntry, Money, Notice, Outcome, Press, Reply, Set, Store, TurnState, Usage
 from storage import SqlStore
-from storage.engine import Tx
+from storage.database.engine import Tx
 from storage.tables import chats, ledger, messages, posts, settings, turns
 from tests.contract.conftest import Ground
 from tests.contract.test_store import HERE, THERE, asked, said

@@ -19,8 +19,8 @@ from sqlalchemy.dialects import postgresql
 from bot.errors import StoreError, StoreNewer, Superseded
 from bot.types import Answer, Chat, IncomingMessage, Outcome, Person, Reply, Set, Signal, Stop
 from storage import SqlStore, open_store
-from storage.reading import context_query, history_query
 from storage.tables import METADATA
+from storage.verbs.reading import context_query, history_query
 from tests.contract.conftest import DATABASE
 from tests.fakes.accounts import OURS
 from tests.fakes.clock import START, SimClock

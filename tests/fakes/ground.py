@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from bot.types import Clock
-from storage.engine import Database, Tx, parse_url
-from storage.migrate import upgrade
-from storage.peers import NoPeers
+from storage.database.engine import Database, Tx, parse_url
+from storage.database.migrate import upgrade
+from storage.database.peers import NoPeers
 from storage.store import SqlStore
 from tests.fakes.clock import SimClock
 

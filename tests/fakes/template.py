@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from storage.migrate import upgrade
+from storage.database.migrate import upgrade
 
 __all__ = ["new_database"]
 

@@ -38,7 +38,7 @@ GUARDS = (
         "dedupe: an event counts once",
         (
             (
-                "storage/arrivals.py",
+                "storage/verbs/arrivals.py",
                 "if not enter(tx, message.key):",
                 "if not enter(tx, message.key) and 0:",
             ),
@@ -47,7 +47,7 @@ GUARDS = (
     ),
     Guard(
         "attempt fence: who was overtaken writes nothing",
-        (("storage/turns.py", "raise Superseded\n\n\ndef _fenced", "return\n\n\ndef _fenced"),),
+        (("storage/verbs/queue.py", "raise Superseded\n\n\ndef _fenced", "return\n\n\ndef _fenced"),),
         ("tests/contract/test_store.py",),
     ),
     Guard(
@@ -112,12 +112,12 @@ GUARDS = (
     ),
     Guard(
         "order within a chat",
-        (("storage/turns.py", "sa.or_(o.owner.is_not(None), o.id < t.id)", "o.owner.is_not(None)"),),
+        (("storage/verbs/queue.py", "sa.or_(o.owner.is_not(None), o.id < t.id)", "o.owner.is_not(None)"),),
         (BROKE, SEAM),
     ),
     Guard(
         "one at a time in a chat",
-        (("storage/turns.py", "sa.or_(o.owner.is_not(None), o.id < t.id)", "o.id < 0"),),
+        (("storage/verbs/queue.py", "sa.or_(o.owner.is_not(None), o.id < t.id)", "o.id < 0"),),
     ),
     Guard(
         "what was posted is stored",
@@ -154,7 +154,7 @@ GUARDS = (
     ),
     Guard(
         "turns of a dead process are taken up",
-        (("storage/turns.py", "    if not dead:\n", "    if dead or not dead:\n"),),
+        (("storage/verbs/queue.py", "    if not dead:\n", "    if dead or not dead:\n"),),
     ),
     Guard(
         "what was forgotten is not sent again unmarked",
@@ -163,7 +163,7 @@ GUARDS = (
     ),
     Guard(
         "a process claims only for accounts that it holds",
-        (("storage/turns.py", "return sa.and_(FREE, _OURS, due,", "return sa.and_(FREE, due,"),),
+        (("storage/verbs/queue.py", "return sa.and_(FREE, _OURS, due,", "return sa.and_(FREE, due,"),),
         ("tests/contract/test_store.py",),
     ),
     Guard(
@@ -173,17 +173,17 @@ GUARDS = (
     ),
     Guard(
         "a lease is over for us before it is for others",
-        (("storage/leases.py", "LEASE / 1000 - MARGIN", "LEASE / 1000 + 60"),),
+        (("storage/verbs/leases.py", "LEASE / 1000 - MARGIN", "LEASE / 1000 + 60"),),
         ("tests/contract/test_leases.py",),
     ),
     Guard(
         "calls that were lost are closed in the ledger",
-        (("storage/turns.py", "    for id in ids:\n        lose(tx, id)\n", ""),),
+        (("storage/verbs/queue.py", "    for id in ids:\n        lose(tx, id)\n", ""),),
         ("tests/contract/test_store.py",),
     ),
     Guard(
         "what fails in a shared commit is undone",
-        (("storage/writer.py", "            point.rollback()\n", "            point.commit()\n"),),
+        (("storage/database/writer.py", "            point.rollback()\n", "            point.commit()\n"),),
         ("tests/test_storage.py",),
     ),
     Guard(

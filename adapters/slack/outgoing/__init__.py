@@ -1,0 +1,1 @@
+"""What goes out: pieces as messages and streams."""

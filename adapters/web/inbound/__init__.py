@@ -1,0 +1,1 @@
+"""What comes in: requests read, uploads kept."""

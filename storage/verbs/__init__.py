@@ -1,0 +1,1 @@
+"""The store's verbs: plain functions over a connection, each one transaction."""
