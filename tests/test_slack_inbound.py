@@ -561,7 +561,9 @@ def test_the_manifest_has_what_the_code_uses_and_nothing_else() -> None:
     others = {"/magpie", "message_action", "file_share"}
     events = {use for uses in SCOPES.values() for use in uses} - needed - others
     assert set(EVENTS) == events | {"app_home_opened"}  # the one that needs no scope
-    assert {each.partition(".")[0] for each in EVENTS} == _events_read(folder / "inbound.py") | {"app_home_opened"}
+    assert {each.partition(".")[0] for each in EVENTS} == _events_read(folder / "inbound" / "events.py") | {
+        "app_home_opened"
+    }
     assert manifest(SlackSettings(_env_file=None))["settings"]["event_subscriptions"]["bot_events"] == list(EVENTS)
 
 
