@@ -74,10 +74,14 @@ class Service:
         self._process.kill()
         self._process.wait(10)
 
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def stop(self, seconds: float = 30) -> int:
         """SIGTERM; returns the exit code."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         return self._process.wait(seconds)
 
     def close(self) -> None:
