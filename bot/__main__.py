@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from bot.errors import MagpieError, SettingError
 from bot.locales import say, terminal_language
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer goes nowhere
         return 1
 
 
@@ -74,20 +75,24 @@ def _run(_options: argparse.Namespace) -> int:
 
 
 def _ask(options: argparse.Namespace) -> int:
-    from bot.ask import ask, list_models
+    from bot.ask import ON_TERMINAL, Question, ask, list_models
 
     if options.list_models:
         return asyncio.run(list_models(sandbox=options.sandbox, as_json=options.json))
+    from adapters.terminal.adapter import TerminalAdapter
+    from storage import open_store
+
     words = " ".join(options.question)
     if words in ("", "-") and not (options.image and sys.stdin.isatty()):
         words = sys.stdin.read()
+    question = Question(words.strip(), options.image, options.model, options.system, options.parameters)
+    terminal = partial(TerminalAdapter, language=terminal_language(), options=ON_TERMINAL, quiet=options.json)
+    memory = partial(open_store, "sqlite://", owner="ask")
     return asyncio.run(
         ask(
-            words.strip(),
-            images=options.image,
-            model=options.model,
-            system=options.system,
-            parameters=options.parameters,
+            question,
+            terminal,
+            lambda clock: memory(clock=clock),
             sandbox=options.sandbox,
             as_json=options.json,
         )

@@ -1,4 +1,4 @@
-"""`magpie ask`: one question, answered on the terminal as the answer grows. Needs no store and no platform."""
+"""`magpie ask`: one question, put to the core like any other; its platform is a terminal, its store is in memory."""
 
 from __future__ import annotations
 
@@ -6,91 +6,158 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from bot.clock import SystemClock
-from bot.commands.writing.forms import answer_here
-from bot.errors import MagpieError, RequestRefused, SettingError, UnknownModel
+from bot.commands.writing.forms import is_blank
+from bot.errors import RequestRefused, SettingError, UnknownModel
 from bot.gateways.capabilities import Learned
 from bot.gateways.catalogue import Catalogue
-from bot.gateways.chat_api.client import Client
-from bot.gateways.gateway import make_client, make_gateway, sandboxed
+from bot.gateways.gateway import Models, make_client, make_gateway, sandboxed
 from bot.gateways.parameters import resolve
-from bot.gateways.tokens import estimate
+from bot.intake.access import Access
 from bot.locales import say, terminal_language
-from bot.media.prepared import load_files
+from bot.media.prepared import MediaStore
 from bot.money import price
+from bot.races import cancelled, first_of
 from bot.service.config import Settings, load_settings, load_toml
+from bot.service.core import Core, Wiring
 from bot.service.logs import set_up
-from bot.turns.exchange import Exchange, conclude
-from bot.turns.prompt import Scene, build
+from bot.turns.planning import Options
+from bot.turns.queue import TurnEnds
 from bot.types import (
-    Answer,
-    Attachment,
-    Chat,
+    Ack,
+    Adapter,
     ChatSettings,
+    Clock,
     Json,
-    Kind,
     LedgerEntry,
-    Message,
     ModelInfo,
-    ModelRequest,
+    Money,
     NoteKind,
     Outcome,
-    Person,
-    Role,
+    Store,
+    Surroundings,
     Text,
+    Turn,
+    Usage,
 )
 
-__all__ = ["ask", "list_models"]
+__all__ = ["ON_TERMINAL", "Question", "Terminal", "ask", "list_models"]
 
-_ON_TERMINAL = ("model", "set")  # what chats have a command for is an option here
+ON_TERMINAL = ("model", "set")  # what chats have a command for is an option here
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and how: a model of its own (None: the usual one), a system prompt, and `parameters` as people
+    type them: "temperature=0.7"."""
+
+    text: str
+    pictures: Sequence[Path] = ()
+    model: str | None = None
+    system: str = ""
+    parameters: Sequence[str] = ()
+
+
+class Terminal(Adapter, Protocol):
+    """A platform on which one person asks, and waits."""
+
+    async def say(self, text: str, pictures: Sequence[Path] = ()) -> Ack: ...
+
+    async def stop(self, turn: int) -> Ack: ...
+
+    async def ended(self, turn: int) -> Turn:
+        """Once all of it stands there. OSError if nobody has read it."""
+
+    def close(self) -> None: ...
 
 
 async def ask(
-    question: str,
+    question: Question,
+    terminal_in: Callable[[Surroundings], Terminal],
+    memory: Callable[[Clock], Awaitable[Store]],
     *,
-    images: Sequence[Path] = (),
-    model: str | None = None,
-    system: str = "",
-    parameters: Sequence[str] = (),
     sandbox: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Print the answer to standard output, what there is to say about it to standard error; or all of it as one JSON
-    object (`as_json`). `parameters` as people type them: "temperature=0.7". 0 if the answer is whole. Raises
-    SettingError for a parameter that there isn't, and where there is no question."""
-    language = terminal_language()
-    if not question and not images:
+    """The terminal shows the answer as it grows; `as_json` prints one object at its end, where it shows nothing. 0 if
+    the answer is whole. Raises SettingError for a parameter that there isn't, and where there is no question."""
+    if is_blank(question.text) and not question.pictures:
         raise SettingError("QUESTION", 'there is none. Example: magpie ask --sandbox "What can you do?"')
-    async with _asking(sandbox) as (settings, client, _):
-        seen = tuple(Attachment(Kind.IMAGE, str(path), name=path.name) for path in images)
-        attached = dict(zip(seen, await load_files(images), strict=True))
-        name = model or (settings.vision_model if images else settings.chat_model)
-        person = Person("you", language=language)
-        message = Message(
-            1, Chat("terminal", "local", "ask"), 1, Role.USER, person, question, SystemClock().now(), seen
-        )
-        scene = Scene(
-            SystemClock().now(), settings.timezone, about_picture=say(Text("What is in this picture?"), language)
-        )
-        chosen = ChatSettings(name, system, _chosen(parameters, client.info(name)))
-        request = build(chosen, client.info(name), scene, [message], [], attached, estimate)
-        return await _print(client, request, language, as_json=as_json)
+    async with contextlib.AsyncExitStack() as stack:
+        settings, models = await stack.enter_async_context(_gateway(sandbox))
+        options = _options(question, settings, models)
+        store = await memory(SystemClock())
+        stack.push_async_callback(store.close)
+        ends, clock = TurnEnds(), SystemClock()
+        terminal = terminal_in(Surroundings(store, models.all, clock, say=say, on_turn_end=ends.follow))
+        stack.callback(terminal.close)
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="magpie-")))
+        access = Access(store, everyone=True)
+        wiring = Wiring(options, models.facts(settings), access, MediaStore(folder, clock), ends=ends)
+        core = Core(store, models.client, models, {terminal.account.platform: terminal}, clock, wiring)
+        turn = await _answered(question, terminal, await stack.enter_async_context(_at_work(core, terminal, wiring)))
+        entries = await store.ledger(turn.id)
+    if as_json:
+        print(json.dumps(_record(turn, entries), ensure_ascii=False))
+    else:
+        _tell_cause(turn)
+    return {Outcome.WHOLE: 0, Outcome.STOPPED: 130}.get(turn.outcome or Outcome.GONE, 1)
+
+
+def _options(question: Question, settings: Settings, models: Models) -> Options:
+    """Who names a model wants no other one's answer."""
+    name = question.model or (settings.vision_model if question.pictures else settings.chat_model)
+    chosen = ChatSettings(name, question.system, _chosen(question.parameters, models.info(name)))
+    vision, video = question.model or settings.vision_model, question.model or settings.video_model
+    return Options(chosen, vision, video, settings.translation_model, settings.timezone)
+
+
+@contextlib.asynccontextmanager
+async def _at_work(core: Core, terminal: Terminal, wiring: Wiring) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """The core, working; yields what ends only if it can't go on."""
+    working = [
+        asyncio.create_task(core.work(), name="work"),
+        asyncio.create_task(core.attend(terminal), name="terminal"),
+    ]
+    try:
+        yield working
+    finally:
+        await wiring.media.close()
+        await core.turns.drain(0)
+        await cancelled(*working)
+
+
+async def _answered(question: Question, terminal: Terminal, working: Sequence[asyncio.Task[None]]) -> Turn:
+    """Ctrl+C: what was read is labelled, then it ends."""
+    asked = await terminal.say(question.text, question.pictures)
+    if asked.turn is None:
+        raise RequestRefused("{problem}", problem=asked.toast)
+    answered = asyncio.create_task(terminal.ended(asked.turn), name="answer")
+    try:
+        await first_of(answered, *working)
+    except asyncio.CancelledError:
+        await terminal.stop(asked.turn)
+        await first_of(answered, *working)
+    for task in working:
+        if task.done():
+            await cancelled(answered)
+            await task
+    return await answered
 
 
 async def list_models(*, sandbox: bool = False, as_json: bool = False) -> int:
     """Print the models that can be chosen, a line each: id, price, what it can. 0 if there are any."""
     language = terminal_language()
-    async with _asking(sandbox) as (_, client, catalogue):
-        try:
-            catalogue.merge(await client.models())
-        except MagpieError as error:
+    async with _gateway(sandbox) as (_, gateway):
+        if (error := await gateway.learn()) is not None:
             print(f"magpie: {say(_NO_LIST, language, reason=error.detail or error)}", file=sys.stderr)
-        models = [client.info(each.id) for each in catalogue.all()]
+        models, unlisted = gateway.all(), gateway.client.unlisted
     if as_json:
         print(json.dumps([_model(info) for info in models], ensure_ascii=False, indent=1))
         return 0 if models else 1
@@ -98,12 +165,11 @@ async def list_models(*, sandbox: bool = False, as_json: bool = False) -> int:
     for info in models:
         can = say(Text("{abilities}", {"abilities": _abilities(info)}), language)
         print(f"{info.id:{width}}  {say(price.label(info.price), language)}  {can}".rstrip())
-    if client.unlisted:
-        print(f"magpie: {say(_MORE, language, n=client.unlisted)}", file=sys.stderr)
+    if unlisted:
+        print(f"magpie: {say(_MORE, language, n=unlisted)}", file=sys.stderr)
     return 0 if models else 1
 
 
-_WAS_THOUGHT = Text("What stands above was the model's thinking. The answer follows.")
 _MORE = Text("The gateway lists {n} models more; any of them can be chosen by its name.")
 _NO_LIST = Text("The gateway's own list of models is not to be had ({reason}); these are the ones that are known.")
 _ABILITIES = {"image": Text("pictures"), "video": Text("videos"), "search": Text("web search")}
@@ -141,8 +207,8 @@ def _chosen(parameters: Sequence[str], info: ModelInfo) -> dict[str, Json]:
 
 
 @contextlib.asynccontextmanager
-async def _asking(sandbox: bool) -> AsyncIterator[tuple[Settings, Client, Catalogue]]:
-    """The settings, a client for their gateway or for a sandbox of our own, and what is known of its models."""
+async def _gateway(sandbox: bool) -> AsyncIterator[tuple[Settings, Models]]:
+    """The settings, and the models of their gateway or of a sandbox of our own."""
     async with contextlib.AsyncExitStack() as stack:
         settings, toml = load_settings(), load_toml()
         set_up("error" if settings.log_level == "info" else settings.log_level, settings.log_format)
@@ -152,76 +218,51 @@ async def _asking(sandbox: bool) -> AsyncIterator[tuple[Settings, Client, Catalo
         catalogue = Catalogue(toml.models, thinking=gateway.profile.thinking)
         client = make_client(gateway, catalogue, settings, SystemClock(), Learned())
         stack.push_async_callback(client.aclose)
-        yield settings, client, catalogue
+        yield settings, Models(gateway, client, catalogue)
 
 
-async def _print(client: Client, request: ModelRequest, language: str, *, as_json: bool) -> int:
-    now = SystemClock().now
-    exchange = Exchange(entries={1: LedgerEntry(1, 1, client.gateway, request.model, now())})
-    try:
-        with _silence() if as_json else _output() as show:
-            async with aclosing(client.stream(request)) as stream:
-                async for delta in stream:
-                    exchange.take(1, delta, now())
-                    if delta.retract and not (as_json or sys.stdout.isatty()):
-                        print(flush=True)  # what a pipe has can't be taken back
-                        print(f"magpie: {say(_WAS_THOUGHT, language)}", file=sys.stderr, flush=True)
-                    show(exchange.text, delta.text)
-    except MagpieError as error:
-        exchange.error = error
-    except asyncio.CancelledError:  # Ctrl+C: what was read is labelled, then it ends
-        exchange.stopped = True
-    exchange.close(1, request, client.info(request.model), exchange.text, now())
-    answer = answer_here(conclude(exchange, 1, language), "--", _ON_TERMINAL)
-    if as_json:
-        print(json.dumps(_answer(answer, exchange), ensure_ascii=False))
-    else:
-        _tell(answer, exchange, language)
-    return 0 if answer.outcome is Outcome.WHOLE else 130 if exchange.stopped else 1
+def _cause(turn: Turn) -> str:
+    """The name of the error that ended it, and what is known beside; '' if none did."""
+    return next((note.cause for note in turn.notes if note.cause), "")
 
 
-def _tell(answer: Answer, exchange: Exchange, language: str) -> None:
-    """What there is to say about an answer that stands there already."""
-    if answer.text and not answer.text.endswith("\n") and not sys.stdout.isatty():
-        print(flush=True)
-    for note in answer.notes:
-        print(f"magpie: {note.text}" if note.kind is not NoteKind.COST else f"        {note.text}", file=sys.stderr)
-    if isinstance(exchange.error, UnknownModel):
-        print(f"        {say(Text('`magpie ask --list-models` lists the models.'), language)}", file=sys.stderr)
-    elif exchange.error is not None and exchange.error.detail:
-        print(f"        {exchange.error.detail}", file=sys.stderr)
+def _tell_cause(turn: Turn) -> None:
+    name, _, detail = _cause(turn).partition(" ")
+    if name == UnknownModel.__name__:
+        detail = say(Text("`magpie ask --list-models` lists the models."), terminal_language())
+    if detail:
+        print(f"        {detail}", file=sys.stderr)
 
 
-def _answer(answer: Answer, exchange: Exchange) -> dict[str, object]:
+def _record(turn: Turn, entries: Sequence[LedgerEntry]) -> dict[str, object]:
     """All of an answer, for other programs."""
-    entry = exchange.entries[1]
+    usage, cost = _usage(entries), _cost(entries)
     return {
-        "text": answer.text,
-        "reasoning": answer.reasoning,
-        "outcome": str(answer.outcome),
-        "model": entry.served or entry.asked,
-        "usage": None if entry.usage is None else asdict(entry.usage),
-        "cost": None if entry.cost is None else {"amount": str(entry.cost.amount), "currency": entry.cost.currency},
-        "notes": [note.text for note in answer.notes if note.kind is not NoteKind.COST],
-        "error": None if exchange.error is None else f"{type(exchange.error).__name__} {exchange.error.detail}".strip(),
+        "text": turn.text,
+        "reasoning": turn.reasoning,
+        "outcome": str(turn.outcome),
+        "model": next((entry.served or entry.asked for entry in reversed(entries)), None),
+        "usage": None if usage is None else asdict(usage),
+        "cost": None if cost is None else {"amount": str(cost.amount), "currency": cost.currency},
+        "notes": [note.text for note in turn.notes if note.kind is not NoteKind.COST],
+        "error": _cause(turn) or None,
     }
 
 
-@contextlib.contextmanager
-def _silence() -> Iterator[Callable[[str, str], None]]:
-    yield lambda _, __: None
+def _usage(entries: Sequence[LedgerEntry]) -> Usage | None:
+    """Of all calls together; what one of them doesn't tell is what the others do."""
+    used = [entry.usage for entry in entries if entry.usage is not None]
+    if not used:
+        return None
+    told = {each.name: [getattr(usage, each.name) for usage in used] for each in fields(Usage)}
+    sums = {name: sum(known) for name, values in told.items() if (known := [v for v in values if v is not None])}
+    return Usage(**{**sums, "estimated": any(told["estimated"])})
 
 
-@contextlib.contextmanager
-def _output() -> Iterator[Callable[[str, str], None]]:
-    """A call for all of the text so far, and what is new of it. On a terminal it is drawn; elsewhere it stays the
-    Markdown that it is."""
-    if not sys.stdout.isatty():
-        yield lambda _, fresh: print(fresh, end="", flush=True)
-        return
-    from rich.console import Console  # not needed, and not loaded, for a pipe
-
-    from bot.terminal import Page
-
-    with Page(Console()) as page:
-        yield lambda text, _: page.show(text)
+def _cost(entries: Sequence[LedgerEntry]) -> Money | None:
+    """None if that of any call is unknown."""
+    costs = [entry.cost for entry in entries if entry.usage is not None]
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) < len(costs):
+        return None
+    return Money(sum((cost.amount for cost in known[1:]), known[0].amount), known[0].currency)

@@ -20,10 +20,10 @@ from rich.console import Console
 from adapters.slack.outgoing.posting import content
 from adapters.telegram.outgoing import render as telegram
 from adapters.telegram.outgoing.blocks import rich
+from adapters.terminal.drawing import Document
 from adapters.web.outgoing import render as web
 from adapters.web.outgoing.formulas import mathml
 from bot.markdown import parse, utf16
-from bot.terminal import Document
 from bot.types import Note, NoteKind, Piece
 
 HERE = Path(__file__).parent

@@ -167,7 +167,7 @@ def turn_from(row: Columns, posts: Iterable[Columns]) -> Turn:
         base=row["base"],
         text=row["text"],
         reasoning=row["reasoning"],
-        notes=tuple(Note(NoteKind(note["kind"]), note["text"]) for note in row["notes"]),
+        notes=tuple(Note(NoteKind(note["kind"]), note["text"], note.get("cause", "")) for note in row["notes"]),
         menu=_menu_from(row["menu"]),
         outcome=Outcome(row["outcome"]) if row["outcome"] else None,
         posts=tuple(Posted(post["position"], post["post"], post["digest"], post["repeats"]) for post in posts),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,6 @@ import pytest
 from PIL import Image
 
 from bot.__main__ import main
-from bot.ask import ask
 from bot.service.config import Settings
 from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
 from tests.project import ROOT
@@ -167,7 +167,13 @@ async def test_a_broken_stream_is_printed_and_labelled_a_part(tmp_path: Path) ->
 
 
 async def _in_another_process(url: str, *words: str) -> subprocess.CompletedProcess[str]:
-    process = await asyncio.create_subprocess_exec(
+    process = await _started(url, *words)
+    out, err = await process.communicate()
+    return subprocess.CompletedProcess(words, process.returncode or 0, out.decode(), err.decode())
+
+
+async def _started(url: str, *words: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "bot", "ask", *words),
         env={"CHAT_API_URL": url, "CHAT_API_KEY": "sk-1234567", "PYTHONPATH": str(ROOT)},
@@ -175,8 +181,6 @@ async def _in_another_process(url: str, *words: str) -> subprocess.CompletedProc
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
     )
-    out, err = await process.communicate()
-    return subprocess.CompletedProcess(words, process.returncode or 0, out.decode(), err.decode())
 
 
 def test_asking_imports_no_platform_and_no_database() -> None:
@@ -187,15 +191,101 @@ def test_asking_imports_no_platform_and_no_database() -> None:
     assert done.returncode == 0, done.stderr
 
 
-async def test_thinking_that_turns_out_late_is_told_as_such_in_a_pipe(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_thinking_that_turns_out_late_is_told_as_such_in_a_pipe() -> None:
     """Only the closing tag comes (deepseek-ai/DeepSeek-R1#506): what a pipe has can't be taken back."""
     parts = [chunk("Hm, a greeting."), chunk("\n</think>\n\n"), chunk("Hello!"), chunk("", "stop")]
-    async with FakeGateway(Reply([sse(each, done=False) for each in parts])) as gateway:
-        monkeypatch.setenv("CHAT_API_URL", gateway.url)
-        monkeypatch.setenv("CHAT_API_KEY", "sk-1234567")
-        assert await ask("hi") == 0
+    seen = asyncio.Event()
+    pieces = [sse(each, done=False) for each in parts]
+    async with FakeGateway(Reply([pieces[0], seen, *pieces[1:]])) as gateway:
+        process = await _started(gateway.url, "hi")
+        assert process.stdout is not None
+        first = await process.stdout.readuntil(b"greeting.")
+        seen.set()
+        rest, err = await process.communicate()
+    assert process.returncode == 0
+    assert (first + rest).decode().splitlines() == ["Hm, a greeting.", "Hello!"]
+    assert "What stands above was the model's thinking." in err.decode()
+
+
+async def test_another_answer_in_a_pipe_stands_below_the_part_that_broke_off() -> None:
+    """It is asked for once more; what a pipe has can't be taken back, so it is told what it is."""
+    broken = Reply([sse(chunk("One half of an answer"), done=False)], end="cut")
+    whole = Reply([sse(chunk("And another answer, which is whole."), chunk("", "stop"))])
+    async with FakeGateway(broken, whole) as gateway:
+        done = await _in_another_process(gateway.url, "hi")
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == ["One half of an answer", "And another answer, which is whole."]
+    assert "What stands above broke off." in done.stderr
+    assert "This is a part" not in done.stderr
+
+
+async def test_the_rest_of_an_answer_that_broke_off_follows_on_it() -> None:
+    """The second try begins with what stands there."""
+    broken = Reply([sse(chunk("One half of an answer"), done=False)], end="cut")
+    whole = Reply([sse(chunk("One half of an answer, and the other."), chunk("", "stop"))])
+    async with FakeGateway(broken, whole) as gateway:
+        done = await _in_another_process(gateway.url, "hi")
+    assert (done.returncode, done.stdout) == (0, "One half of an answer, and the other.\n")
+    assert "broke off" not in done.stderr
+
+
+async def test_an_interrupted_answer_is_a_part_that_says_so() -> None:
+    """Ctrl+C is the terminal's own way to stop."""
+    never = asyncio.Event()
+    reply = Reply([sse(chunk("Some words of an answer"), done=False), never])
+    async with FakeGateway(reply) as gateway:
+        process = await _started(gateway.url, "hi")
+        assert process.stdout is not None
+        first = await process.stdout.readuntil(b"answer")
+        process.send_signal(signal.SIGINT)
+        rest, err = await process.communicate()
+    assert process.returncode == 130
+    assert (first + rest).decode() == "Some words of an answer\n"
+    assert "magpie: Stopped." in err.decode()
+    assert "Traceback" not in err.decode()
+
+
+async def test_a_reader_that_has_gone_ends_the_question() -> None:
+    """`magpie ask … | head -1`."""
+    seen = asyncio.Event()
+    words = [sse(chunk(f"line {number}\n\n"), done=False) for number in range(200)]
+    async with FakeGateway(Reply([words[0], seen, *words[1:], sse(chunk("", "stop"))])) as gateway:
+        process = await _started(gateway.url, "hi")
+        assert process.stdout is not None
+        await process.stdout.readuntil(b"line 0")
+        process.stdout._transport.close()  # type: ignore[attr-defined]  # a reader has no other way to be closed
+        seen.set()
+        assert process.stderr is not None
+        err = await process.stderr.read()
+        assert await process.wait() == 1
+    assert err == b""
+
+
+async def test_what_looks_like_a_command_is_asked_as_it_stands() -> None:
+    """A path, a patch, a comment: commands are options here."""
+    async with FakeGateway(Reply([sse(chunk("Yes."), chunk("", "stop"))])) as gateway:
+        for words in ("/etc/hosts", "/help", "stop", "/new file"):
+            done = await _in_another_process(gateway.url, words)
+            assert (done.returncode, done.stdout) == (0, "Yes.\n")
+            assert gateway.requests[-1].json["messages"][-1]["content"] == words
+
+
+async def test_an_answer_is_piped_as_the_markdown_that_it_is() -> None:
+    """White space, broken markup and all."""
+    answer = "\n# A `title`\n\n- a\n\n\n* b **half\n\n|x|y|\n|-|-|\n|1|\n\n```\nopen <b>\r\n  \n"
+    parts = [chunk(answer[at : at + 3]) for at in range(0, len(answer), 3)]
+    async with FakeGateway(Reply([sse(*parts, chunk("", "stop"))])) as gateway:
+        done = await _in_another_process(gateway.url, "hi")
+    assert done.stdout.encode() == answer.encode()
+
+
+def test_of_several_pictures_those_that_can_be_read_are_looked_at(
+    capsys: pytest.CaptureFixture[str], picture: Path
+) -> None:
+    Path("empty.png").touch()
+    arguments = ["--image", str(picture), "--image", "empty.png", "--image", "nowhere.png"]
+    assert main(["ask", "--sandbox", *arguments, "What is this?"]) == 0
     out, err = capsys.readouterr()
-    assert out.splitlines() == ["Hm, a greeting.", "Hello!"]
-    assert "What stands above was the model's thinking." in err
+    assert "64 × 48" in out
+    assert "empty.png is empty" in err
+    assert "nowhere.png can't be read" in err

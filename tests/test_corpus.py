@@ -25,6 +25,7 @@ from adapters.slack.outgoing.menus import UNFINISHED, buttons, notes
 from adapters.slack.outgoing.posting import content
 from adapters.telegram.outgoing import render as telegram
 from adapters.telegram.outgoing.blocks import rich
+from adapters.terminal.drawing import Document
 from adapters.web.outgoing import render as web
 from bot.markdown import Block, Segmenter, parse, plain, utf16
 from bot.markdown.formulas.linear import linear
@@ -44,7 +45,6 @@ from bot.markdown.tree import (
     Table,
     Words,
 )
-from bot.terminal import Document
 from bot.types import Choice, Menu, Note, NoteKind, Piece
 from tests.corpus import CODE, answers
 from tests.fakes.clock import SimClock

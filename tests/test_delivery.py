@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.delivery.delivery import FIRST_CHARACTERS
 from bot.errors import Gone, Refused, RetryLater, Unknown
 from bot.markdown import plain
 from bot.types import Bucket, Call, Chat, NoteKind, Outcome, Piece, Turn
@@ -66,7 +65,7 @@ async def test_nothing_is_sent_before_twenty_characters_or_a_second(
     await core.quiet()
     first = platform.made[0].piece
     assert first is not None
-    assert len("".join(_words(first))) >= FIRST_CHARACTERS
+    assert len("".join(_words(first))) >= platform.limits.first
     platform.made.clear()
     model.scripts = [Script(["ab"] * 8, 0.4)]
     asked = core.clock.seconds

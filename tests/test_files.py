@@ -188,11 +188,11 @@ async def test_a_model_that_can_not_see_and_no_other(core: Core, platform: FakeP
     await core.say(platform.says("what is it?", files=["cat"]))
     await core.quiet()
     assert model.asked == []
-    assert "qwen-plus can't see pictures" in told(platform, NoteKind.ERROR)[0]
+    assert "qwen-plus cannot see pictures. Use /model with one of: " in told(platform, NoteKind.ERROR)[0]
     await core.say(platform.says("what is it?", files=["cat", NOTES]))
     await core.quiet()
     assert pictures(model) == 0
-    assert "qwen-plus can't see pictures" in told(platform)[0]
+    assert "qwen-plus cannot see pictures. Use /model with one of: " in told(platform)[0]
 
 
 # ── texts ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 from adapters.slack.outgoing.render import measure as slack_measure
 from adapters.telegram.outgoing.render import measure as telegram_measure
+from bot.delivery.layout import Draft, Phrases
 from bot.markdown import Block, Fence, Heading, List, Quote, Segmenter, Strong, Table, parse, plain, utf8, utf16
 from bot.markdown.growth import Growth
 from bot.markdown.parser import clean, read
 from bot.markdown.units import splits_grapheme
+from bot.types import Answer, Limits, Outcome
 from tests.test_markdown import DOCUMENT, MESSY, SAMPLE, shown_words, visible
 
 Documents = tuple[tuple[Block, ...], ...]
@@ -428,3 +430,26 @@ def test_a_part_is_found_without_reading_it_again_and_again() -> None:
     with calls() as once:
         read(text)
     assert counted["parser_inline.py"] < 5 * once["parser_inline.py"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    DOCUMENT | MESSY | st.sampled_from([SAMPLE, "a\r\n\r\nb\r\n" * 40, "\n\n \n" + "x " * 200 + "\n\n"]),
+    st.sampled_from([50, 80, 10_000]),
+    st.lists(st.floats(0, 1), max_size=6),
+)
+def test_the_sources_of_all_pieces_are_the_answer(text: str, size: int, steps: list[float]) -> None:
+    """Whatever shows nothing is in them too."""
+    limits = Limits(size, length, lambda _chat, _call: ())
+    draft = Draft(1, None, limits, Phrases("", ""))
+    before: list[str] = []
+    for end in sorted(int(step * len(text)) for step in steps):
+        for _ in draft.steps(text[:end], final=False):
+            pass
+        sources = [piece.source for piece in draft.pieces(text[:end], None, lambda _index, _piece: True, ())]
+        assert "".join(sources) == (text[:end] if sources else "")
+        assert sources[: max(len(before) - 1, 0)] == before[:-1], "what was cut off stays as it is"
+        before = sources
+    answer = Answer(text, Outcome.WHOLE)
+    pieces = draft.pieces(text, answer, lambda _index, _piece: True, ())
+    assert "".join(piece.source for piece in pieces) == text

@@ -7,8 +7,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from adapters.terminal.drawing import Document
+from adapters.terminal.screens import Page
 from bot.markdown import parse
-from bot.terminal import Document, Page
+from bot.types import Piece
 from tests.test_markdown import SAMPLE
 
 
@@ -57,12 +59,34 @@ def test_control_characters_do_nothing() -> None:
 def test_what_is_finished_is_printed_once() -> None:
     out = StringIO()
     console = Console(file=out, width=60, force_terminal=True, color_system=None, height=40)
-    with Page(console) as page:
-        for end in range(0, len(SAMPLE) + 1, 7):
-            page.show(SAMPLE[:end])
-        page.show(SAMPLE)
+    page = Page(console, out.write)
+    for end in range(0, len(SAMPLE) + 1, 7):
+        page.show([Piece("1.0", parse(SAMPLE[:end], growing=True), growing=True)], whole=False)
+    page.show([Piece("1.0", parse(SAMPLE))], whole=True)
     final = screen(out.getvalue())
     assert final == [line for line in printed(SAMPLE).split("\n") if line]
+
+
+def test_another_answer_is_drawn_below_what_can_not_be_taken_back() -> None:
+    """Three paragraphs turn out to be thoughts, and the answer is one."""
+    out, told = StringIO(), list[str]()
+    page = Page(Console(file=out, width=60, force_terminal=True, color_system=None, height=40), told.append)
+    page.show([Piece("1.0", parse("first\n\nsecond\n\nthird\n\nfourth"), growing=True)], whole=False)
+    answer = Piece("1.0", parse("The answer."), correction="What stands above was thinking.")
+    page.show([answer], whole=True)
+    page.show([answer], whole=True)
+    assert screen(out.getvalue()) == ["first", "second", "The answer."]
+    assert told == ["What stands above was thinking."]
+
+
+def test_an_answer_that_is_higher_than_the_terminal_shows_its_end_as_it_grows() -> None:
+    out = StringIO()
+    page = Page(Console(file=out, width=60, force_terminal=True, color_system=None, height=10), out.write)
+    code = "\n".join(f"line{number}" for number in range(30))
+    page.show([Piece("1.0", parse(f"```\n{code}", growing=True), growing=True)], whole=False)
+    lines = screen(out.getvalue())
+    assert len(lines) <= 10
+    assert "line29" in lines[-1]
 
 
 def screen(output: str) -> list[str]:

@@ -33,8 +33,7 @@ __all__ = ["Delivery"]
 
 log = logging.getLogger(__name__)
 
-FIRST_CHARACTERS = 20  # the first text is shown from this length on,
-FIRST_SECONDS = 1.0  # or this long after it began
+FIRST_SECONDS = 1.0  # after it began, the first text is shown, however little there is
 PATIENCE = 10.0  # seconds the end of an answer waits here for its platform; longer waits are kept in the store
 REPEATS = (1.0, 60.0, 3600.0)  # seconds before a new message of unknown outcome is sent again; then nobody is there
 
@@ -77,7 +76,8 @@ class Delivery:
     _last_put: float = -1e9
     _not_before: float = -1e9  # no call before, whatever the gate says
     _troubles: int = 0
-    _anew: bool = False  # what stands there is another answer's
+    _anew: bool = False  # what stands there is another answer's,
+    _why: str = ""  # and why
 
     def __post_init__(self) -> None:
         self._draft = Draft(self.turn.id, self.turn.reply_to, self.adapter.limits, self.phrases)
@@ -98,9 +98,10 @@ class Delivery:
             self._begun = self.clock.monotonic()
         self._wake()
 
-    def restart(self, text: str) -> None:
-        """Another answer, `text` so far, takes the place of what was shown: in the same messages, from the first on."""
-        self._anew = True
+    def restart(self, text: str, why: str) -> None:
+        """Another answer, `text` so far, takes the place of what was shown: in the same messages, from the first on.
+        `why`: see `Piece.correction`."""
+        self._anew, self._why = True, why
         self.grow(text)
 
     @property
@@ -169,7 +170,7 @@ class Delivery:
 
     async def _first_moment(self) -> None:
         """Hold the first send back until there is something worth reading."""
-        while self._answer is None and len(self._text) < FIRST_CHARACTERS:
+        while self._answer is None and len(self._text) < self.adapter.limits.first:
             left = (self._begun or 0.0) + FIRST_SECONDS - self.clock.monotonic()
             if left <= 0:
                 return
@@ -212,7 +213,7 @@ class Delivery:
     def _renew(self) -> None:
         if self._anew:  # between two calls: what a call under way shows is the other answer's too
             self._anew = False
-            self._draft.restart()
+            self._draft.restart(self._why)
             self._standing.age()
 
     def _wanted(self) -> list[Piece]:

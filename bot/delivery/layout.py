@@ -20,6 +20,8 @@ class Phrases:
 
     repeat: str
     unshowable: str
+    thought: str = ""  # why another text takes the place of one: see `Piece.correction`
+    again: str = ""
     stop: Menu | None = None
 
 
@@ -33,8 +35,10 @@ class Draft:
         self._limits = limits
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, why: str = "") -> None:
         """What comes now is another answer."""
+        self._correction = why
+        self._sources: list[str] = []  # of the pieces that are cut off already
         self._segmenter = Segmenter(self._limits.size, self._limits.measure)
         self._plainness: dict[int, int] = {}  # of pieces that were refused
         self._documents: list[tuple[Block, ...]] = []
@@ -63,6 +67,7 @@ class Draft:
         if made_of != self._of:
             self._documents, self._of = self._cut(text, answer is not None), made_of
         last = len(self._documents) - 1
+        self._cut_sources(text)
         pieces: list[Piece] = []
         for index in range(last, -1, -1):
             blocks, marks = self._documents[index], self._marks(index in repeated)
@@ -115,7 +120,15 @@ class Draft:
         self, index: int, blocks: tuple[Block, ...], growing: bool, notes: tuple[Note, ...], menu: Menu | None = None
     ) -> Piece:
         reply_to = self._reply_to if index == 0 else None
-        return Piece(self.key(index), blocks, growing, menu, reply_to=reply_to, notes=notes)
+        source = self._sources[index]
+        return Piece(self.key(index), blocks, growing, menu, (), reply_to, notes, source, self._correction)
+
+    def _cut_sources(self, text: str) -> None:
+        """Those of what is cut off stay as they are; that of the last piece is the rest of the text."""
+        ends, last = self._segmenter.ends, len(self._documents) - 1
+        for number in range(max(len(self._sources) - 1, 0), last + 1):
+            begin, end = ends[number - 1] if number else 0, ends[number] if number < last else None
+            self._sources[number:] = [text[begin:end]]
 
     def _cut(self, text: str, whole: bool) -> list[tuple[Block, ...]]:
         documents = list(self._segmenter.update(text, whole=whole)) if text else []

@@ -130,7 +130,8 @@ class CoreIntake:
         if not rights.admitted:
             return Ack() if message.group else await self._stranger(message, rights)
         said = self._context(message, rights)
-        reply = None if message.forwarded_from is not None else await self._commands.run(said, message.text)
+        is_content = message.literal or message.forwarded_from is not None
+        reply = None if is_content else await self._commands.run(said, message.text)
         if reply is None:
             return await self._question(message)
         if reply.ask is not None:

@@ -36,6 +36,7 @@ class Segmenter:
         self._at = 0  # where in the text the open part starts
         self._carry = Carry()
         self._frozen: tuple[tuple[Block, ...], ...] = ()
+        self._ends: tuple[int, ...] = ()
         self._open: tuple[Block, ...] = ()
         self._growth = Growth()  # of the open source, with its prefix
         self._least = self._width = size + size // 4 + 64  # characters of source that are looked at
@@ -49,6 +50,11 @@ class Segmenter:
         for _ in self.steps(text, whole=whole):
             pass
         return (*self._frozen, self._open) if self._open else self._frozen
+
+    @property
+    def ends(self) -> Sequence[int]:
+        """Where in the text each final document ends; what shows nothing belongs to the next one."""
+        return self._ends
 
     def steps(self, text: str, *, whole: bool = False) -> Iterator[None]:
         """Most of the work of the next `update`, bit by bit: each takes no longer than a block needs, or some
@@ -94,10 +100,10 @@ class Segmenter:
                 break
             high = begin + (min(cut.at, high) - begin) * 7 // 8
         self._growth, self._width = Growth(), self._least
-        if blocks:
-            self._frozen = (*self._frozen, blocks)
         self._open = ()
         self._at += _raw_length(part, cut.resume - begin)
+        if blocks:
+            self._frozen, self._ends = (*self._frozen, blocks), (*self._ends, self._at)
         self._carry = self._affordable(cut.carry, reading.opened)
 
     def _place(self, outline: Outline, begin: int, high: int) -> Cut:

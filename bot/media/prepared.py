@@ -13,9 +13,8 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from bot.errors import AdapterError, Gone, MediaError, NotFetched, Refused, Retr
 from bot.media.attached import Material, called, check_attachment, complaint, material
 from bot.types import Adapter, Attachment, Chat, Clock, Kind, Text
 
-__all__ = ["MediaStore", "load_files", "readable"]
+__all__ = ["MediaStore", "readable"]
 
 log = logging.getLogger(__name__)
 
@@ -175,25 +174,6 @@ def _not_fetched(error: AdapterError, attachment: Attachment) -> MediaError:
     return NotFetched(
         "{name} could not be fetched from the chat platform right now. Please try again.", name=name, detail=detail
     )
-
-
-async def load_files(paths: Sequence[Path]) -> list[Material]:
-    """Pictures or texts of this machine, in order. Raises MediaError."""
-    decoder, found = Decoder(), []
-    with tempfile.TemporaryDirectory(prefix="magpie-") as folder:
-        try:
-            for number, path in enumerate(paths):
-                attachment, target = Attachment(Kind.IMAGE, str(path), name=path.name), Path(folder, str(number))
-                answer = await decoder.decode(path.absolute(), target)
-                if "error" in answer:
-                    raise complaint(answer["error"], answer.get("data", {}), attachment, answer.get("detail", ""))
-                contents = await asyncio.to_thread(_contents, target, answer)
-                found.append(material(answer, contents, attachment))
-        except NoDecoder as error:
-            raise MediaError("Files can't be read here: {reason}", reason=str(error)) from error
-        finally:
-            await decoder.close()
-    return found
 
 
 @contextlib.asynccontextmanager

@@ -72,6 +72,7 @@ class _Run:
     settings: ChatSettings
     language: str
     delivery: Delivery
+    phrases: Phrases
     stop: asyncio.Event
     began: float  # monotonic seconds
     exchange: Exchange = field(default_factory=Exchange)
@@ -119,7 +120,7 @@ class Dispatcher:
         language = settings.language or turn.asker.language
         phrases = _phrases(turn, language)
         delivery = Delivery(turn, adapter, self._store, self._gate, self._clock, phrases, assured=self._assured)
-        run = _Run(turn, adapter, settings, language, delivery, stop, began)
+        run = _Run(turn, adapter, settings, language, delivery, phrases, stop, began)
         try:
             answer = await self._answer(run)
             generated = self._clock.monotonic()
@@ -150,7 +151,9 @@ class Dispatcher:
             answer = conclude(run.exchange, turn.id, run.language, run.settings.reasoning)
             if await self._is_withdrawn(run):
                 answer = replace(answer, menu=None)  # nobody could ask it again
-        answer = answer_here(answer, prefix(run.adapter.features, turn.chat), BY_NAME)
+        features = run.adapter.features
+        names = BY_NAME if features.commands is None else features.commands
+        answer = answer_here(answer, prefix(features, turn.chat), names)
         answer = await self._record(turn, answer, run)
         if run.exchange.balance is not None:
             await self._take(run.exchange.balance)
@@ -234,7 +237,7 @@ class Dispatcher:
                 await self._ask(run, plan, separator, request)
         finally:
             if exchange.settle():
-                run.delivery.restart(exchange.text)
+                run.delivery.restart(exchange.text, run.phrases.again)
 
     async def _ask(self, run: _Run, plan: Plan, separator: str, request: ModelRequest) -> None:
         """One call: its ledger entry is opened before it is made, and closed whatever becomes of it."""
@@ -279,7 +282,7 @@ class Dispatcher:
             async for delta in stream:
                 run.exchange.take(number, delta, self._clock.now())
                 if delta.retract and not run.exchange.kept:
-                    run.delivery.restart(run.exchange.text)
+                    run.delivery.restart(run.exchange.text, run.phrases.thought)
                 elif delta.text:
                     self._show(run)
                 if run.delivery.failed:
@@ -291,7 +294,7 @@ class Dispatcher:
             run.delivery.grow(exchange.text)
         elif len(exchange.text) > len(exchange.kept):
             exchange.kept = ""
-            run.delivery.restart(exchange.text)
+            run.delivery.restart(exchange.text, run.phrases.again)
 
     async def _is_withdrawn(self, run: _Run) -> bool:
         """Was the whole question taken back?"""
@@ -333,6 +336,8 @@ def _phrases(turn: Turn, language: str) -> Phrases:
     return Phrases(
         repeat=say(Text("This may stand here twice: the chat platform did not say whether it arrived."), language),
         unshowable=say(Text("The chat platform refuses to show this answer."), language),
+        thought=say(Text("What stands above was the model's thinking. The answer follows."), language),
+        again=say(Text("What stands above broke off. It was asked for once more, and that answer follows."), language),
         stop=Menu(((Choice(say(Text("Stop"), language), f"/stop {turn.id}"),),)),
     )
 

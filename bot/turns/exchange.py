@@ -228,9 +228,9 @@ def _verdict(exchange: Exchange, language: str) -> tuple[Outcome, Note | None]:
         return Outcome.STOPPED, Note(NoteKind.STOPPED, say(Text("Stopped."), language))
     if error is not None and exchange.text.strip():
         words = Text("This is a part. {reason}", {"reason": error})
-        return Outcome.PART, Note(NoteKind.PART, say(words, language))
+        return Outcome.PART, Note(NoteKind.PART, say(words, language), _cause(error))
     if error is not None:
-        return Outcome.REFUSED, Note(NoteKind.ERROR, say(error, language))
+        return Outcome.REFUSED, Note(NoteKind.ERROR, say(error, language), _cause(error))
     if exchange.barren:
         words = _why_empty(exchange)
         if exchange.text.strip():
@@ -243,6 +243,10 @@ def _verdict(exchange: Exchange, language: str) -> tuple[Outcome, Note | None]:
         words = Text("This is a part: there are pictures in the answer, and they can't be shown yet.")
         return Outcome.PART, Note(NoteKind.PART, say(words, language))
     return Outcome.WHOLE, None
+
+
+def _cause(error: MagpieError) -> str:
+    return f"{type(error).__name__} {error.detail}".strip()
 
 
 def _why_empty(exchange: Exchange) -> Text:

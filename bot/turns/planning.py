@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.errors import AdapterError, MediaError, NotFetched, RequestRefused, StoreError, Unaskable
+from bot.gateways.chat_api.check import cannot
 from bot.gateways.tokens import Calibration, estimate
 from bot.languages.direction import direction
 from bot.locales import say
@@ -314,11 +315,7 @@ def _blinded(
         del attached[each]
     asked = _attachments(question)
     return {
-        each: MediaError(
-            "{name} was not looked at: {model} can't see pictures. Choose another with /model.",
-            name=called(each),
-            model=model,
-        )
+        each: MediaError("{name} was not looked at: {reason}", name=called(each), reason=cannot("image", model))
         for each in lost
         if each in asked
     }

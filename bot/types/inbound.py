@@ -75,6 +75,7 @@ class IncomingMessage:
     anyones: bool = False  # a command in a group that names no bot: it may be another one's
     joins: bool = False  # belongs to what its author has said just before, even if that is being answered already
     more: bool = False  # the rest may follow within a second (album, forward, a text cut at 4,000 characters)
+    literal: bool = False  # asked as it stands, even where it looks like a command
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -58,17 +58,21 @@ class NoteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something said about an answer, not by it. `text` is in the person's language."""
+    """Something said about an answer, not by it. `text` is in the person's language; `cause` is for whoever runs this:
+    the name of the error behind it, and what is known beside."""
 
     kind: NoteKind
     text: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """What ONE platform message shall show. `key` is "<turn>.<index>", the same for each version of it.
 
-    A growing piece must look unfinished; `reply_to` matters for a new one only.
+    A growing piece must look unfinished; `reply_to` matters for a new one only. `source` is the answer's own Markdown
+    that the blocks are made of: those of all pieces, in order, are the answer. Where it does not go on from the source
+    that was put before, `correction` says why, in the person's language, for a place that takes nothing back.
     """
 
     key: str
@@ -78,6 +82,8 @@ class Piece:
     files: tuple[Attachment, ...] = ()
     reply_to: PostId | None = None
     notes: tuple[Note, ...] = ()
+    source: str = ""
+    correction: str = ""
 
 
 class Call(IntEnum):
@@ -113,6 +119,7 @@ class Limits:
     measure: Callable[[Sequence[Block]], int]
     buckets: Callable[[Chat, Call], tuple[Bucket, ...]]
     frame: float = 0.0  # least seconds between two versions of a growing message
+    first: int = 20  # characters from which the first text is shown; with fewer, a second after it began
     status_every: float = 4.0  # seconds a status lasts
 
 
@@ -123,6 +130,7 @@ class Features:
     prefix: str = "/"  # what people write before a command's name
     thread_prefix: str = ""  # and in a thread, where that is something else
     person: str = ""  # a regular expression for people's ids, where they have a form
+    commands: Collection[str] | None = None  # those that can be given here; None: all
     pushed: bool = False  # events are brought to our HTTP host, to whichever process is there
 
 

@@ -7,6 +7,7 @@ import contextlib
 import html
 import re
 from collections.abc import AsyncIterator, Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from adapters.slack.adapter import SlackAdapter
 from adapters.slack.settings import SlackSettings
 from adapters.telegram.adapter import TelegramAdapter
 from adapters.telegram.settings import TelegramSettings
+from adapters.terminal.adapter import TerminalAdapter
 from adapters.web.adapter import WebAdapter
 from adapters.web.settings import WebSettings
 from bot.clock import SystemClock
@@ -148,6 +150,35 @@ class SlackPlace:
         return " ".join([text, *shown.notes, *(["…"] if shown.streaming else [])])
 
 
+class TerminalPlace:
+    """A pipe: nothing that is written is taken back, and commands are options of the program."""
+
+    running: asyncio.Task[None]
+
+    def __init__(self, around: Surroundings) -> None:
+        self._out, self._err = StringIO(), StringIO()
+        self.adapter = TerminalAdapter(around, "en", out=self._out, err=self._err)
+        self.chat = Chat("terminal", "local", "ask")
+
+    async def says(self, text: str) -> None:
+        self._asked = (await self.adapter.say(text)).turn
+
+    async def presses(self, label: str) -> None:
+        raise AssertionError(f"there is nothing to press: {label}")
+
+    async def stops(self) -> None:
+        assert self._asked is not None
+        await self.adapter.stop(self._asked)
+
+    async def sees(self) -> list[str]:
+        text, notes = self._out.getvalue(), self._err.getvalue().splitlines()
+        told = [note.removeprefix("magpie: ") for note in notes if note.startswith("magpie: ")]
+        if not text and not told:
+            return []
+        growing = ["…"] if text and not text.endswith("\n") else []
+        return [" ".join([text, *told, *growing]).strip()]
+
+
 @contextlib.asynccontextmanager
 async def house(folder: Path, model: FakeModel, make: Callable[[Surroundings], Place]) -> AsyncIterator[Place]:
     """The real core on a store in memory, with the adapter that `make` builds."""
@@ -208,11 +239,19 @@ async def slack(folder: Path, model: FakeModel, **settings: Any) -> AsyncIterato
         yield place
 
 
+@contextlib.asynccontextmanager
+async def terminal(folder: Path, model: FakeModel) -> AsyncIterator[Place]:
+    async with house(folder, model, TerminalPlace) as place:
+        yield place
+
+
 PLACES: dict[str, Callable[..., contextlib.AbstractAsyncContextManager[Place]]] = {
     "slack": slack,
     "web": web,
     "telegram": telegram,
+    "terminal": terminal,
 }
+SURFACES = [name for name in PLACES if name != "terminal"]  # where commands are said and buttons pressed
 # settings under which a platform can't be reached, and under which it will not have us; the page knows neither
 NOWHERE = "http://127.0.0.1:9"
 AWAY: dict[str, dict[str, str]] = {

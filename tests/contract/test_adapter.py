@@ -14,7 +14,7 @@ from bot.clock import SystemClock
 from bot.errors import Broken, Refused, SettingError
 from bot.markdown import parse
 from bot.types import Account, Features, Piece
-from tests.contract.places import AWAY, NOWHERE, PLACES, REFUSED, Place
+from tests.contract.places import AWAY, NOWHERE, PLACES, REFUSED, SURFACES, Place
 from tests.fakes.model import FakeModel, Script
 
 TEXT = "This is an answer of some words, whole and in order."
@@ -27,6 +27,13 @@ def model() -> FakeModel:
 
 @pytest.fixture(params=sorted(PLACES))
 async def place(request: pytest.FixtureRequest, tmp_path: Path, model: FakeModel) -> AsyncIterator[Place]:
+    async with PLACES[request.param](tmp_path, model) as opened:
+        yield opened
+
+
+@pytest.fixture(params=sorted(SURFACES))
+async def surface(request: pytest.FixtureRequest, tmp_path: Path, model: FakeModel) -> AsyncIterator[Place]:
+    """A place where people say commands and press buttons, and where an answer can take another's place."""
     async with PLACES[request.param](tmp_path, model) as opened:
         yield opened
 
@@ -44,7 +51,7 @@ def words(seen: list[str]) -> list[str]:
 
 
 def test_every_adapter_is_in_this_suite() -> None:
-    assert set(PLACES) == set(ADAPTERS)
+    assert set(PLACES) == {*ADAPTERS, "terminal"}  # of `magpie ask`: no service that could be switched on
 
 
 async def test_what_is_data_is_there(place: Place) -> None:
@@ -120,26 +127,26 @@ async def test_an_answer_that_grows_looks_unfinished(place: Place, model: FakeMo
     await until(place, lambda seen: seen and "…" not in seen[-1])
 
 
-async def test_a_part_says_so_and_retry_puts_the_whole_in_its_place(place: Place, model: FakeModel) -> None:
+async def test_a_part_says_so_and_retry_puts_the_whole_in_its_place(surface: Place, model: FakeModel) -> None:
     half = Script(["Half of an answer, then"], error=Broken())
     model.scripts = [half, Script([], error=Broken()), *model.scripts]  # it is asked for once more by itself
-    await place.says("hi")
-    (part,) = await until(place, lambda seen: "This is a part" in " ".join(seen))
+    await surface.says("hi")
+    (part,) = await until(surface, lambda seen: "This is a part" in " ".join(seen))
     assert part.startswith("Half of an answer, then")
-    await place.presses("Retry")
-    await until(place, lambda seen: words(seen) == TEXT.split())
+    await surface.presses("Retry")
+    await until(surface, lambda seen: words(seen) == TEXT.split())
 
 
-async def test_a_stopped_answer_says_so_and_goes_on_where_it_ends(place: Place, model: FakeModel) -> None:
+async def test_a_stopped_answer_says_so_and_goes_on_where_it_ends(surface: Place, model: FakeModel) -> None:
     model.scripts = [Script([f"word{number} " for number in range(40)], 0.1), Script(["and so to the end."])]
-    await place.says("hi")
-    await until(place, lambda seen: "word5" in " ".join(seen))
-    await place.stops()
-    (stopped,) = await until(place, lambda seen: "Stopped." in " ".join(seen))
+    await surface.says("hi")
+    await until(surface, lambda seen: "word5" in " ".join(seen))
+    await surface.stops()
+    (stopped,) = await until(surface, lambda seen: "Stopped." in " ".join(seen))
     assert "word39" not in stopped
     kept = stopped.partition("Stopped.")[0].split()
-    await place.presses("Continue")
-    (whole,) = await until(place, lambda seen: "to the end." in " ".join(seen) and "…" not in " ".join(seen))
+    await surface.presses("Continue")
+    (whole,) = await until(surface, lambda seen: "to the end." in " ".join(seen) and "…" not in " ".join(seen))
     assert whole.split() == [*kept, *words(["and so to the end."])]
 
 
@@ -151,9 +158,9 @@ async def test_a_long_answer_is_whole_and_in_order(place: Place, model: FakeMode
     assert words(seen) == long
 
 
-async def test_a_command_is_answered(place: Place, model: FakeModel) -> None:
-    await place.says("/set temperature 0.7")
-    await until(place, lambda seen: "0.7" in " ".join(seen))
+async def test_a_command_is_answered(surface: Place, model: FakeModel) -> None:
+    await surface.says("/set temperature 0.7")
+    await until(surface, lambda seen: "0.7" in " ".join(seen))
     assert model.asked == []
 
 

@@ -25,10 +25,10 @@ class Request:
 
 @dataclass
 class Reply:
-    """`pieces` are the body, one write each. `end`: "clean" as HTTP wants it; "cut" closes in the middle; "hang" keeps
-    the line open and silent. `raw` goes out instead of any HTTP."""
+    """`pieces` are the body, one write each; an event among them is waited for. `end`: "clean" as HTTP wants it; "cut"
+    closes in the middle; "hang" keeps the line open and silent. `raw` goes out instead of any HTTP."""
 
-    pieces: Sequence[bytes] = ()
+    pieces: Sequence[bytes | asyncio.Event] = ()
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     end: Literal["clean", "cut", "hang"] = "clean"
@@ -111,6 +111,9 @@ class FakeGateway:
         head = f"HTTP/1.1 {reply.status} X\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         writer.write(head.encode() + b"\r\n")
         for piece in reply.pieces:
+            if isinstance(piece, asyncio.Event):
+                await piece.wait()
+                continue
             writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
             await writer.drain()
             await asyncio.sleep(0)

@@ -1,19 +1,12 @@
-"""Answers on a terminal: the document tree, drawn by rich, as it grows
-
-Finished blocks are printed for good; only the last one is drawn anew. A model's control characters don't reach the
-terminal.
-"""
+"""Document tree -> what rich draws on a terminal. A model's control characters don't reach it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.live import Live
 from rich.rule import Rule as Line
 from rich.segment import Segment
 from rich.style import Style
@@ -21,7 +14,6 @@ from rich.syntax import Syntax
 from rich.table import Table as Grid
 from rich.text import Text as Styled
 
-from bot.markdown import parse
 from bot.markdown.formulas.linear import linear
 from bot.markdown.tree import (
     Block,
@@ -47,7 +39,7 @@ from bot.markdown.tree import (
 )
 from bot.markdown.units import cells
 
-__all__ = ["Document", "Page"]
+__all__ = ["Document"]
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _COLUMN = 8  # cells that a column needs to be read; where there are fewer, rows become lists
@@ -56,37 +48,6 @@ _WORD = re.compile(
     "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]|[^\\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]+"
 )  # Han breaks anywhere
 _BOXES = {True: "☑ ", False: "☐ "}
-
-
-class Page:
-    """An answer that grows on a console. `show` takes all of its text so far; in the end it stands there whole."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._live = Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop")
-        self._text = ""
-        self._printed = 0  # blocks
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
-        self._print(parse(self._text))
-
-    def show(self, text: str) -> None:
-        self._text = text
-        blocks = parse(text, growing=True)
-        self._print(blocks[:-1])
-        self._live.update(Document(blocks[self._printed :]), refresh=True)
-
-    def _print(self, blocks: Sequence[Block]) -> None:
-        if fresh := blocks[self._printed :]:
-            self._console.print(Document(fresh))
-            self._printed += len(fresh)
 
 
 class Document:
