@@ -8,13 +8,18 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from adapters.terminal.adapter import TerminalAdapter
 from bot.__main__ import main
+from bot.ask import ON_TERMINAL, Question, ask
 from bot.service.config import Settings
+from storage import open_store
 from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
 from tests.project import ROOT
 
@@ -183,6 +188,23 @@ async def _started(url: str, *words: str) -> asyncio.subprocess.Process:
     )
 
 
+Here = Callable[..., Awaitable[subprocess.CompletedProcess[str]]]
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
+    """A question that is asked in this process: starting another one takes longer than all that is looked at."""
+
+    async def run(url: str, words: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setenv("CHAT_API_URL", url)
+        monkeypatch.setenv("CHAT_API_KEY", "sk-1234567")
+        terminal = partial(TerminalAdapter, language="en", options=ON_TERMINAL)
+        code = await ask(Question(words), terminal, lambda clock: open_store("sqlite://", owner="ask", clock=clock))
+        return subprocess.CompletedProcess(words, code, *capsys.readouterr())
+
+    return run
+
+
 def test_asking_imports_no_platform_and_no_database() -> None:
     """They cost seconds."""
     heavy = ("sqlalchemy", "sqlmodel", "starlette", "alembic", "adapters", "storage")
@@ -207,24 +229,24 @@ async def test_thinking_that_turns_out_late_is_told_as_such_in_a_pipe() -> None:
     assert "What stands above was the model's thinking." in err.decode()
 
 
-async def test_another_answer_in_a_pipe_stands_below_the_part_that_broke_off() -> None:
+async def test_another_answer_in_a_pipe_stands_below_the_part_that_broke_off(here: Here) -> None:
     """It is asked for once more; what a pipe has can't be taken back, so it is told what it is."""
     broken = Reply([sse(chunk("One half of an answer"), done=False)], end="cut")
     whole = Reply([sse(chunk("And another answer, which is whole."), chunk("", "stop"))])
     async with FakeGateway(broken, whole) as gateway:
-        done = await _in_another_process(gateway.url, "hi")
+        done = await here(gateway.url, "hi")
     assert done.returncode == 0
     assert done.stdout.splitlines() == ["One half of an answer", "And another answer, which is whole."]
     assert "What stands above broke off." in done.stderr
     assert "This is a part" not in done.stderr
 
 
-async def test_the_rest_of_an_answer_that_broke_off_follows_on_it() -> None:
+async def test_the_rest_of_an_answer_that_broke_off_follows_on_it(here: Here) -> None:
     """The second try begins with what stands there."""
     broken = Reply([sse(chunk("One half of an answer"), done=False)], end="cut")
     whole = Reply([sse(chunk("One half of an answer, and the other."), chunk("", "stop"))])
     async with FakeGateway(broken, whole) as gateway:
-        done = await _in_another_process(gateway.url, "hi")
+        done = await here(gateway.url, "hi")
     assert (done.returncode, done.stdout) == (0, "One half of an answer, and the other.\n")
     assert "broke off" not in done.stderr
 
@@ -261,21 +283,12 @@ async def test_a_reader_that_has_gone_ends_the_question() -> None:
     assert err == b""
 
 
-async def test_what_looks_like_a_command_is_asked_as_it_stands() -> None:
-    """A path, a patch, a comment: commands are options here."""
-    async with FakeGateway(Reply([sse(chunk("Yes."), chunk("", "stop"))])) as gateway:
-        for words in ("/etc/hosts", "/help", "stop", "/new file"):
-            done = await _in_another_process(gateway.url, words)
-            assert (done.returncode, done.stdout) == (0, "Yes.\n")
-            assert gateway.requests[-1].json["messages"][-1]["content"] == words
-
-
-async def test_an_answer_is_piped_as_the_markdown_that_it_is() -> None:
+async def test_an_answer_is_piped_as_the_markdown_that_it_is(here: Here) -> None:
     """White space, broken markup and all."""
     answer = "\n# A `title`\n\n- a\n\n\n* b **half\n\n|x|y|\n|-|-|\n|1|\n\n```\nopen <b>\r\n  \n"
     parts = [chunk(answer[at : at + 3]) for at in range(0, len(answer), 3)]
     async with FakeGateway(Reply([sse(*parts, chunk("", "stop"))])) as gateway:
-        done = await _in_another_process(gateway.url, "hi")
+        done = await here(gateway.url, "hi")
     assert done.stdout.encode() == answer.encode()
 
 

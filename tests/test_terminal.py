@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from adapters.terminal.adapter import TerminalAdapter
 from adapters.terminal.drawing import Document
 from adapters.terminal.screens import Page
+from bot.clock import SystemClock
 from bot.markdown import parse
 from bot.types import Piece
+from tests.contract.places import terminal
+from tests.fakes.model import FakeModel, Script
 from tests.test_markdown import SAMPLE
 
 
@@ -87,6 +93,18 @@ def test_an_answer_that_is_higher_than_the_terminal_shows_its_end_as_it_grows() 
     lines = screen(out.getvalue())
     assert len(lines) <= 10
     assert "line29" in lines[-1]
+
+
+async def test_what_looks_like_a_command_is_asked_as_it_stands(tmp_path: Path) -> None:
+    """A path, a patch, a comment: commands are options here."""
+    model = FakeModel(SystemClock(), [Script(["Yes."])])
+    async with terminal(tmp_path, model) as place, asyncio.timeout(20):
+        assert isinstance(place.adapter, TerminalAdapter)
+        for words in ("/etc/hosts", "/help", "stop", "/new file", "/* a comment */"):
+            asked = await place.adapter.say(words)
+            assert asked.turn is not None
+            await place.adapter.ended(asked.turn)
+            assert model.asked[-1].messages[-1].content == words
 
 
 def screen(output: str) -> list[str]:
