@@ -96,6 +96,7 @@ class SqlStore(Store):
 
     # conversations
     chats = _read(conversations.conversations)
+    newest_chat = _read(conversations.newest)
     rename = _write(conversations.rename)
     delete = _write(conversations.delete)
     restore = _write(conversations.restore)

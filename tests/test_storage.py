@@ -579,6 +579,7 @@ async def _a_day(store: SqlStore) -> None:
         store.context(HERE, before=(9, 0)),
         store.settings(Chat("web", "local", "1", "2")),
         store.chats("web", "local"),
+        store.newest_chat(Chat("web", "local", "1"), besides=HERE, since=START),
         store.turn(1),
         store.open_turns(HERE),
         store.last_turn(HERE),

@@ -23,8 +23,7 @@ __all__ = ["can_post", "find", "just_before", "older"]
 _PAGE = 200
 _PAGES = 5
 _MOST = 100  # messages of an older thread
-_CHATS = 100  # conversations among which a person's last one is looked for
-_LAST = 6  # messages of it
+_LAST = 6  # messages of a person's conversation before this one
 _WHILE = 600_000  # ms
 _WAIT = 60.0  # seconds
 _EARLIER = 60.0  # seconds that our clock may be ahead of the platform's
@@ -93,12 +92,10 @@ async def older(
 async def just_before(reader: Reader, chat: Chat, now: int) -> tuple[Message, ...]:
     """What was said last in a direct conversation, where a question begins a thread: people write on below an answer
     rather than in its thread. Nothing if that is a while ago."""
-    summaries = await reader.chats(chat.platform, chat.account, limit=_CHATS)
-    others = (one for one in summaries if one.chat.room == chat.room and one.chat != chat)
-    last = next(others, None)
-    if last is None or now - last.at > _WHILE:
+    last = await reader.newest_chat(chat.room, besides=chat, since=now - _WHILE)
+    if last is None:
         return ()
-    said = await reader.context(last.chat, limit=_LAST)
+    said = await reader.context(last, limit=_LAST)
     return tuple(replace(message, id=0, chat=chat, turn=None, post=None) for message in reversed(said))
 
 

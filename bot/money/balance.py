@@ -82,8 +82,8 @@ async def _person(reader: Reader, room: Chat) -> str:
     """A private chat has no title: who asked there last, if it is one, and the name is known; else ''."""
     turn = await reader.last_turn(room)
     if turn is None:
-        threads = [each.chat for each in await reader.chats(room.platform, room.account) if each.chat.room == room]
-        turn = await reader.last_turn(threads[0]) if threads else None
+        thread = await reader.newest_chat(room)
+        turn = await reader.last_turn(thread) if thread is not None else None
     return turn.asker.name if turn is not None and not turn.group else ""
 
 

@@ -91,6 +91,10 @@ class Reader(Protocol):
         """Conversations, the one with the newest message first; those behind `after` (`at` and chat of the last one
         already read), and with every word of `search` in the title or in what was said there."""
 
+    async def newest_chat(self, room: Chat, *, besides: Chat | None = None, since: int = 0) -> Chat | None:
+        """The conversation in a place (in one of its threads, mostly) with the newest message, if that came no earlier
+        than `since` (UTC ms); without the one `besides`."""
+
     async def turn(self, id: int) -> Turn | None: ...
 
     async def open_turns(self, chat: Chat) -> Sequence[Turn]:

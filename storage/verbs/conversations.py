@@ -7,6 +7,7 @@ What its answers cost stays in the ledger, which holds no words.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,7 +15,7 @@ from bot.types import Chat, ChatSummary, Outcome, Role, Signal, TurnKind, TurnSt
 from storage.database.engine import Tx
 from storage.tables import IN_CONTEXT, OPEN, WAITING_FIRST, chats, ledger, messages, posts, settings, turns
 
-__all__ = ["conversations", "delete", "erase", "rename", "restore"]
+__all__ = ["conversations", "delete", "erase", "newest", "rename", "restore"]
 
 _TITLE = 60  # characters of a first question that stand for a chat's title
 
@@ -35,6 +36,35 @@ def conversations(
         query = query.where(_has(word))
     rows = tx.conn.execute(query.order_by(c.last.desc(), c.key).limit(limit))
     return [ChatSummary(Chat.parse(row.key), row.title or _line(row.asked or row.said or ""), row.last) for row in rows]
+
+
+def _newest() -> sa.Select[Any]:
+    """Of the conversations in one place; behind `:with_threads` stand the keys of its threads."""
+    c = chats.c
+    room, threads, besides, since, platform, account = (
+        sa.bindparam(name, type_=column.type)
+        for name, column in (
+            ("in_room", c.key),
+            ("with_threads", c.key),
+            ("besides", c.key),
+            ("since", c.last),
+            ("on_platform", c.platform),
+            ("of_account", c.account),
+        )
+    )
+    inside = sa.or_(c.key == room, sa.func.substr(c.key, 1, sa.func.length(threads)) == threads)
+    listed = sa.and_(c.platform == platform, c.account == account, c.last >= since, c.deleted.is_(None))
+    return sa.select(c.key).where(listed, inside, c.key != besides).order_by(c.last.desc(), c.key).limit(1)
+
+
+_NEWEST = _newest()  # built once: it takes longer to build than to run
+
+
+def newest(tx: Tx, room: Chat, *, besides: Chat | None = None, since: int = 0) -> Chat | None:
+    of = {"on_platform": room.platform, "of_account": room.account, "in_room": room.key, "since": since}
+    of |= {"with_threads": f"{room.key}/", "besides": besides.key if besides is not None else ""}
+    key = tx.conn.execute(_NEWEST, of).scalar_one_or_none()
+    return None if key is None else Chat.parse(key)
 
 
 def _first_question(which: sa.ColumnElement[bool]) -> sa.ScalarSelect[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -15,18 +16,22 @@ from storage.verbs.notices import insert, touch
 __all__ = ["adopt", "read_until"]
 
 
+_UNTIL = sa.select(inbound.c.at).where(inbound.c.key == sa.bindparam("of", type_=inbound.c.key.type))
+
+
 def read_until(tx: Tx, chat: Chat) -> int | None:
-    at = sa.select(inbound.c.at).where(inbound.c.key == _key(chat))
-    found: int | None = tx.conn.execute(at).scalar_one_or_none()
+    found: int | None = tx.conn.execute(_UNTIL, {"of": _key(chat)}).scalar_one_or_none()
     return found
 
 
 def adopt(tx: Tx, chat: Chat, said: Sequence[Message], *, until: int, turn: int) -> bool:
     """They belong to no turn. The first time they came before all that is in context; later ones after the turn before
     this one."""
-    is_first = read_until(tx, chat) is None
+    is_first = bool(said) and read_until(tx, chat) is None
     if not _mark(tx, chat, until):
         return False
+    if not said:
+        return True
     touch(tx, chat)
     known = _known(tx, chat, [message.post for message in said if message.post])
     place = _begin(tx, chat) if is_first else _turn_before(tx, chat, turn)
@@ -58,12 +63,17 @@ def _key(chat: Chat) -> str:
 
 def _mark(tx: Tx, chat: Chat, until: int) -> bool:
     """False if it has been read as far before."""
-    new = insert_into(inbound, tx.postgres)
+    row = {"key": _key(chat), "at": until, "lasting": True}
+    return tx.conn.execute(_further(tx.postgres), row).first() is not None
+
+
+@cache
+def _further(postgres: bool) -> sa.Executable:
+    new = insert_into(inbound, postgres)
     further = new.on_conflict_do_update(
         index_elements=[inbound.c.key], set_={"at": new.excluded["at"]}, where=inbound.c.at < new.excluded["at"]
     )
-    row = {"key": _key(chat), "at": until, "lasting": True}
-    return tx.conn.execute(further.returning(inbound.c.key), row).first() is not None
+    return further.returning(inbound.c.key)
 
 
 def _known(tx: Tx, chat: Chat, posts: Sequence[str]) -> set[str | None]:

@@ -60,37 +60,60 @@ _NEWEST = (
     .group_by(settings.c.scope, settings.c.name)
 )
 _IN_FORCE = sa.select(settings).where(settings.c.id.in_(_NEWEST)).order_by(settings.c.name)
-_PIECES = sa.select(posts).where(posts.c.turn.in_(sa.bindparam("ids", expanding=True))).order_by(posts.c.position)
+_END = 2**63 - 1  # no id is beyond it
+_CHAT = sa.bindparam("in_chat", type_=messages.c.chat.type)
+_BEFORE = sa.bindparam("before", type_=sa.BigInteger())
+_MOST = sa.bindparam("most", type_=sa.Integer())
+_HISTORY = (
+    sa.select(messages)
+    .where(messages.c.chat == _CHAT, ~messages.c.hidden, messages.c.id < _BEFORE)
+    .order_by(messages.c.id.desc())
+    .limit(_MOST)
+)
 
 
-def history_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
-    query = sa.select(messages).where(messages.c.chat == chat.key, ~messages.c.hidden)
-    if before is not None:
-        query = query.where(messages.c.id < before)
-    return query.order_by(messages.c.id.desc()).limit(limit)
-
-
-def context_query(chat: Chat, before: tuple[int, int] | None, limit: int) -> sa.Select[Any]:
+def _context() -> sa.Select[Any]:
     """In the order of turns: an answer stands behind its question, though another question came before it was there;
     and what belongs to no turn behind the one that it came after."""
     m = messages.c
     forgotten, turn = (
-        sa.select(column).where(chats.c.key == chat.key).scalar_subquery()
+        sa.select(column).where(chats.c.key == _CHAT).scalar_subquery()
         for column in (chats.c.forgotten, chats.c.forgotten_turn)
     )
-    here = [m.chat == chat.key, IN_CONTEXT, m.after_turn >= turn - 1, m.id > forgotten, ~m.hidden]
-    query = sa.select(messages).where(*here)
-    if before is not None:
-        query = query.where(sa.tuple_(m.after_turn, m.id) < sa.tuple_(*before))
-    return query.order_by(m.after_turn.desc(), m.id.desc()).limit(limit)
+    here = [m.chat == _CHAT, IN_CONTEXT, m.after_turn >= turn - 1, m.id > forgotten, ~m.hidden]
+    before = sa.tuple_(m.after_turn, m.id) < sa.tuple_(sa.bindparam("before_turn", type_=sa.BigInteger()), _BEFORE)
+    return sa.select(messages).where(*here, before).order_by(m.after_turn.desc(), m.id.desc()).limit(_MOST)
+
+
+_CONTEXT = _context()
+_PIECES = sa.select(posts).where(posts.c.turn.in_(sa.bindparam("ids", expanding=True))).order_by(posts.c.position)
+
+
+def history_query(chat: Chat, before: int | None, limit: int) -> sa.Select[Any]:
+    return _HISTORY.params(_of_history(chat, before, limit))
 
 
 def history(tx: Tx, chat: Chat, *, before: int | None = None, limit: int = 50) -> Sequence[Message]:
-    return [message_from(dict(row)) for row in tx.conn.execute(history_query(chat, before, limit)).mappings()]
+    rows = tx.conn.execute(_HISTORY, _of_history(chat, before, limit)).mappings()
+    return [message_from(dict(row)) for row in rows]
+
+
+def context_query(chat: Chat, before: tuple[int, int] | None, limit: int) -> sa.Select[Any]:
+    return _CONTEXT.params(_of_context(chat, before, limit))
 
 
 def context(tx: Tx, chat: Chat, *, before: tuple[int, int] | None = None, limit: int = 50) -> Sequence[Message]:
-    return [message_from(dict(row)) for row in tx.conn.execute(context_query(chat, before, limit)).mappings()]
+    rows = tx.conn.execute(_CONTEXT, _of_context(chat, before, limit)).mappings()
+    return [message_from(dict(row)) for row in rows]
+
+
+def _of_history(chat: Chat, before: int | None, limit: int) -> dict[str, Any]:
+    return {"in_chat": chat.key, "before": _END if before is None else before, "most": limit}
+
+
+def _of_context(chat: Chat, before: tuple[int, int] | None, limit: int) -> dict[str, Any]:
+    turn, message = before or (_END, _END)
+    return {"in_chat": chat.key, "before_turn": turn, "before": message, "most": limit}
 
 
 def question(tx: Tx, turn: int) -> Sequence[Message]:

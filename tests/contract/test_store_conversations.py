@@ -52,6 +52,28 @@ async def test_pages_leave_none_out_and_repeat_none(ground: Ground) -> None:
     assert len(whole) == 25
 
 
+async def test_the_newest_of_one_place(ground: Ground) -> None:
+    """By its threads; a place whose id begins alike is another, and so is the same id on another account."""
+    store = await ground.open()
+    room = Chat("web", "local", "a%b")
+    one, two, three = (Chat("web", "local", "a%b", thread) for thread in ("1", "2", "3"))
+    others = (Chat("web", "local", "a%bc", "1"), Chat("web", "local", "a"), Chat("web", "other", "a%b", "1"))
+    assert await store.newest_chat(room) is None
+    times = {}
+    for number, chat in enumerate((two, one, three, *others)):
+        await ground.clock.advance(10)
+        times[chat] = ground.clock.now()
+        await store.accept(said(f"question {number}", chat))
+    assert await store.newest_chat(room) == three
+    assert await store.newest_chat(room, besides=three) == one
+    assert await store.newest_chat(room, besides=three, since=times[one]) == one
+    assert await store.newest_chat(room, besides=three, since=times[one] + 1) is None
+    await store.delete(one)
+    assert await store.newest_chat(room, besides=three) == two
+    await store.accept(said("at its root", room))
+    assert await store.newest_chat(room) == room
+
+
 async def test_words_are_found_in_titles_and_in_what_was_said(store: Store) -> None:
     await paid(store, HERE, "How do tides work?", "The Moon pulls 100% of the sea_water.")
     await paid(store, THERE, "潮汐是怎么回事", "月亮拉着海水。")
