@@ -40,6 +40,7 @@ class Segmenter:
         self._open: tuple[Block, ...] = ()
         self._growth = Growth()  # of the open source, with its prefix
         self._least = self._width = size + size // 4 + 64  # characters of source that are looked at
+        self._done = (0, False)  # so long a text, whole or not, is cut up already
 
     def update(self, text: str, *, whole: bool = False) -> tuple[tuple[Block, ...], ...]:
         """The documents of `text`, which starts with the text of the call before; `whole`: nothing will follow.
@@ -59,7 +60,7 @@ class Segmenter:
     def steps(self, text: str, *, whole: bool = False) -> Iterator[None]:
         """Most of the work of the next `update`, bit by bit: each takes no longer than a block needs, or some
         thousand characters. It may be left off at any of them."""
-        while True:
+        while self._done != (len(text), whole):
             end = self._at + self._width
             part = text[self._at : end]
             if part.endswith("\r") and text[end : end + 1] == "\n":
@@ -75,7 +76,7 @@ class Segmenter:
                 yield
             elif ended:
                 self._open = blocks or self._open
-                return
+                self._done = (len(text), whole)
             else:
                 self._width *= 2
 

@@ -3,7 +3,7 @@ channel's root (slack-go#1571, open-swe#2753), so that is looked at before, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.kit.recent import Recent
@@ -31,8 +31,12 @@ class Threads:
         already keeps a thread, whatever becomes of the message that began it."""
         if chat.thread is None or not piece.key.endswith(".0"):
             return
+        reply_to = piece.reply_to
+        stands = reply_to is not None and await self._stands(chat, reply_to)
+        if stands and (chat in self._alive or chat.thread == reply_to):
+            return  # as nearly always
         asked = await self._asked(piece)
-        if asked and not any([await self._stands(chat, post) for post in asked]):
+        if asked and not stands and not await self._any_stands(chat, asked[1:]):
             raise Gone(reason("thread_not_found"), detail="the question is deleted")
         if chat not in self._alive and chat.thread not in asked and not await self._stands(chat, chat.thread):
             raise Gone(reason("thread_not_found"), detail="the thread is deleted")
@@ -59,6 +63,12 @@ class Threads:
         question = await self._reader.question(int(number)) if number.isdigit() else ()
         posts = [message.post for message in reversed(question) if message.post]
         return tuple(dict.fromkeys([piece.reply_to, *posts]))
+
+    async def _any_stands(self, chat: Chat, posts: Sequence[PostId]) -> bool:
+        for post in posts:
+            if await self._stands(chat, post):
+                return True
+        return False
 
     async def _stands(self, chat: Chat, post: PostId) -> bool:
         """Only a clear no is one (docs.slack.dev: chat.getPermalink)."""
