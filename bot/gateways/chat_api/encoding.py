@@ -24,14 +24,13 @@ class Inflater:
         if len(names) > 1 or not set(names) <= {"gzip", "x-gzip", "deflate"}:
             raise Broken(detail=f"content-encoding that was not asked for: {encoding[:40]!r}")
         self._left = most
-        self._packed = bool(names)
         self._deflate = names == ["deflate"]
         self._head = b""  # of deflate, until it can be told of which kind it is
-        self._body = zlib.decompressobj(_BY_HEAD)
+        self._body = zlib.decompressobj(_BY_HEAD) if names else None  # it holds 7 kB
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """In pieces of a bounded size each; whoever stops taking them stops the making."""
-        if not self._packed:
+        if self._body is None:
             yield data
             return
         if self._deflate:
