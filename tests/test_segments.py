@@ -422,6 +422,19 @@ def test_a_long_text_is_cut_bit_by_bit(size: int, measure: Callable[[Sequence[Bl
     assert any(is_linear() for _ in range(3))  # a busy machine may spoil a measurement
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_text_is_cut_up_once(whole: bool) -> None:
+    """Bit by bit first, so that others have their turn; then there is nothing left to do."""
+    segmenter = Segmenter(3584, telegram_measure)
+    for _ in segmenter.steps(PLENTY, whole=whole):
+        pass
+    with calls() as counted:
+        documents = segmenter.update(PLENTY, whole=whole)
+    assert counted["parser.py"] == 0
+    assert documents == Segmenter(3584, telegram_measure).update(PLENTY, whole=whole)
+    assert segmenter.update(PLENTY + " and more", whole=True) != documents
+
+
 def test_a_part_is_found_without_reading_it_again_and_again() -> None:
     """A platform that takes few entities in a message: where they end is looked up by whole blocks, not by trying."""
     text = PLENTY * 60

@@ -432,6 +432,17 @@ async def test_of_a_question_in_parts_one_that_stands_is_enough(house: House) ->
     assert await house.put("An answer", reply_to=second.ts)
 
 
+async def test_a_question_that_stands_is_looked_at_once(house: House) -> None:
+    """A look is a call: it costs what a message does."""
+    second = house.ann.write("and more", thread=house.asked, unheard=True)
+    parts = [house.asked.ts, second.ts]
+    asked = Person(house.ann.person.id)
+    house.shelf.asked = [Message(0, house.chat, 1, Role.USER, asked, "x", 0, post=post) for post in parts]
+    assert await house.put("An answer", reply_to=house.asked.ts)
+    assert await house.put("Another", key="2.0", reply_to=second.ts)
+    assert [call.params["message_ts"] for call in house.slack.called("chat.getPermalink")] == parts
+
+
 async def test_an_answer_that_came_to_the_root_is_taken_away_again(house: House) -> None:
     """Deleted between our look and our message."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -34,6 +35,7 @@ class Text:
         return self.id.format(**self.data) if self.data else self.id
 
 
+@lru_cache(maxsize=1024)  # a reply needs some forty
 def _key(*parts: str) -> str:
     return "/".join(quote(part, safe="-:@.") for part in parts)
 

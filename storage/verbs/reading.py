@@ -121,9 +121,10 @@ def question(tx: Tx, turn: int) -> Sequence[Message]:
 
 
 def settings_in_force(tx: Tx, chat: Chat) -> Sequence[SettingRow]:
-    rows = tx.conn.execute(_IN_FORCE, {"scopes": chat.scopes}).mappings()
+    scopes = chat.scopes
+    rows = tx.conn.execute(_IN_FORCE, {"scopes": scopes}).mappings()
     kept = [SettingRow(row["scope"], row["name"], row["value"], row["by"], row["at"]) for row in rows]
-    return sorted((row for row in kept if row.value is not None), key=lambda row: chat.scopes.index(row.scope))
+    return sorted((row for row in kept if row.value is not None), key=lambda row: scopes.index(row.scope))
 
 
 def turns_of(tx: Tx, query: sa.Executable, parameters: Mapping[str, Any] | None = None) -> list[Turn]:

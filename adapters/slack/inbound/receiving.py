@@ -86,8 +86,8 @@ class Receiver:
         inbound = read(event, self.me, self.names.name_of)
         if isinstance(inbound, IncomingMessage) and not await self._is_for_us(inbound, event):
             return
-        if isinstance(inbound, IncomingMessage | Edited):
-            await self.names.learn(sorted(ids(event, self.me)))
+        if isinstance(inbound, IncomingMessage | Edited) and (named := sorted(ids(event, self.me))):
+            await self.names.learn(named)
             inbound = read(event, self.me, self.names.name_of)
         if isinstance(inbound, IncomingMessage):
             inbound = await self._completed(inbound, event)
