@@ -107,8 +107,10 @@ def _doctor(_options: argparse.Namespace) -> int:
 
 def _manifest(options: argparse.Namespace) -> int:
     from adapters.slack.manifest import written
+    from bot.service.app import account_named
 
-    print(written(as_json=options.json))
+    table = account_named("slack", options.account) if options.account else None
+    print(written(table, as_json=options.json))
     return 0
 
 

@@ -145,6 +145,9 @@ def _ask(command: argparse.ArgumentParser) -> None:
 
 def _manifest(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help=_said(Text("as JSON instead of YAML")))
+    command.add_argument(
+        "--account", metavar=_said(Text("NAME")), default="", help=_said(Text("for this account of magpie.toml"))
+    )
 
 
 def _database(command: argparse.ArgumentParser) -> None:

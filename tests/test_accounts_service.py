@@ -262,6 +262,46 @@ async def test_an_account_that_is_off_while_its_turn_is_open_tells_so_when_it_is
         assert here.gateway.asked == ["count slowly", "hello", "Say ok."], "nothing was asked again, but by the doctor"
 
 
+@pytest.mark.timeout(120)
+async def test_an_account_that_is_refused_is_off_and_the_rest_goes_on(tmp_path: Path) -> None:
+    async with house(tmp_path, SALES_TOKEN="222222:a-token-that-was-revoked") as here:
+        here.write(here.of_sales())
+        await here.start()
+        ben = here.tg.private("Ben")
+        ben.write("hello")
+        assert await here.told(here.tg, ben) == ["qwen-plus chats: hello"]
+        said = [line for line in here.service.lines if "telegram:sales is off until the next start" in line]
+        assert len(said) == 1
+        assert "is rejected" in said[0]
+        parts = json.loads(await here.page("/healthz"))
+        assert "is rejected" in parts["telegram:sales"]
+        assert parts["telegram"] == "ok"
+        assert await asyncio.to_thread(here.service.stop) == 0
+    alone = {"TELEGRAM_BOT_TOKEN": "222222:a-token-that-was-revoked"}
+    async with house(tmp_path, **alone, WEB="on") as here:
+        (tmp_path / "magpie.toml").unlink()
+        with pytest.raises(AssertionError, match="it ended with 2"):
+            await here.start()
+
+
+TEAM = """
+[[slack]]
+name = "team"
+token = "xoxb-1-example"
+mode = "http"
+signing_secret = "0123456789abcdef0123456789abcdef"
+"""
+
+
+def test_a_manifest_for_an_account(tmp_path: Path) -> None:
+    (tmp_path / "magpie.toml").write_text(TEAM, encoding="utf-8")
+    told = run_once(tmp_path, "manifest", "--account", "team", PUBLIC_URL="https://bot.example.com")
+    assert "https://bot.example.com/slack/events/team" in told.stdout, told.stderr
+    wrong = run_once(tmp_path, "manifest", "--account", "sales", PUBLIC_URL="https://bot.example.com")
+    assert wrong.returncode == 2
+    assert wrong.stderr == "magpie: --account: magpie.toml has no such account of slack; it has: team\n"
+
+
 async def within(look: Callable[[], bool]) -> bool:
     for _ in range(200):
         if look():

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from adapters.slack.settings import SlackSettings, load_settings
+from bot.types import AccountTable
 
 __all__ = ["EVENTS", "OPTIONAL", "SCOPES", "manifest", "written", "yaml"]
 
@@ -92,9 +93,10 @@ def manifest(settings: SlackSettings) -> dict[str, Any]:
     }
 
 
-def written(*, as_json: bool = False) -> str:
-    """What `magpie manifest` prints. SettingError if it would name no address that is ours."""
-    settings = load_settings()
+def written(table: AccountTable | None = None, *, as_json: bool = False) -> str:
+    """What `magpie manifest` prints, for the account of the variables or of a table. SettingError if it would name no
+    address that is ours."""
+    settings = load_settings(table)
     settings.check_address()
     made = manifest(settings)
     return json.dumps(made, indent=2) if as_json else yaml(made)

@@ -33,10 +33,17 @@ class Watch:
     """
 
     def __init__(
-        self, store: Store, rules: Rules, clock: Clock, ask: Ask, every: float, wake: Callable[[], None] = lambda: None
+        self,
+        store: Store,
+        rules: Rules,
+        clock: Clock,
+        ask: Ask,
+        every: float,
+        wake: Callable[[], None] = lambda: None,
+        recovered: Callable[[BalanceReading], None] = lambda _reading: None,
     ) -> None:
         self._wake = wake
-        self.recovered: Callable[[BalanceReading], None] = lambda _reading: None
+        self._recovered = recovered
         self._store = store
         self._rules = rules
         self._clock = clock
@@ -53,7 +60,7 @@ class Watch:
     async def take(self, reading: BalanceReading) -> None:
         """Keep a reading. StoreError if it can't be kept; what it means for alerts is then seen by the next `tick`."""
         await self._store.reading(reading)
-        self.recovered(reading)
+        self._recovered(reading)
         if self._rules.side(reading.money.amount) != self._side:
             await self._safely(self.look)
 

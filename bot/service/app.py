@@ -67,7 +67,7 @@ from bot.types import (
 )
 from storage import DataLock, open_store
 
-__all__ = ["App", "build", "doctor", "invite", "opened_store", "run", "upgrade"]
+__all__ = ["App", "account_named", "build", "doctor", "invite", "opened_store", "run", "upgrade"]
 
 log = logging.getLogger(__name__)
 
@@ -119,12 +119,11 @@ class App:
         server = Server(Host(mounts, health.parts, pages, knows=knows))
         serving = asyncio.create_task(server.serve([listening]), name="http")
         working = asyncio.create_task(self.core.work(), name="work")
-        adapters = self.core.adapters.items()
-        arriving = [asyncio.create_task(self.core.attend(each, name), name=name) for name, each in adapters]
+        arriving = asyncio.create_task(self.core.attend_all(OWN), name="platforms")
         self.core.leases.want(JOBS)
         ticking = asyncio.create_task(self.core.leases.attend(JOBS, lambda: run_jobs(*self._jobs())), name="jobs")
         stopping = asyncio.create_task(stop.wait())
-        vital = {stopping, serving, working, ticking, *arriving}
+        vital = {stopping, serving, working, ticking, arriving}
         behind = [asyncio.create_task(self._first_answers(), name="first answers")]
         try:
             ended = await first_of(*vital, *behind) & vital
@@ -135,7 +134,7 @@ class App:
             for task in ended - {stopping}:
                 await task  # nothing vital ends by itself: raise why it did
         finally:
-            await cancelled(*arriving, ticking, stopping, *behind)
+            await cancelled(arriving, ticking, stopping, *behind)
             await self.parts.media.close()  # nobody waits for a file: its question is begun anew at the next start
             await self.core.turns.drain(self.settings.drain_seconds)
             await self.core.leases.close()
@@ -156,8 +155,8 @@ class App:
         one whose account another process holds is its business."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_ANSWERS):
-                for adapter in self.core.adapters.values():
-                    await self.core.tried(adapter)
+                for name in self.core.adapters:
+                    await self.core.tried(name)
         for name, trouble in self.core.trouble().items():
             if trouble:
                 log.warning("%s is not connected yet and goes on trying: %s", name, trouble)
@@ -202,9 +201,16 @@ def build(
     accounts = Accounts(adapters, named)
     hearers = _hearers(settings, adapters)
     rules = replace(_rules(settings, models.gateway, hearers), account=accounts.called)
-    watch = Watch(store, rules, clock, client.balance, settings.balance_probe_every, news.set)
+    watch = Watch(
+        store,
+        rules,
+        clock,
+        client.balance,
+        settings.balance_probe_every,
+        news.set,
+        lambda reading: guarded.recovered(reading),
+    )
     guarded = Guarded(client, clock, watch.refused, watch.answered)
-    watch.recovered = guarded.recovered
     wiring = Wiring(
         Options(
             usual,
@@ -352,6 +358,21 @@ async def doctor(*, tell: Announce) -> int:
         tables(),
     )
     return 0 if await examine(checks(patient, clock), tell, terminal_language()) else 1
+
+
+def account_named(platform: str, name: str) -> AccountTable:
+    """The table of an account, called "sales" or "platform:sales". SettingError if there is none."""
+    found = {each.name: each for each in load_toml(platforms=tables()).accounts if each.platform == platform}
+    table = found.get(name.removeprefix(f"{platform}:"))
+    if table is None:
+        names = ", ".join(sorted(found)) or "-"
+        raise SettingError(
+            "--account",
+            "magpie.toml has no such account of {platform}; it has: {names}",
+            platform=platform,
+            names=names,
+        )
+    return table
 
 
 def _tables() -> tuple[AccountTable, ...]:

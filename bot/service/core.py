@@ -4,7 +4,8 @@ here, and nowhere else."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from bot.intake.access import Access
 from bot.intake.intake import CoreIntake
 from bot.media.prepared import MediaStore
 from bot.money.alerts import Rules
-from bot.races import cancelled, sooner
+from bot.races import cancelled, first_of, sooner
 from bot.service.accounts import name_of
 from bot.service.leases import Leases
 from bot.service.logs import speak_for
@@ -27,6 +28,8 @@ from bot.turns.queue import TurnEnds, Turns
 from bot.types import Adapter, BalanceReading, Chat, ChatModel, Clock, Store, Turn
 
 __all__ = ["Core", "Wiring"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,10 @@ class Wiring:
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class _OneAccount(SettingError):
+    """Two ways lead to one account, and nobody can tell which of them is meant."""
+
+
 class Core:
     """`intake` takes in what the adapters bring; `work` answers it, for the accounts that this process holds."""
 
@@ -66,6 +73,8 @@ class Core:
         self.adapters = adapters
         self._called = wiring.called
         self._attended: dict[str, str] = {}
+        self._attending: dict[str, asyncio.Task[None]] = {}
+        self._off: dict[str, str] = {}  # account -> why it is off
         options, calibration = wiring.options, Calibration()
         self.planner = Planner(store, model, wiring.media, clock, options, calibration)
         self.leases = Leases(
@@ -123,7 +132,7 @@ class Core:
         key = (await adapter.identify()).key
         other = self._attended.setdefault(key, name)
         if other != name:
-            raise SettingError(
+            raise _OneAccount(
                 name,
                 "{name} and {other} are the same account ({account}): which of them is to answer there?",
                 name=name,
@@ -136,9 +145,32 @@ class Core:
         else:
             await self.leases.attend(key, lambda: adapter.run(self.intake))
 
-    async def tried(self, adapter: Adapter) -> None:
-        """Until it is known how we stand with its platform, or that another process holds its account."""
-        await sooner(adapter.tried.wait(), self._is_elsewhere(adapter))
+    async def attend_all(self, own: Collection[str] = ()) -> None:
+        """Bring in what happens on all platforms. An account that its platform refuses is off from then on, which is
+        told once, and the rest goes on; raises its SettingError if nothing is left but those in `own`."""
+        tasks = {name: asyncio.create_task(self.attend(each, name), name=name) for name, each in self.adapters.items()}
+        self._attending = dict(tasks)
+        try:
+            while True:
+                ended = await first_of(*tasks.values())
+                for name in [name for name, task in tasks.items() if task in ended]:
+                    error = tasks.pop(name).exception()
+                    refused = isinstance(error, SettingError) and not isinstance(error, _OneAccount)
+                    if not refused or tasks.keys() <= {*own}:
+                        return await self._attending[name]
+                    self._turn_off(name, str(error))
+        finally:
+            await cancelled(*tasks.values())
+
+    def _turn_off(self, name: str, error: str) -> None:
+        self._off[name] = error
+        self.leases.forgo(self.adapters[name].account.key)
+        log.error("%s is off until the next start, and the rest goes on: %s", name, error)
+
+    async def tried(self, name: str) -> None:
+        """Until it is known how we stand with a platform, or that another process holds its account."""
+        adapter = self.adapters[name]
+        await sooner(adapter.tried.wait(), self._is_elsewhere(adapter), first_of(self._attending[name]))
 
     async def _is_elsewhere(self, adapter: Adapter) -> None:
         if adapter.features.pushed or await self.leases.settled(adapter.account.key):
@@ -147,7 +179,7 @@ class Core:
     def trouble(self) -> Mapping[str, str]:
         """Platform -> why no events come in right now, '' while all is well, or while another process sees to it."""
         return {
-            name: "" if self.leases.stands_by(adapter.account.key) else adapter.trouble
+            name: self._off.get(name) or ("" if self.leases.stands_by(adapter.account.key) else adapter.trouble)
             for name, adapter in self.adapters.items()
         }
 

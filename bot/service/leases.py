@@ -59,6 +59,11 @@ class Leases:
         self._wanted.add(account)
         self._look.set()
 
+    def forgo(self, account: str) -> None:
+        """Hold it no more: another process may have it."""
+        self._wanted.discard(account)
+        self._look.set()
+
     def holds(self, account: str) -> bool:
         return not self._cut_off and self._until.get(account, float("-inf")) > self._clock.monotonic()
 
