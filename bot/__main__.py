@@ -106,10 +106,13 @@ def _doctor(_options: argparse.Namespace) -> int:
 
 
 def _manifest(options: argparse.Namespace) -> int:
+    from adapters import tables
     from adapters.slack.manifest import written
-    from bot.service.app import account_named
+    from bot.service.accounts import account_named
+    from bot.service.config import load_toml
 
-    table = account_named("slack", options.account) if options.account else None
+    accounts = load_toml(platforms=tables()).accounts if options.account else ()
+    table = account_named(accounts, "slack", options.account) if options.account else None
     print(written(table, as_json=options.json))
     return 0
 

@@ -2,6 +2,7 @@
 
 MagpieError
 ├── SettingError            a setting is missing or wrong; ends the program with exit code 2
+│   └── AmbiguousAccount    two ways lead to one account, and nobody can tell which of them is meant
 ├── WrongValue              what is wrong with a setting's value, from its validator; a ValueError too, for pydantic
 ├── AdapterError            what a platform said to a call
 │   ├── RetryLater          not now: again after `after` seconds
@@ -39,6 +40,7 @@ from typing import Any
 
 __all__ = [
     "AdapterError",
+    "AmbiguousAccount",
     "BadKey",
     "BadParameter",
     "Blocked",
@@ -104,6 +106,13 @@ class SettingError(MagpieError):
 
     def __str__(self) -> str:
         return f"{self.name}: {super().__str__()}"
+
+
+class AmbiguousAccount(SettingError):
+    text = "{name} and {other} are the same account ({account}): which of them is to answer there?"
+
+    def __init__(self, name: str, other: str, account: str) -> None:
+        super().__init__(name, self.text, name=name, other=other, account=account)
 
 
 class WrongValue(MagpieError, ValueError):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.errors import SettingError, joined
 from bot.types import AccountTable, Adapter, Chat, ChatSettings, Json
 
-__all__ = ["Accounts", "account_tables", "name_of", "rows_of", "unknown"]
+__all__ = ["Accounts", "account_named", "account_tables", "name_of", "rows_of", "unknown"]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _TEXTS = ("model", "system", "access")
@@ -139,3 +139,17 @@ def _admins(table: AccountTable, value: object) -> frozenset[str]:
         raise SettingError(f"{table.place}, admins", 'takes a list of ids. Example: admins = ["123456789"]')
     words = (str(each).strip() for each in ids)
     return frozenset(word.removeprefix(f"{table.platform}:") for word in words if word)
+
+
+def account_named(accounts: Sequence[AccountTable], platform: str, name: str) -> AccountTable:
+    """The table of an account, called "sales" or "platform:sales". SettingError if there is none."""
+    found = {each.name: each for each in accounts if each.platform == platform}
+    table = found.get(name.removeprefix(f"{platform}:"))
+    if table is None:
+        raise SettingError(
+            "--account",
+            "magpie.toml has no such account of {platform}; it has: {names}",
+            platform=platform,
+            names=", ".join(sorted(found)) or "-",
+        )
+    return table

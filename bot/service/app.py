@@ -67,7 +67,7 @@ from bot.types import (
 )
 from storage import DataLock, open_store
 
-__all__ = ["App", "account_named", "build", "doctor", "invite", "opened_store", "run", "upgrade"]
+__all__ = ["App", "build", "doctor", "invite", "opened_store", "run", "upgrade"]
 
 log = logging.getLogger(__name__)
 
@@ -201,15 +201,8 @@ def build(
     accounts = Accounts(adapters, named)
     hearers = _hearers(settings, adapters)
     rules = replace(_rules(settings, models.gateway, hearers), account=accounts.called)
-    watch = Watch(
-        store,
-        rules,
-        clock,
-        client.balance,
-        settings.balance_probe_every,
-        news.set,
-        lambda reading: guarded.recovered(reading),
-    )
+    every = settings.balance_probe_every
+    watch = Watch(store, rules, clock, client.balance, every, news.set, lambda told: guarded.recovered(told))
     guarded = Guarded(client, clock, watch.refused, watch.answered)
     wiring = Wiring(
         Options(
@@ -358,21 +351,6 @@ async def doctor(*, tell: Announce) -> int:
         tables(),
     )
     return 0 if await examine(checks(patient, clock), tell, terminal_language()) else 1
-
-
-def account_named(platform: str, name: str) -> AccountTable:
-    """The table of an account, called "sales" or "platform:sales". SettingError if there is none."""
-    found = {each.name: each for each in load_toml(platforms=tables()).accounts if each.platform == platform}
-    table = found.get(name.removeprefix(f"{platform}:"))
-    if table is None:
-        names = ", ".join(sorted(found)) or "-"
-        raise SettingError(
-            "--account",
-            "magpie.toml has no such account of {platform}; it has: {names}",
-            platform=platform,
-            names=names,
-        )
-    return table
 
 
 def _tables() -> tuple[AccountTable, ...]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot.commands import Commands, GatewayFacts, ModelBook
 from bot.delivery.limiter import Gate
-from bot.errors import SettingError
+from bot.errors import AmbiguousAccount, SettingError
 from bot.gateways.tokens import Calibration
 from bot.intake.access import Access
 from bot.intake.intake import CoreIntake
@@ -52,10 +52,6 @@ class Wiring:
     metrics: Metrics = field(default_factory=Metrics)
     called: Callable[[Chat], str] = lambda chat: ""  # noqa: ARG005
     news: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class _OneAccount(SettingError):
-    """Two ways lead to one account, and nobody can tell which of them is meant."""
 
 
 class Core:
@@ -132,13 +128,7 @@ class Core:
         key = (await adapter.identify()).key
         other = self._attended.setdefault(key, name)
         if other != name:
-            raise _OneAccount(
-                name,
-                "{name} and {other} are the same account ({account}): which of them is to answer there?",
-                name=name,
-                other=other,
-                account=key,
-            )
+            raise AmbiguousAccount(name, other, key)
         self.leases.want(key)
         if adapter.features.pushed:
             await adapter.run(self.intake)
@@ -155,7 +145,7 @@ class Core:
                 ended = await first_of(*tasks.values())
                 for name in [name for name, task in tasks.items() if task in ended]:
                     error = tasks.pop(name).exception()
-                    refused = isinstance(error, SettingError) and not isinstance(error, _OneAccount)
+                    refused = isinstance(error, SettingError) and not isinstance(error, AmbiguousAccount)
                     if not refused or tasks.keys() <= {*own}:
                         return await self._attending[name]
                     self._turn_off(name, str(error))
