@@ -23,6 +23,7 @@ from bot.service.leases import Leases
 from bot.service.logs import speak_for
 from bot.service.metrics import Metrics
 from bot.turns.dispatcher import Dispatcher
+from bot.turns.generating import Generator
 from bot.turns.planning import Options, Planner
 from bot.turns.queue import TurnEnds, Turns
 from bot.types import Adapter, BalanceReading, Chat, ChatModel, Clock, Store, Turn
@@ -79,18 +80,17 @@ class Core:
             busy=lambda account: self.turns.busy(account),
             hear=lambda signal, about: self.turns.hear(signal, about),
         )
+        generator = Generator(store, model, self.planner, clock, calibration, wiring.metrics, wiring.admit)
         self._dispatcher = Dispatcher(
             store,
-            model,
             self.adapter_of,
             self.planner,
+            generator,
             Gate(clock),
             clock,
-            calibration,
-            wiring.stale_after,
             wiring.metrics,
+            wiring.stale_after,
             wiring.taken,
-            wiring.admit,
             self.leases.assured,
         )
         self.turns = Turns(
