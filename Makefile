@@ -27,8 +27,9 @@ help:
 demo: $(RUN)
 	@$(VENV)/bin/magpie demo $(ARGS)
 
+# What is compiled is kept, also where the environment forbids it: the tests start hundreds of processes.
 test: $(DEV)
-	@$(PY) -m pytest -n 4 --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 4 --dist worksteal $(ARGS)
 
 soak: $(DEV)
 	@$(PY) -m tests.faults.soak

@@ -16,6 +16,7 @@ import pytest
 
 from bot.__main__ import main
 from bot.locales import available, terminal_language
+from tests.fakes.clock import PATIENCE
 from tests.fakes.service import Service, clean_environment, closing, run_once
 
 CHAT = "a-conversation-0001"
@@ -51,7 +52,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureF
 
 
 def client(url: str) -> httpx.Client:
-    return httpx.Client(base_url=url, headers={"origin": url}, trust_env=False, timeout=10)
+    return httpx.Client(base_url=url, headers={"origin": url}, trust_env=False, timeout=PATIENCE)
 
 
 def ask(http: httpx.Client, text: str, id: str = "question-000001") -> None:
@@ -62,7 +63,7 @@ def turns(http: httpx.Client) -> list[dict[str, Any]]:
     return list(http.get(f"/api/chats/{CHAT}").raise_for_status().json()["turns"])
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := what():
@@ -93,7 +94,7 @@ def test_a_kill_in_mid_answer_leaves_exactly_one_whole_answer(service: Service) 
         db.execute("insert into inbound (key, at) values ('long ago', 1)")
     db.close()
     with client(service.start()) as http:
-        (turn,) = wait_for(lambda: [turn for turn in turns(http) if not turn["open"]], 60)
+        (turn,) = wait_for(lambda: [turn for turn in turns(http) if not turn["open"]])
         assert len(turns(http)) == 1
         pieces = turn["pieces"]
     assert len(pieces) == 1

@@ -54,7 +54,7 @@ from bot.types import (
     Usage,
     VideoPart,
 )
-from tests.fakes.clock import START, SimClock
+from tests.fakes.clock import PATIENCE, START, SimClock, moments
 from tests.fakes.gateway import FakeGateway, Reply, chunk, sse
 
 DATA = json.loads((Path(__file__).parent / "data" / "api_examples.json").read_text(encoding="utf-8"))
@@ -628,7 +628,7 @@ async def test_a_name_that_nobody_looks_up_is_not_waited_for(monkeypatch: pytest
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", silent)
     clock = Hurry()
     client = make("https://gateway.example/v1", clock, timeouts=Timeouts(connect=0.02))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(Unreachable, match="reached"):
             await ask(client)
     await client.aclose()
@@ -644,20 +644,20 @@ async def test_closing_closes_the_connection_at_once() -> None:
         stream = client.stream(HELLO)
         assert (await anext(stream)).text == "a"
         await stream.aclose()
-        await asyncio.wait_for(reply.left.wait(), 5)
+        await asyncio.wait_for(reply.left.wait(), PATIENCE)
 
 
 async def test_cancelling_closes_the_connection_at_once() -> None:
     reply = Reply([b": ping\n\n"], end="hang")
     async with serving(reply) as (client, gateway):
         task = asyncio.create_task(ask(client))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await gateway.asked.wait()
         await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await asyncio.wait_for(reply.left.wait(), 5)
+        await asyncio.wait_for(reply.left.wait(), PATIENCE)
 
 
 async def test_no_task_is_left_behind() -> None:
@@ -768,7 +768,7 @@ async def test_limits_over_a_real_connection(reply: Reply, words: str) -> None:
     async with serving(reply, clock=clock, timeouts=Timeouts.of(300, 20)) as (client, _):
         with pytest.raises(GatewayError, match=words):
             await ask(client)
-        await asyncio.wait_for(reply.left.wait(), 30)
+        await asyncio.wait_for(reply.left.wait(), PATIENCE)
 
 
 class Skipping(SystemClock):
@@ -783,7 +783,7 @@ class Skipping(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         await self._said.wait()
-        await asyncio.sleep(0.3)  # what was said is on its way
+        await moments()  # what was said is on its way
         self._passed += seconds
 
 

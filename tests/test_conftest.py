@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.fakes.clock import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 SAMPLE = """
 import pytest
@@ -64,7 +66,7 @@ def _pytest(tmp_path: Path, ci: str) -> str:
     env = {**os.environ, "CI": ci, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
     done = subprocess.run(
-        [*command, str(tmp_path)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=50, check=False
+        [*command, str(tmp_path)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     return done.stdout
 

@@ -26,6 +26,7 @@ import pytest
 from PIL import Image
 from pydantic_settings import BaseSettings
 
+from tests.fakes.clock import PATIENCE
 from tests.project import ROOT, files, settings_classes, variables
 
 PAGES = sorted(path for path in files() if path.suffix == ".md" and path.parts[0] not in ("tests", "bench"))
@@ -139,12 +140,12 @@ def _serves(line: str, place: Path, env: dict[str, str]) -> None:
                 said.append(heard)
             address = re.search(r"http://[\w.:\[\]]+/", heard)
             assert address, "".join(said)
-            with httpx.Client(base_url=address[0], trust_env=False) as client:
+            with httpx.Client(base_url=address[0], trust_env=False, timeout=PATIENCE) as client:
                 assert client.get("/healthz").status_code == 200
                 assert "<html" in client.get("/").text
             os.killpg(process.pid, signal.SIGINT)
             assert "Traceback" not in process.stderr.read()
-            assert process.wait(20) in (0, 130)
+            assert process.wait(PATIENCE) in (0, 130)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

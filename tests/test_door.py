@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from bot.http.connections import raise_descriptor_limit
+from tests.fakes.clock import PATIENCE
 from tests.fakes.service import clean_environment
 
 PASSWORD = "correct horse battery"
@@ -46,7 +47,7 @@ class Service:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
         self._listening.join()
         assert self.process.stderr is not None
         self.process.stderr.close()
@@ -73,7 +74,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def owner(service: Service) -> Iterator[httpx.Client]:
     """Somebody who has signed in."""
     url = f"http://127.0.0.1:{service.port}"
-    with httpx.Client(base_url=url, headers={"Origin": url}, trust_env=False, timeout=10) as http:
+    with httpx.Client(base_url=url, headers={"Origin": url}, trust_env=False, timeout=PATIENCE) as http:
         assert http.post("/login", data={"password": PASSWORD}).status_code == 303
         yield http
 
@@ -83,7 +84,7 @@ def answer(owner: httpx.Client, words: str) -> str:
     chat = words.encode().hex()[:32]
     body = {"id": chat[:20], "text": words}
     assert owner.post(f"/api/chats/{chat}/messages", json=body).status_code == 200
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         page = owner.get(f"/api/chats/{chat}").text
         if "sandbox" in page:
@@ -116,7 +117,7 @@ def test_eleven_hundred_connections_of_strangers_keep_nobody_out(
             with contextlib.suppress(ConnectionError):  # one that has had to go again at once
                 stack.enter_context(service.connect(sent))
         with service.connect("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n") as asking:
-            asking.settimeout(10)
+            asking.settimeout(PATIENCE)
             assert asking.recv(100).startswith(b"HTTP/1.1 200 ")
         assert "sandbox" in answer(owner, f"Say {request.node.callspec.id}")
     assert len(service.log) - before < 4_000, service.log[before:][:2_000]

@@ -20,7 +20,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from tests.fakes.clock import SimClock
+from tests.fakes.clock import PATIENCE, SimClock
 from tests.fakes.pictures import picture
 from tests.fakes.slack import Call, FakeSlack, Limits, Post, Room, User, signed
 
@@ -722,9 +722,11 @@ async def test_scripted_failures(slack: FakeSlack, client: AsyncWebClient, ann: 
 async def test_calls_of_unknown_outcome(
     slack: FakeSlack, client: AsyncWebClient, ann: Room, how: str, text: list[str]
 ) -> None:
-    slack.fail("chat.postMessage", 1, how)
+    fault = slack.fail("chat.postMessage", 1, how)
+    posting = asyncio.create_task(client.chat_postMessage(channel=ann.id, text="a"))
+    await slack.until(lambda: fault.hits and [each.text for each in slack.shown(ann)] == text)
     with pytest.raises((TimeoutError, OSError, ClientError)):
-        await asyncio.wait_for(client.chat_postMessage(channel=ann.id, text="a"), 0.3)
+        await asyncio.wait_for(posting, 0.3)
     assert [each.text for each in slack.shown(ann)] == text
     assert slack.called("chat.postMessage")[0].status == 0
 
@@ -769,13 +771,13 @@ async def connected(slack: FakeSlack, http: ClientSession) -> ClientWebSocketRes
 
 async def greeted(slack: FakeSlack, http: ClientSession) -> ClientWebSocketResponse:
     socket = await connected(slack, http)
-    hello = await socket.receive_json(timeout=5)
+    hello = await socket.receive_json(timeout=PATIENCE)
     assert hello["type"] == "hello"
     return socket
 
 
 async def received(socket: ClientWebSocketResponse, answer: Json | None = None, *, ack: bool = True) -> Json:
-    envelope: Json = await socket.receive_json(timeout=5)
+    envelope: Json = await socket.receive_json(timeout=PATIENCE)
     if ack:
         payload = {} if answer is None else {"payload": answer}
         await socket.send_json({"envelope_id": envelope["envelope_id"], **payload})

@@ -37,7 +37,7 @@ from aiogram.types import (
 from aiohttp import ClientSession, FormData, web
 from PIL import Image
 
-from tests.fakes.clock import SimClock
+from tests.fakes.clock import PATIENCE, SimClock
 from tests.fakes.telegram import FakeTelegram, Limits, Room, Topic, part, picture, text_mention, units
 from tests.fakes.telegram.entities import found_entities
 
@@ -57,7 +57,7 @@ async def bot(tg: FakeTelegram) -> AsyncIterator[Bot]:
 
 
 async def _bots(tg: FakeTelegram, token: str = "") -> AsyncIterator[Bot]:
-    session = AiohttpSession(api=TelegramAPIServer.from_base(tg.url), timeout=5)
+    session = AiohttpSession(api=TelegramAPIServer.from_base(tg.url), timeout=PATIENCE)
     yield Bot(token or tg.token, session=session)
     await (await session.create_session()).close()  # AiohttpSession.close() waits a quarter of a second
 
@@ -718,7 +718,7 @@ async def test_long_polling(tg: FakeTelegram, bot: Bot) -> None:
     await asyncio.sleep(0.01)
     assert not poll.done()
     ann.write("now")
-    [update] = await asyncio.wait_for(poll, 2)
+    [update] = await asyncio.wait_for(poll, PATIENCE)
     assert update.message is not None
     assert update.message.text == "now"
 
@@ -761,7 +761,7 @@ async def test_two_pollers(tg: FakeTelegram, bot: Bot) -> None:
     await tg.until(lambda: tg.called("getUpdates"))
     newer = asyncio.create_task(bot.get_updates(timeout=10))
     with pytest.raises(TelegramConflictError, match="terminated by other getUpdates request"):
-        await asyncio.wait_for(older, 2)
+        await asyncio.wait_for(older, PATIENCE)
     assert not newer.done()
     async with hook(tg) as url:
         await bot.set_webhook(url)
@@ -972,7 +972,7 @@ async def test_scripted_faults(tg: FakeTelegram, bot: Bot) -> None:
         await bot.send_message(ann.id, "fifth")
     hang = tg.fail("sendMessage", 1, "hang")
     with pytest.raises(TelegramNetworkError, match="timeout"):
-        await bot.send_message(ann.id, "sixth", request_timeout=0.1)  # type: ignore[arg-type]
+        await bot.send_message(ann.id, "sixth", request_timeout=1)  # type: ignore[arg-type]
     assert hang.hits == 1
     tg.fail("getMe", 1, "500")
     tg.faults.clear()

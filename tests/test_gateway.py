@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from bot.errors import SettingError
 from bot.gateways.gateway import make_gateway, sandboxed
 from bot.service.config import GatewayTable, Settings, Toml
+from tests.fakes.clock import PATIENCE
 
 
 def settings(**more: object) -> Settings:
@@ -46,7 +47,7 @@ async def test_the_sandbox_is_a_gateway_like_any_other() -> None:
     async with sandboxed() as overrides:
         gateway = make_gateway(settings(**overrides), Toml())
         assert gateway.profile.name == "sandbox"
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http:
             headers = {"authorization": f"Bearer {gateway.key}"}
             listed = (await http.get(f"{gateway.url}/models", headers=headers)).json()
     assert "qwen-plus" in str(listed)

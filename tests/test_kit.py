@@ -23,7 +23,7 @@ from adapters.kit.transfers import TooLong, check_found, collected, copied, mebi
 from adapters.kit.unread import MOST_UNREAD, UnknownShape, Unread
 from bot.errors import Gone, RetryLater, SettingError, Unknown
 from bot.types import Choice
-from tests.fakes.clock import SimClock
+from tests.fakes.clock import PATIENCE, SimClock
 
 # ── back-off ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -308,7 +308,7 @@ async def test_a_task_that_nobody_else_holds_is_done_and_its_failure_is_told(cap
     tasks.start(work(), "the work")
     tasks.start(fails(), "the failing")
     gc.collect()
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), PATIENCE)
     told = [record for record in caplog.records if "the failing failed" in record.getMessage()]
     assert len(told) == 1
     assert told[0].exc_info is not None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.clock import PATIENCE
 from tests.project import ROOT
 
 TOOLS = ("make", "sh", "echo", "sleep", "touch", "rm", "mkdir", "cp", "cat", "chmod")
@@ -56,7 +57,9 @@ class Checkout:
         self.words.write_text("")
         env = {"PATH": str(self.bin), "WORDS": str(self.words), "HAS": has}
         command = [str(self.bin / "make"), *words]
-        return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, timeout=50, check=False)
+        return subprocess.run(
+            command, cwd=self.root, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
 
     def did(self, *words: str) -> list[str]:
         done = self.make(*words)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
+from tests.fakes.clock import PATIENCE
 from tests.project import PACKAGES, ROOT, closure, files, locked, pyproject, requirements
 
 # Everything that the packages carry besides code has to be found by the installed program, so as it will look for it.
@@ -37,7 +38,7 @@ for name in ("bot", "adapters", "storage"):
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False
+        [str(word) for word in command], cwd=cwd, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -24,7 +24,7 @@ from bot.gateways.gateway import sandboxed
 from bot.service.metrics import Metrics, Tally
 from bot.types import BalanceReading, Chat, IncomingMessage, LedgerEntry, Money, Outcome, Person, TurnState, Usage
 from storage import open_store
-from tests.fakes.clock import SimClock
+from tests.fakes.clock import PATIENCE, SimClock
 from tests.fakes.postgres import postgres_server
 from tests.fakes.service import Service
 from tests.project import ROOT
@@ -43,15 +43,15 @@ def blocks(heading: str, language: str) -> list[str]:
 
 
 def conversation(url: str) -> list[dict[str, Any]]:
-    with httpx.Client(base_url=url, trust_env=False, timeout=10) as http:
+    with httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE) as http:
         return list(http.get(f"/api/chats/{CHAT}").raise_for_status().json()["turns"])
 
 
 def asked(url: str, text: str, id: str) -> list[dict[str, Any]]:
     """Ask on the page, and wait for the answer."""
-    with httpx.Client(base_url=url, headers={"origin": url}, trust_env=False, timeout=10) as http:
+    with httpx.Client(base_url=url, headers={"origin": url}, trust_env=False, timeout=PATIENCE) as http:
         http.post(f"/api/chats/{CHAT}/messages", json={"id": id, "text": text}).raise_for_status()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         found = conversation(url)
         if found and not any(turn["open"] for turn in found):
@@ -64,7 +64,13 @@ def carried_out(block: str, place: Path, programs: str, **variables: str) -> Non
     """Run a block of the page. `programs`: a directory that goes before the PATH."""
     environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", **variables}
     done = subprocess.run(
-        ["bash", "-euc", block], cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=60
+        ["bash", "-euc", block],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
 

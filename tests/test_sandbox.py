@@ -24,7 +24,7 @@ from bot.languages.detection import detect
 from bot.money.price import cost
 from bot.sandbox.app import sandbox
 from bot.types import AsgiApp, Usage
-from tests.fakes.clock import SimClock
+from tests.fakes.clock import PATIENCE, SimClock
 
 CHAT = "/api/gpt/v1/chat/completions"
 Message = dict[str, Any]
@@ -652,7 +652,7 @@ async def served(app: AsgiApp) -> AsyncIterator[str]:
 async def test_a_real_connection_streams_and_can_be_cut() -> None:
     app = sandbox(rate=100)
     body = {"model": "qwen-plus", "messages": [user("hello")], "stream": True}
-    async with served(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with served(app) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE) as http:
         times = []
         start = time.monotonic()
         async with http.stream("POST", CHAT, json=body) as response:
@@ -662,15 +662,16 @@ async def test_a_real_connection_streams_and_can_be_cut() -> None:
                 times.append(time.monotonic() - start)
                 text += part
         tokens = len(chunks(text)) - 3
-        assert len(times) > tokens / 3
+        late = max(1.0, times[-1] * 100 / tokens)  # how much slower than said: what is late comes together
+        assert len(times) > tokens / 3 / late
         assert times[-1] >= tokens / 100 - 0.01  # not before its time; how much later is the machine's business
         before = Decimal((await http.get("/api/account/billing/grants")).json()["data"]["total_available"])
         body = {"model": "qwen2.5-vl-72b-instruct", "messages": [user("write 60000 characters")], "stream": True}
         async with http.stream("POST", CHAT, json=body) as response:
             await anext(response.aiter_bytes())
-        for _ in range(200):
-            await asyncio.sleep(0.02)
-            left = Decimal((await http.get("/api/account/billing/grants")).json()["data"]["total_available"])
-            if left < before:
-                break
+        left = before
+        async with asyncio.timeout(PATIENCE):
+            while left == before:
+                await asyncio.sleep(0.02)
+                left = Decimal((await http.get("/api/account/billing/grants")).json()["data"]["total_available"])
         assert 0 < before - left < Decimal("0.05")  # in full it would be 0.5, and take 80 s

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.service.jobs import Job, run_jobs
+from tests.fakes.clock import PATIENCE
 
 
 @contextlib.asynccontextmanager
@@ -30,7 +31,7 @@ async def test_a_job_is_called_at_once_and_whatever_it_raised_again(caplog: pyte
         calls.put_nowait(None)
         raise ZeroDivisionError
 
-    async with running(Job("sums", 0.05, work), Job("rare", 3600, work)), asyncio.timeout(10):
+    async with running(Job("sums", 0.05, work), Job("rare", 3600, work)), asyncio.timeout(PATIENCE):
         for _ in range(4):
             await calls.get()
     assert "ZeroDivisionError" in caplog.text
@@ -50,7 +51,7 @@ async def test_it_never_runs_twice_at_a_time() -> None:
         if calls == 3:
             enough.set()
 
-    async with running(Job("slow", 0.01, work)), asyncio.timeout(10):
+    async with running(Job("slow", 0.01, work)), asyncio.timeout(PATIENCE):
         await enough.wait()
     assert most == 1
 
@@ -65,9 +66,9 @@ async def test_who_stops_it_hears_of_no_failure(caplog: pytest.LogCaptureFixture
         finally:
             ended.set()
 
-    async with running(Job("endless", 3600, work)), asyncio.timeout(10):
+    async with running(Job("endless", 3600, work)), asyncio.timeout(PATIENCE):
         await begun.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await ended.wait()
     await asyncio.sleep(0)
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

@@ -16,6 +16,7 @@ import pytest
 from bot.errors import SettingError
 from bot.http.connections import BODY_RATE, BODY_SECONDS, HEAD_BYTES, HEAD_SECONDS, UNREAD_SECONDS, Connections
 from bot.http.server import Server, listen, serving
+from tests.fakes.clock import PATIENCE, moments
 
 Message = MutableMapping[str, Any]
 
@@ -28,7 +29,7 @@ async def hello(
 
 
 async def test_an_app_is_served_on_a_free_port() -> None:
-    async with serving(hello) as url, httpx.AsyncClient(trust_env=False) as http:
+    async with serving(hello) as url, httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http:
         assert (await http.get(url)).text == "hello"
 
 
@@ -147,7 +148,7 @@ async def test_idle_connections_keep_nobody_out() -> None:
         for _ in range(200):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             stack.callback(writer.close)
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http:
             assert (await http.get(url)).text == "hello"
 
 
@@ -199,15 +200,15 @@ async def test_what_stops_half_way_is_closed_when_its_time_is_over(sent: bytes, 
     async with served() as (server, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)  # reads no more than it must
         writer.write(sent)
-        await asyncio.sleep(0.3)  # what it sent is there, and what we say to it
+        await moments()  # what it sent is there, and what we say to it
         now = asyncio.get_running_loop().time()
         server.limits.look(now)
         server.limits.look(now + patience - 1)
-        await asyncio.sleep(0.05)
+        await moments(0.05)
         assert not writer.transport.is_closing()
         server.limits.look(now + patience)
         with contextlib.suppress(ConnectionError):
-            await asyncio.wait_for(_to_the_end(reader), 5)
+            await asyncio.wait_for(_to_the_end(reader), PATIENCE)
         writer.close()
 
 
@@ -232,8 +233,8 @@ async def test_those_who_wait_half_way_keep_nobody_out(sent: bytes) -> None:
             _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
             stack.callback(writer.close)
             writer.write(sent)
-        await asyncio.sleep(0.2)
-        async with httpx.AsyncClient(trust_env=False) as http:
+        await moments(0.2)
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http:
             assert (await http.get(f"http://127.0.0.1:{port}/")).status_code == 200
 
 
@@ -244,7 +245,7 @@ async def test_what_is_malformed_behind_an_answer_is_no_error_of_ours(caplog: py
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"nonsense\r\n")
         with contextlib.suppress(ConnectionError):
-            await asyncio.wait_for(_to_the_end(reader), 5)
+            await asyncio.wait_for(_to_the_end(reader), PATIENCE)
         writer.close()
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
 
@@ -258,5 +259,5 @@ async def test_a_head_that_does_not_end_is_refused() -> None:
 
 
 async def test_who_serves_is_not_told() -> None:
-    async with serving(hello) as url, httpx.AsyncClient(trust_env=False) as http:
+    async with serving(hello) as url, httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http:
         assert "server" not in (await http.get(url)).headers

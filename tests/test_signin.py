@@ -12,9 +12,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.fakes.clock import PATIENCE
 from tests.fakes.reverse_proxy import ReverseProxy
 from tests.fakes.service import Service
-from tests.test_page import FLAGS
+from tests.test_page import FLAGS, WAIT
 
 NAME = "magpie.test"  # leads to this machine, in this browser
 PASSWORD = "correct horse battery"
@@ -69,7 +70,7 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(locale="en-US")
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(WAIT)
     yield page
     context.close()
 
@@ -89,7 +90,7 @@ def test_the_right_password_opens_the_page_and_signing_out_ends_it_at_the_server
     expect(page.locator("#log")).to_contain_text("sandbox")
     (cookie,) = [each for each in page.context.cookies() if each["name"] == "magpie_session"]  # type: ignore[typeddict-item]
     old = {"Cookie": f"magpie_session={cookie['value']}"}  # type: ignore[typeddict-item]
-    with httpx.Client(base_url=f"http://127.0.0.1:{town.port}", trust_env=False) as thief:
+    with httpx.Client(base_url=f"http://127.0.0.1:{town.port}", trust_env=False, timeout=PATIENCE) as thief:
         assert thief.get("/api/chats", headers=old).status_code == 200
         page.get_by_role("button", name="Sign out").click()
         expect(page).to_have_url(f"{town.url}/login")

@@ -73,7 +73,7 @@ class Town(SlackPlace):
 
     async def until(self, is_so: Callable[[], object]) -> None:
         """On a machine that has much else to do."""
-        await self.slack.until(is_so, 30.0)
+        await self.slack.until(is_so)
 
     async def requests(self, count: int) -> list[str]:
         await self.until(lambda: len(self.model.asked) >= count)
@@ -109,7 +109,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
         FakeSlack(limits=Limits(on=False)) as slack,
         house(tmp_path, model, lambda around: Town(slack, tmp_path, around, model, tap)) as town,
     ):
-        await slack.until(lambda: len(slack.sockets.open) == 2, 30.0)
+        await slack.until(lambda: len(slack.sockets.open) == 2)
         yield cast(Town, town)
 
 

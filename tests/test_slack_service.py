@@ -28,7 +28,6 @@ from tests.fakes.slack import FakeSlack, Post, Room, Shown
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram.server import TOKEN
 
-SECONDS = 40.0
 MODES = ("socket", "http")
 
 
@@ -57,7 +56,7 @@ class Bot:
             seen = self.shown(asked.room, asked)
             return len(seen) >= count and not any("…" in text[-2:] for text in seen)
 
-        await self.slack.until(settled, SECONDS)
+        await self.slack.until(settled)
         await asyncio.sleep(0.3)  # a second answer to the same question would come now
         return self.shown(asked.room, asked)
 
@@ -164,7 +163,7 @@ async def test_a_long_answer_with_fences_and_a_table_is_whole(tmp_path: Path, mo
         bot_on(tmp_path, slack, environment(slack, gateway.url.removesuffix("/v1"), mode)) as bot,
     ):
         asked = bot.room.write("Show me the values")
-        await slack.until(lambda: "was it." in " ".join(bot.shown(bot.room, asked)), SECONDS)
+        await slack.until(lambda: "was it." in " ".join(bot.shown(bot.room, asked)))
         texts = await bot.answered(asked)
     seen = [line for shown in texts for line in shown.splitlines() if line.startswith("value_")]
     assert seen == lines
@@ -179,7 +178,7 @@ async def test_a_long_answer_with_fences_and_a_table_is_whole(tmp_path: Path, mo
 async def test_a_kill_in_mid_answer_leaves_one_whole_answer(tmp_path: Path, mode: str) -> None:
     async with running(tmp_path, mode, rate=120) as bot:
         asked = bot.room.write("Show me a table and some code in Markdown")
-        await bot.slack.until(lambda: bot.slack.called("chat.appendStream"), SECONDS)  # its id is stored by then
+        await bot.slack.until(lambda: bot.slack.called("chat.appendStream"))  # its id is stored by then
         await asyncio.to_thread(bot.service.kill)
         assert bot.shown()[0].endswith("…")
         await bot.start()
@@ -193,7 +192,7 @@ async def test_a_kill_between_the_platform_s_yes_and_our_commit(tmp_path: Path) 
     async with running(tmp_path, rate=120) as bot:
         bot.slack.fail("chat.startStream", 1, "lost")
         asked = bot.room.write("Show me a table and some code in Markdown")
-        await bot.slack.until(lambda: bot.slack.posts(bot.room), SECONDS)
+        await bot.slack.until(lambda: bot.slack.posts(bot.room))
         await asyncio.to_thread(bot.service.kill)
         await bot.start()
         (text,) = await bot.answered(asked)
@@ -205,16 +204,17 @@ async def test_stop_ends_the_answer_where_it_is(tmp_path: Path, native: bool) ->
     async with running(tmp_path, rate=20) as bot:
         bot.slack.world.is_agent = native
         asked = bot.room.write("Write a long answer with 3000 characters")
-        await bot.slack.until(lambda: "paragraphs" in " ".join(bot.shown()), SECONDS)
+        await bot.slack.until(lambda: "paragraphs" in " ".join(bot.shown()))
         (post,) = bot.slack.posts(bot.room)
         if native:
             bot.room.stop(asked)
         else:
             bot.room.press(post, "Stop")
+        await bot.slack.until(lambda: "Stopped." in " ".join(bot.shown(thread=asked)))  # the stream ends before
         (text,) = await bot.answered(asked)
         assert "Stopped." in text
         bot.room.press(post, "Retry")
-        await bot.slack.until(lambda: "Stopped." not in read(post.shown), SECONDS)
+        await bot.slack.until(lambda: "Stopped." not in read(post.shown))
 
 
 async def test_fifty_direct_messages_at_once(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ async def test_fifty_direct_messages_at_once(tmp_path: Path) -> None:
         began = time.monotonic()
         rooms = [slack.private(f"Person {number}") for number in range(50)]
         asked = [room.write(f"Say the words, {room.id}") for room in rooms]
-        await slack.until(lambda: all(bot.shown(post.room, post) == [text] for post in asked), 60)
+        await slack.until(lambda: all(bot.shown(post.room, post) == [text] for post in asked))
         took = time.monotonic() - began
     firsts = [call for call in slack.calls if call.method in ("chat.startStream", "chat.postMessage")]
     late = sorted(call.at - begun[call.params["channel"]] for call in firsts)
@@ -237,8 +237,7 @@ async def test_fifty_direct_messages_at_once(tmp_path: Path) -> None:
         f"50 chats: {took:.1f} s; first text after {late[25]:.2f} s, at most {late[-1]:.2f} s; {len(slack.calls)} calls"
     )
     assert sum(len(slack.posts(room)) for room in rooms) == 50
-    assert late[25] < 4, "it is 0.1 s on a machine that has nothing else to do; `make bench` measures it"
-    assert took < 6 + 40, "a busy machine may take a while, but not so long"
+    assert late[25] < took / 3, "it is 0.1 of 6 s on a machine that has nothing else to do; `make bench` measures it"
 
 
 def _speaking(text: str, rate: float, begun: dict[str, float]) -> AsgiApp:
@@ -315,7 +314,7 @@ async def test_slack_and_telegram_in_one_process(tmp_path: Path, mode: str) -> N
             room = tg.private("Ann")
             room.write("hello")
             assert len(await bot.answered(bot.room.write("hello"))) == 1
-            await tg.until(lambda: [shown.text for shown in tg.shown(room) if "sandbox" in shown.text], SECONDS)
+            await tg.until(lambda: [shown.text for shown in tg.shown(room) if "sandbox" in shown.text])
 
 
 async def test_a_platform_out_of_reach_keeps_nobody_waiting(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ from storage.database.engine import Database, Tx, parse_url
 from storage.tables import METADATA, inbound, learned
 from storage.verbs.reading import context_query, history_query
 from tests.fakes.accounts import OURS
-from tests.fakes.clock import START, SimClock
+from tests.fakes.clock import PATIENCE, START, SimClock
 
 HERE = Chat("web", "local", "1")
 DROPPED = Answer("", Outcome.STOPPED)
@@ -269,7 +269,7 @@ class TestTransactions:
         let_go = threading.Event()
 
         def hold(_: Tx) -> None:
-            assert let_go.wait(10)
+            assert let_go.wait(PATIENCE)
 
         def broken(tx: Tx) -> None:
             _insert(tx, "half")
@@ -293,7 +293,7 @@ class TestTransactions:
         let_go, told = threading.Event(), list[str]()
 
         def hold(_: Tx) -> None:
-            assert let_go.wait(10)
+            assert let_go.wait(PATIENCE)
 
         def wrong(tx: Tx) -> None:
             tx.conn.exec_driver_sql("ROLLBACK")  # as SQLite does by itself when the disk is full
@@ -321,7 +321,7 @@ class TestTransactions:
         let_go, left = threading.Event(), [None]
 
         def hold(_: Tx) -> None:
-            assert let_go.wait(10)
+            assert let_go.wait(PATIENCE)
             sa.event.listen(db.engines[0], "savepoint", tight)
 
         def tight(conn: sa.Connection, name: str) -> None:
@@ -332,7 +332,7 @@ class TestTransactions:
         writing = [asyncio.ensure_future(db.write(hold)), *(asyncio.ensure_future(db.write(_insert, k)) for k in "abc")]
         await asyncio.sleep(0)
         let_go.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*writing)
         assert [key for key in "abc" if not await store.seen(key)] == []
         await db.close()
@@ -344,7 +344,7 @@ class TestTransactions:
         let_go = threading.Event()
 
         def hold(_: Tx) -> None:
-            assert let_go.wait(10)
+            assert let_go.wait(PATIENCE)
 
         def broken(tx: Tx) -> None:
             _insert(tx, "half")
@@ -353,7 +353,7 @@ class TestTransactions:
         writing = [asyncio.ensure_future(each) for each in (db.write(hold), db.write(broken), db.write(_insert, "a"))]
         await asyncio.sleep(0)
         let_go.set()
-        _, pending = await asyncio.wait(writing, timeout=10)
+        _, pending = await asyncio.wait(writing, timeout=PATIENCE)
         assert not pending
         with pytest.raises(asyncio.CancelledError):
             await db.write(broken)
@@ -366,7 +366,7 @@ class TestTransactions:
         await db.close()
         for _ in range(2):
             with pytest.raises(RuntimeError, match="after shutdown"):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE):
                     await asyncio.shield(asyncio.ensure_future(db.write(_insert, "late")))
 
     async def test_a_database_that_others_hold_is_waited_for_once_by_all_together(
@@ -393,7 +393,7 @@ class TestTransactions:
         def slow(tx: Tx) -> None:  # in the writer's thread
             _insert(tx, "k")
             written.set()
-            assert go_on.wait(10)
+            assert go_on.wait(PATIENCE)
 
         task = asyncio.ensure_future(db.write(slow))
         assert await asyncio.to_thread(written.wait, 10)
@@ -648,7 +648,7 @@ class TestProcesses:
 def _process(*lines: str) -> Iterator[subprocess.Popen[str]]:
     """Another process that has run these lines, and now does nothing."""
     head = "import asyncio, time; from pathlib import Path; from bot.clock import SystemClock; from storage import *"
-    body = "\n".join(f"    {line}" for line in (*lines, "print('ready', flush=True)", "time.sleep(60)"))
+    body = "\n".join(f"    {line}" for line in (*lines, "print('ready', flush=True)", "time.sleep(600)"))
     program = f"{head}\nasync def main():\n{body}\nasyncio.run(main())"
     root = Path(__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": str(root)}

@@ -41,7 +41,7 @@ from bot.types import (
     Status,
     Surroundings,
 )
-from tests.fakes.clock import SimClock
+from tests.fakes.clock import PATIENCE, SimClock
 from tests.fakes.proxy import FakeProxy
 from tests.fakes.telegram import FakeTelegram, Room, picture
 from tests.fakes.telegram.params import Params
@@ -221,7 +221,7 @@ async def test_a_webhook_left_behind_is_removed_and_loses_nothing(house: House) 
     house.ann.write("one")
     async with house.running():
         await house.heard("one")
-        async with httpx.AsyncClient() as other:
+        async with httpx.AsyncClient(timeout=PATIENCE) as other:
             url = f"{house.tg.url}/bot{house.tg.token}/setWebhook"
             answer = await other.post(url, data={"url": "http://127.0.0.1:9/hook"})
             assert answer.json()["ok"]
@@ -269,7 +269,7 @@ async def test_a_rejected_token_ends_it_with_its_name(tmp_path: Path, token: str
         house = House(tg, SimClock(), tmp_path, telegram_bot_token=token)
         async with house.running() as task:
             with pytest.raises(SettingError, match=r"^TELEGRAM_BOT_TOKEN: is rejected") as caught:
-                await asyncio.wait_for(task, 5)
+                await asyncio.wait_for(task, PATIENCE)
     assert token.partition(":")[2] not in str(caught.value)
 
 
@@ -377,7 +377,7 @@ async def hooked(tmp_path: Path) -> AsyncIterator[House]:
 
 async def push(house: House, content: Any = None, secret: str | bytes | None = None, **more: Any) -> int:
     headers = {"X-Telegram-Bot-Api-Secret-Token": house.settings.webhook_secret if secret is None else secret}
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
         body = json.dumps({"update_id": 1}) if content is None else content
         answer = await client.request(
             **{"method": "POST", "url": house.settings.webhook_url, "content": body, "headers": headers, **more}
@@ -435,6 +435,7 @@ async def test_switching_modes_loses_nothing(hooked: House) -> None:
     fetching = House(hooked.tg, hooked.clock, hooked.folder)
     async with fetching.running():
         await fetching.heard("two")
+        await fetching.until(lambda: not fetching.tg.world.updates.waiting)  # it is confirmed, and not sent again
     hooked.ann.write("three")
     async with hooked.running():
         await hooked.heard("one", "three")
@@ -444,7 +445,7 @@ async def test_an_address_that_the_platform_does_not_take(house: House) -> None:
     other = House(house.tg, house.clock, house.folder, telegram_mode="webhook", public_url="http://example.org")
     async with other.running() as task:
         with pytest.raises(SettingError, match=r"^PUBLIC_URL: is not taken"):
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, PATIENCE)
 
 
 # ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

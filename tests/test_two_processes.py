@@ -9,8 +9,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from bot.http.server import serving
 from tests.fakes.postgres import postgres_server
 from tests.fakes.service import Service
@@ -18,7 +16,6 @@ from tests.fakes.telegram import FakeTelegram, Room
 from tests.fakes.telegram.server import TOKEN
 from tests.test_accounts_service import SALES, Gateway, within
 
-SECONDS = 60.0
 TABLE = '[[telegram]]\nname = "sales"\ntoken_env = "SALES_TOKEN"\napi_url = "{url}"\n'
 
 
@@ -36,7 +33,7 @@ class Pair:
     async def begun(self, rooms: list[Room]) -> None:
         """Until in each room an answer grows."""
         for tg, room in zip(self.bots, rooms, strict=True):
-            await tg.until(lambda tg=tg, room=room: "and 5" in str([each.text for each in tg.shown(room)]), SECONDS)
+            await tg.until(lambda tg=tg, room=room: "and 5" in str([each.text for each in tg.shown(room)]))
 
     async def told(self, rooms: list[Room], count: int) -> list[list[str]]:
         """What stands in the rooms, once in each `count` messages are finished."""
@@ -46,7 +43,7 @@ class Pair:
                 shown = tg.shown(room)
                 return len(shown) >= count and not any("Stop" in str(each.keyboard) for each in shown)
 
-            await tg.until(settled, SECONDS)
+            await tg.until(settled)
         return [[each.text for each in tg.shown(room)] for tg, room in zip(self.bots, rooms, strict=True)]
 
 
@@ -92,7 +89,6 @@ def holders(here: Pair) -> list[int]:
     return [sum(name in process.log for name in names) for process in here.processes]
 
 
-@pytest.mark.timeout(240)
 async def test_one_is_killed_and_the_other_finishes_what_it_had_begun(tmp_path: Path) -> None:
     async with pair(tmp_path) as here:
         first, second = here.processes
@@ -111,7 +107,6 @@ async def test_one_is_killed_and_the_other_finishes_what_it_had_begun(tmp_path: 
         assert [texts[1:] for texts in await here.told(rooms, 2)] == [["qwen-plus chats: hello"]] * 2
 
 
-@pytest.mark.timeout(240)
 async def test_one_that_was_frozen_writes_nothing_over_what_the_other_has_finished(tmp_path: Path) -> None:
     async with pair(tmp_path) as here:
         first, second = here.processes

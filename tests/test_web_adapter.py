@@ -51,7 +51,7 @@ from bot.types import (
     TurnKind,
     TurnState,
 )
-from tests.fakes.clock import SimClock
+from tests.fakes.clock import PATIENCE, SimClock
 from tests.fakes.web_core import WebCore
 
 CHAT = Chat("web", "local", "conversation-1")
@@ -1086,10 +1086,9 @@ async def test_old_uploads_are_deleted_but_not_what_an_open_question_needs(tmp_p
     asked = IncomingMessage("k", CHAT, Person("owner"), "?", house.clock.now(), (Attachment(Kind.IMAGE, needed),))
     await house.core.accept(asked)
     async with house.running():
-        for _ in range(100):
-            if "ancient" not in left(tmp_path) and "younger" not in left(tmp_path):
-                break
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(PATIENCE):
+            while left(tmp_path) & {"ancient", "younger"}:  # noqa: ASYNC110 - it has no event of its own
+                await asyncio.sleep(0.02)
         assert left(tmp_path) == {"fresh", "needed"}  # both are too much, and stay
 
 

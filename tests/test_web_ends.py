@@ -15,6 +15,7 @@ from adapters.web.rooms import Event
 from bot.clock import SystemClock
 from bot.errors import Broken, Unreachable
 from tests.contract.places import ID, PLACES, WebPlace
+from tests.fakes.clock import PATIENCE
 from tests.fakes.model import FakeModel, Script, words
 
 
@@ -45,7 +46,7 @@ class Watcher:
         self._news.set()
 
     async def until(self, done: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not done():
                 self._news.clear()
                 await self._news.wait()

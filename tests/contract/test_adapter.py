@@ -15,6 +15,7 @@ from bot.errors import Broken, Refused, SettingError
 from bot.markdown import parse
 from bot.types import Account, Features, Piece
 from tests.contract.places import AWAY, NOWHERE, PLACES, REFUSED, SURFACES, Place
+from tests.fakes.clock import PATIENCE
 from tests.fakes.model import FakeModel, Script
 
 TEXT = "This is an answer of some words, whole and in order."
@@ -38,7 +39,7 @@ async def surface(request: pytest.FixtureRequest, tmp_path: Path, model: FakeMod
         yield opened
 
 
-async def until(place: Place, wanted: Callable[[list[str]], object], seconds: float = 20.0) -> list[str]:
+async def until(place: Place, wanted: Callable[[list[str]], object], seconds: float = PATIENCE) -> list[str]:
     end = time.monotonic() + seconds
     while not wanted(seen := await place.sees()):
         assert time.monotonic() < end, f"still seen: {seen}"
@@ -86,14 +87,14 @@ async def test_a_chat_that_is_written_to_can_be(place: Place) -> None:
 
 
 async def test_an_adapter_that_is_let_in_says_so(place: Place) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await place.adapter.tried.wait()
     assert place.adapter.trouble == ""
 
 
 @pytest.mark.parametrize("name", sorted(AWAY))
 async def test_a_platform_out_of_reach_is_known_to_be(name: str, tmp_path: Path, model: FakeModel) -> None:
-    async with PLACES[name](tmp_path, model, **AWAY[name]) as place, asyncio.timeout(20):
+    async with PLACES[name](tmp_path, model, **AWAY[name]) as place, asyncio.timeout(PATIENCE):
         assert not place.adapter.tried.is_set()
         await place.adapter.tried.wait()
         assert NOWHERE in place.adapter.trouble
@@ -104,7 +105,7 @@ async def test_a_platform_out_of_reach_is_known_to_be(name: str, tmp_path: Path,
 async def test_a_platform_that_refuses_us_ends_the_run(
     name: str, settings: dict[str, str], tmp_path: Path, model: FakeModel
 ) -> None:
-    async with PLACES[name](tmp_path, model, **settings) as place, asyncio.timeout(20):
+    async with PLACES[name](tmp_path, model, **settings) as place, asyncio.timeout(PATIENCE):
         with pytest.raises(SettingError) as caught:
             await place.running
         assert caught.value.name == next(iter(settings)).upper()

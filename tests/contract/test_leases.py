@@ -22,6 +22,7 @@ from bot.turns.planning import Options
 from bot.types import Adapter, Chat, ChatSettings, IncomingMessage, Outcome, Person, TurnState
 from storage import SqlStore, open_store
 from tests.contract.conftest import DATABASE
+from tests.fakes.clock import PATIENCE
 from tests.fakes.model import FakeModel, words
 from tests.fakes.platform import FakePlatform
 from tests.fakes.postgres import Postgres
@@ -194,7 +195,7 @@ async def core(url: str, folder: Path, model: FakeModel, *platforms: FakePlatfor
         await store.close()
 
 
-async def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+async def until(true: Callable[[], bool], seconds: float = PATIENCE) -> None:
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 - it has no event of its own
             await asyncio.sleep(0.02)

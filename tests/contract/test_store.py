@@ -52,7 +52,7 @@ from bot.types import (
 )
 from tests.contract.conftest import Ground
 from tests.fakes.accounts import OURS
-from tests.fakes.clock import START, SimClock
+from tests.fakes.clock import PATIENCE, START, SimClock
 
 ANN = Person("u1", "Ann", "zh-CN", admin=True)
 BOB = Person("u2", "Bob")
@@ -1131,12 +1131,9 @@ class TestTogether:
         await shared_ground.clock.advance(3)
 
         assert await heir.claim(START, OURS) is None
-        for _ in range(200):
-            if await heir.recover() == 1:
-                break
-            await asyncio.sleep(0.05)  # a server may notice a moment late that a session is over
-        else:
-            raise AssertionError("it is still believed to live")
+        async with asyncio.timeout(PATIENCE):
+            while await heir.recover() != 1:  # noqa: ASYNC110 - a server may notice a moment late that a session is over
+                await asyncio.sleep(0.05)
         assert await heir.recover() == 0
         again = await claimed(heir)
         assert (again.id, again.attempt, again.state) == (lost.id, 2, TurnState.RUNNING)

@@ -23,7 +23,7 @@ from storage.tables import METADATA
 from storage.verbs.reading import context_query, history_query
 from tests.contract.conftest import DATABASE
 from tests.fakes.accounts import OURS
-from tests.fakes.clock import START, SimClock
+from tests.fakes.clock import PATIENCE, START, SimClock
 from tests.fakes.postgres import Postgres
 
 HERE = Chat("web", "local", "1")
@@ -125,7 +125,7 @@ class Ear:
         self._news.set()
 
     async def hears(self, *signals: tuple[Signal, str]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while self.heard[: len(signals)] != list(signals):
                 self._news.clear()
                 await self._news.wait()

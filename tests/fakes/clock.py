@@ -5,11 +5,20 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 START = 1_800_000_000_000  # UTC milliseconds
+# Real seconds that a test waits for what has to come: nothing where it comes, and much where a machine is slow
+PATIENCE = float(os.environ.get("PATIENCE", "120"))
+
+
+async def moments(seconds: float = 0.3) -> None:
+    """Real time in which whatever this process has to do gets its turn, many times, also on a machine that is slow."""
+    for _ in range(30):
+        await asyncio.sleep(seconds / 30)
 
 
 class SimClock:

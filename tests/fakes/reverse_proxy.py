@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
+from tests.fakes.clock import PATIENCE
+
 __all__ = ["ReverseProxy"]
 
 _HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host", "content-length"}
@@ -55,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        asked = http.client.HTTPConnection("127.0.0.1", self.backend, timeout=60)
+        asked = http.client.HTTPConnection("127.0.0.1", self.backend, timeout=PATIENCE)
         try:
             asked.request(self.command, self.path, body or None, dict(self._headers()))
             answer = asked.getresponse()

@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tests.fakes.clock import PATIENCE
 from tests.fakes.warm import Started, start
 
 _READY = re.compile(r"Magpie is ready: (http://\S+)/ ")
-_PATIENCE = 40.0  # seconds to come up, on a slow machine
 
 
 def clean_environment(directory: Path, **more: str) -> dict[str, str]:
@@ -43,7 +43,7 @@ class Service:
         before = len(self.lines)
         self._process = start(self.arguments, self.directory, clean_environment(self.directory, **self.environment))
         threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             for line in self.lines[before:]:
                 if found := _READY.search(line):
@@ -63,7 +63,7 @@ class Service:
     def log(self) -> str:
         return "".join(self.lines)
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self, seconds: float = PATIENCE) -> int:
         """Until it ends by itself; returns the exit code."""
         assert self._process is not None
         return self._process.wait(seconds)
@@ -72,13 +72,13 @@ class Service:
         """kill -9."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
 
     def signal(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)
 
-    def stop(self, seconds: float = 30) -> int:
+    def stop(self, seconds: float = PATIENCE) -> int:
         """SIGTERM; returns the exit code."""
         assert self._process is not None
         self.signal(signal.SIGTERM)
@@ -97,7 +97,7 @@ def run_once(directory: Path, *arguments: str, **environment: str) -> subprocess
         env=clean_environment(directory, PYTHONPATH=str(Path(__file__).parents[2]), **environment),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         stdin=subprocess.DEVNULL,
     )

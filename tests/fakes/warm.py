@@ -2,11 +2,15 @@
 
 The imports are most of what a start costs (a platform's SDK takes seconds). What is forked is a process like any other:
 its own directory, environment and signals, and its own end. Cold starts are tested where the documents' commands run.
+The workers of one run of tests share it.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
+import fcntl
+import gc
 import json
 import os
 import select
@@ -14,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -76,26 +81,38 @@ def start(arguments: Sequence[str], directory: Path, environment: Mapping[str, s
 
 @cache
 def _mother() -> socket.socket:
-    """The process that has imported everything; it ends with us, or when we end."""
-    ours, theirs = socket.socketpair()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.fakes.warm", str(theirs.fileno())], cwd=ROOT, pass_fds=[theirs.fileno()]
-    )
-    theirs.close()
-
-    def end() -> None:
-        ours.close()
-        process.wait(10)
-
-    atexit.register(end)
+    """A line to the process that has imported everything; it ends when nobody has a line to it any more."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")  # the same in all workers of a run
+    path = Path(tempfile.gettempdir()) / f"magpie-{run}.sock"
+    ours = socket.socket(socket.AF_UNIX)
+    with (ROOT / "pyproject.toml").open() as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        try:
+            ours.connect(str(path))
+        except OSError:
+            _begin(path)
+            ours.connect(str(path))
     return ours
+
+
+def _begin(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        command = [sys.executable, "-m", "tests.fakes.warm", str(listening.fileno())]
+        process = subprocess.Popen(command, cwd=ROOT, pass_fds=[listening.fileno()])
+    atexit.register(process.poll)  # it may outlive us, for others
 
 
 # ── in the mother ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _import_everything() -> None:
+    """For good: the collector of garbage never looks through it, in those that are forked either."""
     import importlib
+
+    gc.disable()
 
     import adapters
     import bot.service.app
@@ -105,6 +122,26 @@ def _import_everything() -> None:
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
             if path.stem not in ("__init__", "__main__"):
                 importlib.import_module(name)
+    gc.freeze()
+    gc.enable()
+
+
+def _attend(listening: socket.socket) -> int:
+    """A process for each line. Returns here when the last has ended, and in each process that is forked."""
+    path = listening.getsockname()
+    while True:
+        if select.select([listening], [], [], 1.0)[0]:
+            orders, _ = listening.accept()
+            if os.fork() == 0:
+                listening.close()
+                return _serve(orders)
+            orders.close()
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+            continue
+        os.unlink(path)
+        return 0
 
 
 def _serve(orders: socket.socket) -> int:
@@ -158,4 +195,4 @@ def _become(arguments: list[str], directory: str, environment: dict[str, str], e
 
 if __name__ == "__main__":
     _import_everything()
-    sys.exit(_serve(socket.socket(fileno=int(sys.argv[1]))))
+    sys.exit(_attend(socket.socket(fileno=int(sys.argv[1]))))

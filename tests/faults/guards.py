@@ -215,8 +215,10 @@ def caught(guard: Guard, copy: Path) -> str:
 
 
 def _noticed(tests: str, copy: Path) -> str:
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-W", "ignore", tests]
-    environment = {**os.environ, "SHRINK": "0", "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-W", "ignore"]
+    command += ["--timeout", "240", tests]
+    quick = {"SHRINK": "0", "PATIENCE": "40"}
+    environment = {**os.environ, **quick, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
             command, cwd=copy, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False

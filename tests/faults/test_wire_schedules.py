@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.fakes.slack import Call as SlackCall
 from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram import FakeTelegram
@@ -208,11 +206,9 @@ async def _play(scenes: Sequence[Scene], stage: Callable[[], Any], directory: Pa
     assert not failed, "\n".join(failed)
 
 
-@pytest.mark.timeout(240)
 async def test_in_telegram(tmp_path: Path) -> None:
     await _play(IN_TELEGRAM, in_telegram, tmp_path)
 
 
-@pytest.mark.timeout(240)
 async def test_in_slack(tmp_path: Path) -> None:
     await _play(IN_SLACK, in_slack, tmp_path)

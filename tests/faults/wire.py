@@ -18,12 +18,12 @@ from typing import Any, Literal, Protocol
 
 from bot.http.server import serving
 from bot.types import AsgiApp
+from tests.fakes.clock import PATIENCE
 from tests.fakes.gateway import chunk, sse
 from tests.fakes.service import Service
 
 __all__ = ["Answer", "Place", "Scene", "Wire", "long_text", "numbered"]
 
-SECONDS = 60.0
 POSTING = ("sendMessage", "chat.postMessage")  # all others change what stands there
 WORD = re.compile(r"w(\d{4})")
 REPEATED = "may stand here twice"
@@ -265,7 +265,7 @@ class Wire:
         await asyncio.to_thread(self.service.start)
         self.place.ask("Say the words")
         if self.scene.kill or self.scene.term:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(PATIENCE):
                 await self.ended.wait()
             if self.scene.meanwhile:
                 self.place.ask("And once more")
@@ -274,14 +274,18 @@ class Wire:
         for label, press in zip(self.scene.labels, self.scene.presses, strict=True):
             await self._settled()
             assert any(label in each.text for each in self.place.shown()), self.place.shown()
+            before = self.number
             self.place.press(press)
+            async with asyncio.timeout(PATIENCE):
+                while self.number == before:  # noqa: ASYNC110 - calls are counted, not told
+                    await asyncio.sleep(0.05)
             await asyncio.sleep(0.5)
         await self._settled()
         self._check()
 
     async def _settled(self) -> None:
         """Nothing looks unfinished, and nothing happens for a while."""
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             await asyncio.sleep(0.05)
             shown = self._seen()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tests.fakes.clock import PATIENCE
 from tests.fakes.faults import Fault
 from tests.fakes.pictures import picture
 from tests.fakes.slack.files import StoredFile
@@ -125,7 +126,7 @@ class FakeSlack(Server):
         view = self.world.interactivity.homes.get(user.id)
         return view.json if view else None
 
-    async def until(self, predicate: Callable[[], object], seconds: float = 5.0) -> None:
+    async def until(self, predicate: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Waits, in real time, until the predicate is true; TimeoutError with the last calls otherwise."""
         end = time.monotonic() + seconds
         while not predicate():

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
+from tests.fakes.clock import PATIENCE
 from tests.fakes.faults import Fault, How
 from tests.fakes.telegram.chats import Shown, Topic, User, Version
 from tests.fakes.telegram.people import Room
@@ -88,7 +89,7 @@ class FakeTelegram(Server):
         newer = any(post.by is self.bot and post.thread == place and post.at >= at for post in room.posts.values())
         return "" if newer or self.clock.monotonic() - at > 5 else action
 
-    async def until(self, predicate: Callable[[], object], seconds: float = 5.0) -> None:
+    async def until(self, predicate: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Waits, in real time, until the predicate is true; TimeoutError with the last calls otherwise."""
         end = time.monotonic() + seconds
         while not predicate():
