@@ -20,6 +20,7 @@ from bot.service.config import Settings
 from bot.types import (
     Ack,
     Adapter,
+    Addressing,
     Chat,
     Edited,
     IncomingMessage,
@@ -789,7 +790,9 @@ def test_the_default_is_closed() -> None:
 
 
 async def test_what_is_not_meant_for_us_is_nothing_for_a_stranger_too(house: House) -> None:
-    await house.core.say(house.platform.says("just chatting", chat=private(ANN), by=ANN, addressed=False))
+    await house.core.say(
+        house.platform.says("just chatting", chat=private(ANN), by=ANN, addressing=Addressing.OVERHEARD)
+    )
     await house.core.say(house.platform.says("  ", chat=private(ANN), by=ANN))
     await house.core.quiet()
     assert house.platform.made == []

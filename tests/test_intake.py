@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from bot.types import Chat, Edited, ImagePart, Membership, Moved, Outcome, Person, Press, StopPressed
+from bot.types import Addressing, Chat, Edited, ImagePart, Membership, Moved, Outcome, Person, Press, StopPressed
 from tests.fakes.core import Core
 from tests.fakes.model import FakeModel, words
 from tests.fakes.platform import ANN, CHAT, FakePlatform, Trouble
@@ -56,7 +56,7 @@ async def test_a_bad_value_gets_its_bound(core: Core, platform: FakePlatform) ->
 
 
 async def test_what_is_not_meant_for_us_is_nothing(core: Core, platform: FakePlatform, model: FakeModel) -> None:
-    await core.say(platform.says("just chatting", group=True, addressed=False))
+    await core.say(platform.says("just chatting", group=True, addressing=Addressing.OVERHEARD))
     await core.say(platform.says("   "))
     await core.quiet()
     assert model.asked == []
@@ -167,10 +167,10 @@ async def test_a_command_that_may_be_another_bots_is_ours_only_if_we_know_it(
     core: Core, platform: FakePlatform, model: FakeModel
 ) -> None:
     for text in ("/kick @foo", "/ban", "/kick@", "/hepl", "/usr/bin/env", "/"):
-        await core.say(platform.says(text, group=True, anyones=True))
+        await core.say(platform.says(text, group=True, addressing=Addressing.COMMAND))
     await core.quiet()
     assert (platform.made, model.asked) == ([], [])
-    await core.say(platform.says("/settings", group=True, anyones=True))
+    await core.say(platform.says("/settings", group=True, addressing=Addressing.COMMAND))
     await core.quiet()
     assert len(platform.shown()) == 1
 

@@ -114,6 +114,7 @@ class House(Trial):
         }
         self.settings = SlackSettings(**{**values, **settings})
         self.shelf = Shelf()
+        self.listener.reader = self.shelf  # type: ignore[assignment]  # as much of one as adapters read
         around = Surroundings(self.shelf, lambda: (), clock, defaults={"model": "qwen-plus"}, say=say)  # type: ignore[arg-type]
         self.adapter = SlackAdapter(self.settings, around)
         self.ann, self.ben = slack.private("Ann"), slack.person("Ben")
@@ -345,7 +346,8 @@ async def test_in_a_channel_it_takes_mentions_and_what_follows_in_their_threads(
         await house.says(f"<@{house.ben.id}> not you", channel, thread=root)
         await house.says("elsewhere", channel, thread=elsewhere)
     assert house.heard == ["hello", "now you know me"]
-    assert all(isinstance(event, IncomingMessage) and event.addressed for event in house.listener.events)
+    facts = [str(each.addressing) for each in house.listener.overheard]
+    assert facts == ["overheard", "thread", "to_others", "thread"], "handed on, for the core to decide"
 
 
 async def test_a_mention_that_is_edited_long_after_its_answer_is_no_question(house: House) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.kit.unread import UnknownShape
-from adapters.slack.inbound.events import for_others, message_of, milliseconds, press, read
+from adapters.slack.inbound.events import message_of, milliseconds, press, read
 from adapters.slack.inbound.marks import Me
 from adapters.slack.inbound.seen import CHECK_FILE
 from adapters.slack.limits import STREAMS, Pace, Window
@@ -26,6 +26,7 @@ from adapters.slack.surfaces import views
 from bot.errors import SettingError
 from bot.markdown import Segmenter, parse, utf8
 from bot.types import (
+    Addressing,
     Call,
     Chat,
     Choice,
@@ -84,7 +85,7 @@ def test_the_same_post_as_a_message_and_as_a_mention_has_one_key() -> None:
     text = "<@UBOT> hello"
     plain, mention = said(event(text)), said({**event(text), "type": "app_mention", "event_ts": "1.2"})
     assert plain == mention
-    assert plain.addressed
+    assert plain.addressing is Addressing.MENTION
     assert plain.text == "hello"
 
 
@@ -92,7 +93,7 @@ def test_a_reply_belongs_to_its_thread() -> None:
     message = said(event("and then?", thread_ts="1699999999.000200"))
     assert message.chat == Chat("slack", "T1", "C1", "1699999999.000200")
     assert message.group
-    assert not message.addressed
+    assert message.addressing is Addressing.THREAD
 
 
 @pytest.mark.parametrize(
@@ -165,9 +166,13 @@ def test_unknown_shapes_say_where(raw: dict[str, Any]) -> None:
 
 
 def test_others_who_are_named_first() -> None:
-    assert for_others(event("<@U2> what do you think?"), ME)
-    assert not for_others(event("<@UBOT> what do you think?"), ME)
-    assert not for_others(event("what does <@U2> think?"), ME)
+    for text, addressing in (
+        ("<@U2> what do you think?", Addressing.TO_OTHERS),
+        ("<@UBOT> what do you think?", Addressing.MENTION),
+        ("what does <@U2> think?", Addressing.THREAD),
+    ):
+        assert said(event(text, thread_ts="1699999999.000200")).addressing is addressing
+    assert said(event("what does <@U2> think?")).addressing is Addressing.OVERHEARD
 
 
 def test_files() -> None:

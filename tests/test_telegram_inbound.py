@@ -13,6 +13,7 @@ from adapters.telegram.inbound.receiving import Parts
 from adapters.telegram.inbound.rich import flatten
 from adapters.telegram.inbound.updates import Me, parse, read
 from bot.types import (
+    Addressing,
     Chat,
     Edited,
     Inbound,
@@ -138,7 +139,8 @@ def test_in_groups_we_are_meant_by_name_or_command(town: Town, text: str, left: 
     room = town.tg.supergroup(town.ann, title="Birds")
     room.write(text)
     message = town.message()
-    assert (message.text, message.addressed, message.group, message.title) == (left, True, True, "Birds")
+    facts = (message.text, message.addressing.calls_us, message.group, message.title)
+    assert facts == (left, True, True, "Birds")
 
 
 @pytest.mark.parametrize(
@@ -157,59 +159,63 @@ def test_in_groups_we_are_meant_by_name_or_command(town: Town, text: str, left: 
 )
 def test_in_groups_we_are_not_meant_otherwise(town: Town, text: str) -> None:
     town.tg.group(town.ann).write(text)
-    assert not town.message().addressed
+    assert not town.message().addressing.calls_us
 
 
 def test_a_command_for_another_bot_is_not_ours_even_as_a_reply_to_us(town: Town) -> None:
     room = town.tg.group(town.ann)
     room.write("/model@other_bot x", reply_to=town.says(room, "hello"))
-    assert not town.message().addressed
+    assert town.message().addressing is Addressing.TO_OTHERS
 
 
 def test_a_command_that_names_no_bot_may_be_for_another(town: Town) -> None:
     room = town.tg.group(town.ann, title="Birds")
     room.write("/kick @foo")
-    assert (town.message().addressed, town.message().anyones) == (True, True)
+    assert town.message().addressing is Addressing.COMMAND
     for text in ("/kick@magpie_bot @foo", "@magpie_bot /kick"):
         room.write(text)
-        assert (town.message().addressed, town.message().anyones) == (True, False)
+        assert town.message().addressing is Addressing.MENTION
     room.write("/kick", reply_to=town.says(room, "hello"))
-    assert not town.message().anyones
+    assert town.message().addressing is Addressing.REPLY
     town.tg.private(town.ann).write("/kick")
-    assert not town.message().anyones
+    assert town.message().addressing is Addressing.PRIVATE
 
 
 def test_a_forwarded_command_in_a_group_is_none(town: Town) -> None:
     town.tg.group(town.ann).forward("/new", town.bob)
-    assert not town.message().addressed
+    assert not town.message().addressing.calls_us
 
 
 def test_a_name_in_code_calls_nobody(town: Town) -> None:
     text = "see @magpie_bot你好"
     mark = {"type": "code", "offset": 4, "length": 13}
     town.tg.group(town.ann).write(text, entities=[mark])
-    assert not town.message().addressed
+    assert not town.message().addressing.calls_us
 
 
 def test_a_mention_without_a_user_name(town: Town) -> None:
     room = town.tg.group(town.ann)
     room.write("🐦 Magpie, hello", entities=[text_mention("🐦 Magpie, hello", town.tg.bot)])
-    assert (town.message().text, town.message().addressed) == ("🐦 , hello", True)
+    assert (town.message().text, town.message().addressing.calls_us) == ("🐦 , hello", True)
     room.write("Bob, hello", entities=[text_mention("Bob, hello", town.bob)])
-    assert not town.message().addressed
+    assert not town.message().addressing.calls_us
 
 
 def test_a_mention_in_a_caption(town: Town) -> None:
     town.tg.group(town.ann).photo(caption="@magpie_bot what is this?")
     message = town.message()
-    assert (message.text, message.addressed, len(message.attachments)) == ("what is this?", True, 1)
+    assert (message.text, message.addressing.calls_us, len(message.attachments)) == ("what is this?", True, 1)
 
 
 def test_a_reply_to_us_is_meant_for_us_and_says_to_what(town: Town) -> None:
     room = town.tg.supergroup(town.ann)
     room.write("why?", reply_to=town.says(room, "Magpies like silver."))
     message = town.message()
-    assert (message.addressed, message.quoted, message.chat) == (True, "Magpies like silver.", town.chat(room))
+    assert (message.addressing.calls_us, message.quoted, message.chat) == (
+        True,
+        "Magpies like silver.",
+        town.chat(room),
+    )
     room.write("and?", reply_to=town.says(room, "x" * 900))
     assert town.message().quoted == "x" * 500 + "…"
 
@@ -263,7 +269,7 @@ def test_a_reply_to_others_is_not(town: Town) -> None:
     room = town.tg.group(town.ann, town.bob)
     post = room.write("I like silver.", town.bob)
     room.write("why?", town.ann, reply_to=post)
-    assert (town.message().addressed, town.message().quoted) == (False, "I like silver.")
+    assert (town.message().addressing.calls_us, town.message().quoted) == (False, "I like silver.")
 
 
 def test_topics_are_chats_and_their_first_message_is_not_replied_to(town: Town) -> None:
@@ -271,13 +277,13 @@ def test_topics_are_chats_and_their_first_message_is_not_replied_to(town: Town) 
     topic = room.topic("Cooking", town.tg.bot)
     room.write("hello all", town.ann, thread=topic)
     message = town.message()
-    assert (message.addressed, message.quoted, message.chat) == (False, "", town.chat(room, topic.id))
+    assert (message.addressing.calls_us, message.quoted, message.chat) == (False, "", town.chat(room, topic.id))
     room.write("@magpie_bot hello", town.ann, thread=topic)
-    assert town.message().addressed
+    assert town.message().addressing.calls_us
     root = {"message_id": topic.id, "date": 1, "chat": room.json, "from": town.tg.bot.json, "text": "the first"}
     room.write("hello all", town.ann, thread=topic, extra={"reply_to_message": root})
     town.tg.push({"message": {**town.updates[-1]["message"], "reply_to_message": root}})
-    assert (town.message().addressed, town.message().quoted) == (False, "")
+    assert (town.message().addressing.calls_us, town.message().quoted) == (False, "")
 
 
 def test_an_anonymous_admin_speaks_as_the_group(town: Town) -> None:
@@ -484,7 +490,7 @@ RICH = [
 def test_a_rich_message_is_read_as_text(town: Town) -> None:
     town.tg.group(town.ann).rich(RICH)
     message = town.message()
-    assert message.addressed
+    assert message.addressing.calls_us
     assert message.text == (
         "Title\n\nAsk now\n\n```python\nprint(1)\n```\n\n1. one\n• ☑ two\n\na | b\n | cd\n\n> said\n> so\n\n$$\nx^2\n$$"
         "\n\nnew🐦"
@@ -644,13 +650,13 @@ def test_an_unknown_shape_says_where_and_not_what(raw: Mapping[str, Any]) -> Non
 
 
 def joined(parts: Parts, message: IncomingMessage, album: str = "") -> list[tuple[str, bool]]:
-    return [(each.key, each.addressed) for each in parts.join(message, album)]
+    return [(each.key, each.addressing.calls_us) for each in parts.join(message, album)]
 
 
 def test_an_album_in_a_group_is_meant_as_a_whole(town: Town) -> None:
     town.tg.group(town.ann).album([picture()] * 3, "@magpie_bot which one?")
     first, second, third = (town.message(index) for index in (-3, -2, -1))
-    assert not second.addressed
+    assert not second.addressing.calls_us
     parts = Parts()
     assert joined(parts, first, "A") == [(first.key, True)]
     assert joined(parts, second, "A") == [(second.key, True)]

@@ -24,6 +24,9 @@ class Listener:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
+    async def wanted(self, message: IncomingMessage) -> bool:
+        return message.addressing.calls_us
+
     async def accept(self, event: Inbound) -> Ack:
         if isinstance(event, IncomingMessage):
             self.texts.append(event.text)

@@ -17,6 +17,7 @@ from bot.commands.help import question_here
 from bot.commands.table import BY_NAME
 from bot.commands.writing.forms import is_blank, markdown_here, prefix
 from bot.intake.access import Access, Rights, Standing
+from bot.intake.addressing import is_for_us
 from bot.locales import say
 from bot.markdown import parse, plain
 from bot.settings.overlay import effective
@@ -119,11 +120,15 @@ class CoreIntake:
         self._turns.wake()
         return ack
 
+    async def wanted(self, message: IncomingMessage) -> bool:
+        """See `bot.types.Intake`."""
+        return await is_for_us(message, self._store, self._commands.knows)
+
     async def _message(self, message: IncomingMessage) -> Ack:
-        if not message.addressed or (is_blank(message.text) and not message.attachments and not message.quoted):
+        if is_blank(message.text) and not message.attachments and not message.quoted:
             return Ack()
-        if message.anyones and not self._commands.knows(message.text):
-            return Ack()  # it is for another bot here
+        if not await self.wanted(message):
+            return Ack()
         if await self._store.seen(message.key):
             return Ack()
         rights = await self._access.rights(message.chat, message.author, message.group)

@@ -10,6 +10,7 @@ from bot.types.chat import Account, AccountTable, AsgiApp, Chat, Json, Person, P
 from bot.types.effects import Effect, Forget, Notice, Reopen, Reply, Set, Stop
 from bot.types.inbound import (
     Ack,
+    Addressing,
     Attachment,
     Deleted,
     Edited,
@@ -71,6 +72,7 @@ __all__ = [
     "AccountTable",
     "Ack",
     "Adapter",
+    "Addressing",
     "Answer",
     "Archive",
     "AsgiApp",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ack",
+    "Addressing",
     "Attachment",
     "Deleted",
     "Edited",
@@ -55,6 +56,23 @@ class Attachment:
     album: bool = False
 
 
+class Addressing(StrEnum):
+    """To whom a message is said: a fact that its adapter reports. Whether it is answered, the core decides."""
+
+    PRIVATE = "private"  # nobody else is there
+    MENTION = "mention"  # it has our name
+    REPLY = "reply"  # to a message of ours
+    COMMAND = "command"  # among several people, and without a name: it may be another bot's
+    THREAD = "thread"  # to whoever is in a thread, of which we may be one
+    OVERHEARD = "overheard"  # to whoever is there
+    TO_OTHERS = "to_others"  # it names somebody else, or another bot
+
+    @property
+    def calls_us(self) -> bool:
+        """By itself, whatever was said before."""
+        return self in (Addressing.PRIVATE, Addressing.MENTION, Addressing.REPLY, Addressing.COMMAND)
+
+
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
     """Somebody wrote something. `key` is the dedupe key its adapter gives: the same event always has the same key."""
@@ -71,8 +89,8 @@ class IncomingMessage:
     forwarded_from: Person | None = None  # these are the words of somebody else; nobody if it isn't told of whom
     title: str = ""  # of the chat, if it has one
     group: bool = False  # several people talk here
-    addressed: bool = True  # meant for the bot: private, mentioned, replied to, or a command
-    anyones: bool = False  # a command in a group that names no bot: it may be another one's
+    addressing: Addressing = Addressing.PRIVATE
+    courtesy: bool = False  # thanks, or signs: its words ask for nothing
     joins: bool = False  # belongs to what its author has said just before, even if that is being answered already
     more: bool = False  # the rest may follow within a second (album, forward, a text cut at 4,000 characters)
     literal: bool = False  # asked as it stands, even where it looks like a command

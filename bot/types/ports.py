@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bot.types.chat import Account, AsgiApp, Chat, Json, PostId, Text
-from bot.types.inbound import Ack, Inbound
+from bot.types.inbound import Ack, Inbound, IncomingMessage
 from bot.types.model import Delta, ModelInfo, ModelRequest
 from bot.types.outgoing import Features, Limits, Piece, Status
 from bot.types.turn import Message, Turn
@@ -33,6 +33,9 @@ class Clock(Protocol):
 
 
 class Intake(Protocol):
+    async def wanted(self, message: IncomingMessage) -> bool:
+        """Is it for us? Asked before looking up what `accept` is to be told of such a message."""
+
     async def accept(self, event: Inbound) -> Ack:
         """Store the event and what it asks for, in one transaction; only then return. Call it again with the same event
         and nothing happens twice. Raises StoreError: the platform must not be told then."""

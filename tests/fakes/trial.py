@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from bot.intake.addressing import is_for_us
 from bot.markdown import parse
-from bot.types import Ack, Adapter, Inbound, IncomingMessage, Piece, Press
+from bot.types import Ack, Adapter, Addressing, Inbound, IncomingMessage, Piece, Press, Reader
 from tests.fakes.clock import SimClock
 
 __all__ = ["Listener", "Trial", "logged", "piece"]
@@ -28,10 +29,21 @@ class Listener:
     trouble: list[Exception] = field(default_factory=list)
     ack: Ack = field(default_factory=Ack)
     answers: dict[str, Ack] = field(default_factory=dict)  # to presses, by what they ask for
+    reader: Reader | None = None  # what threads are known by
+    overheard: list[IncomingMessage] = field(default_factory=list)
+
+    async def wanted(self, message: IncomingMessage) -> bool:
+        """As the core decides it."""
+        if message.addressing is Addressing.THREAD and self.reader is None:
+            return False
+        return await is_for_us(message, self.reader, lambda _text: True)  # type: ignore[arg-type]
 
     async def accept(self, event: Inbound) -> Ack:
         if self.trouble:
             raise self.trouble.pop(0)
+        if isinstance(event, IncomingMessage) and not await self.wanted(event):
+            self.overheard.append(event)
+            return Ack()
         self.events.append(event)
         return self.answers.get(event.action, self.ack) if isinstance(event, Press) else self.ack
 

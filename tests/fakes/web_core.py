@@ -63,6 +63,9 @@ class WebCore:
 
     # ── Intake ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    async def wanted(self, message: IncomingMessage) -> bool:
+        return True
+
     async def accept(self, event: Inbound) -> Ack:
         if self.broken:
             raise StoreError

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 
 from adapters.kit.unread import UnknownShape
-from adapters.slack.inbound.courtesies import is_for_others
+from adapters.slack.inbound.courtesies import is_for_others, is_small_talk
 from adapters.slack.inbound.marks import Marks, Me, NameOf, Raw
 from adapters.slack.inbound.seen import TOMBSTONE, seen
 from bot.types import (
+    Addressing,
     Chat,
     Deleted,
     Edited,
@@ -26,7 +27,6 @@ from bot.types import (
 __all__ = [
     "PLATFORM",
     "chat_of",
-    "for_others",
     "is_direct",
     "message_of",
     "milliseconds",
@@ -116,13 +116,20 @@ def _message(event: Raw, me: Me, name_of: NameOf) -> IncomingMessage | None:
         quoted_by=by,
         forwarded_from=forwarded,
         group=group,
-        addressed=not group or is_named or event.get("type") == "app_mention",
+        addressing=_addressing(event, source, me, group=group, named=is_named),
+        courtesy=group and is_small_talk(text),
     )
 
 
-def for_others(event: Raw, me: Me) -> bool:
-    """Is the first who is named in a message somebody who is not us?"""
-    return is_for_others(str(event.get("text") or ""), me)
+def _addressing(event: Raw, source: str, me: Me, *, group: bool, named: bool) -> Addressing:
+    """A text is for others if the first who is named in it is not us."""
+    if not group:
+        return Addressing.PRIVATE
+    if named or event.get("type") == "app_mention":
+        return Addressing.MENTION
+    if is_for_others(source, me):
+        return Addressing.TO_OTHERS
+    return Addressing.THREAD if event.get("thread_ts") not in (None, event.get("ts")) else Addressing.OVERHEARD
 
 
 def is_of_an_app(event: Raw, me: Me) -> bool:

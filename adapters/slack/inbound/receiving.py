@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from adapters.kit.unread import UnknownShape, Unread
-from adapters.slack.inbound.courtesies import is_small_talk
-from adapters.slack.inbound.events import for_others, is_of_an_app, read
+from adapters.slack.inbound.events import is_of_an_app, read
 from adapters.slack.inbound.files import Files
 from adapters.slack.inbound.marks import Me, ids
 from adapters.slack.inbound.names import Names
@@ -20,7 +19,7 @@ from adapters.slack.inbound.people import People
 from adapters.slack.outgoing.sessions import Sessions
 from adapters.slack.surfaces.interactions import Interactions
 from bot.errors import StoreError
-from bot.types import Ack, Clock, Deleted, Edited, Inbound, IncomingMessage, Intake, Reader, Role, TurnState
+from bot.types import Ack, Clock, Deleted, Edited, Inbound, IncomingMessage, Intake, Reader
 
 __all__ = ["Receiver"]
 
@@ -29,7 +28,6 @@ log = logging.getLogger(__name__)
 TOGETHER = 0.1  # seconds in which two connections may bring a thread's messages in the wrong order
 TWICE = 0.4  # seconds that a mention waits for the same post as a message, which surely tells its files
 LATE = 6 * 86_400_000  # ms from a message to a change of it, when the core may have forgotten that it took it in
-_BACK = 50  # messages among which who called us, and our answer, are looked for
 
 Answer = tuple[bool, Any]  # is it stored, and what to say to it
 
@@ -84,8 +82,14 @@ class Receiver:
             self.interactions.home_opened(event)
             return
         inbound = read(event, self.me, self.names.name_of)
-        if isinstance(inbound, IncomingMessage) and not await self._is_for_us(inbound, event):
-            return
+        if isinstance(inbound, IncomingMessage):
+            if inbound.addressing.calls_us or inbound.chat.thread != inbound.post:
+                self.people.wrote(inbound.chat, inbound.author.id)
+            if not await self.intake.wanted(inbound):
+                await self.intake.accept(inbound)  # as it is: of what is only overheard nothing is looked up
+                return
+            if await self._is_told_again(inbound, event):
+                return
         if isinstance(inbound, IncomingMessage | Edited) and (named := sorted(ids(event, self.me))):
             await self.names.learn(named)
             inbound = read(event, self.me, self.names.name_of)
@@ -99,19 +103,10 @@ class Receiver:
         if isinstance(inbound, Deleted) and ack.turn is not None:
             self.sessions.end(inbound.chat, told=False)  # its answer may end without a word
 
-    async def _is_for_us(self, message: IncomingMessage, event: Mapping[str, Any]) -> bool:
-        """In a thread that we take part in, what is said is meant for us, unless somebody else is named first, or
-        nothing is asked."""
-        if message.addressed or message.chat.thread != message.post:
-            self.people.wrote(message.chat, message.author.id)
-        if not message.addressed:
-            if message.chat.thread == message.post or for_others(event, self.me):
-                return False
-            if not await self._are_there(message):
-                return False
+    async def _is_told_again(self, message: IncomingMessage, event: Mapping[str, Any]) -> bool:
+        """A mention is told again with each change of its message, and may have been answered long ago."""
         late = event.get("edited") and self.clock.now() - message.at > LATE
-        # a mention is told again with each change of its message, and was answered long ago
-        return not (late and await self.reader.last_turn(message.chat) is not None)
+        return bool(late) and await self.reader.last_turn(message.chat) is not None
 
     async def _completed(self, message: IncomingMessage, event: Mapping[str, Any]) -> IncomingMessage:
         """With who it is from and what its files are."""
@@ -125,23 +120,7 @@ class Receiver:
         if not message.group:
             self.people.talks(author.id, message.chat.id)
         self.people.heard(message.chat, author)
-        return replace(message, author=author, attachments=tuple(files), addressed=True)
-
-    async def _are_there(self, message: IncomingMessage) -> bool:
-        """Do we take part in a thread, and does this ask for an answer? Others than who called us hear nothing of it
-        while the question still waits; and who had something translated has not called us. Thanks and signs are for us
-        if we have asked something."""
-        last = await self.reader.last_turn(message.chat)
-        if last is None:
-            return False
-        if not message.attachments and not message.quoted and is_small_talk(message.text):
-            return last.text.rstrip().endswith(("?", "？"))
-        said = await self.reader.history(message.chat, limit=_BACK)
-        if not any(one.role is Role.USER and one.post for one in said):
-            return False
-        if last.state is not TurnState.WAITING or last.asker.id == message.author.id:
-            return True
-        return any(one.role is Role.ASSISTANT for one in said)
+        return replace(message, author=author, attachments=tuple(files))
 
     async def _in_order(self, event: Inbound) -> Ack:
         """The oldest first of what came in one thread in the same moment. What begins a thread waits for nothing."""

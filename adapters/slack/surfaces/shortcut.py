@@ -16,7 +16,7 @@ from adapters.slack.inbound.seen import Seen, seen
 from adapters.slack.surfaces.views import language_of
 from adapters.slack.wire import Wire
 from bot.errors import AdapterError
-from bot.types import Attachment, Clock, IncomingMessage, Intake, Kind, Person, Text
+from bot.types import Addressing, Attachment, Clock, IncomingMessage, Intake, Kind, Person, Text
 
 __all__ = ["Shortcut", "place_of"]
 
@@ -58,7 +58,9 @@ class Shortcut:
         chat = chat_of(self.me, channel, thread)
         key = f"{chat.platform}:{self.me.team}:{channel}:{ts}:translate:{view.get('id')}"
         group, now = not is_direct(channel), self.clock.now()
-        await self.intake.accept(IncomingMessage(key, chat, person, question, now, pictures, group=group))
+        await self.intake.accept(
+            IncomingMessage(key, chat, person, question, now, pictures, group=group, addressing=Addressing.MENTION)
+        )
         return None
 
     async def _read(self, channel: str, ts: str, thread: str) -> Seen | None:

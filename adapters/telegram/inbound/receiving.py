@@ -16,7 +16,7 @@ from adapters.telegram.inbound.updates import LONG, Me, parse, read
 from adapters.telegram.outgoing import menus
 from bot.errors import StoreError
 from bot.markdown import utf16
-from bot.types import Ack, Clock, Inbound, IncomingMessage, Intake, Moved, Press, Reader
+from bot.types import Ack, Addressing, Clock, Inbound, IncomingMessage, Intake, Moved, Press, Reader
 
 __all__ = ["Parts", "Receiver"]
 
@@ -54,8 +54,8 @@ class Parts:
         """The message as it is meant, after those that it makes meant for us."""
         speaker = (message.chat.key, message.author.id)
         if self._belongs(message, album):
-            message = replace(message, addressed=True, joins=True)
-        if not message.addressed:
+            message = replace(_called(message), joins=True)
+        if not message.addressing.calls_us:
             if album or message.forwarded_from is not None:
                 held = {**self._held.get(speaker, {}), message.key: (message, album)}
                 self._held[speaker] = dict(list(held.items())[-_PARTS:])
@@ -63,7 +63,7 @@ class Parts:
             self._last[speaker] = (message, album)
             for part, its_album in self._held.pop(speaker, {}).values():
                 if album == its_album if its_album else _is_together(part, message):
-                    yield replace(part, addressed=True)
+                    yield _called(part)
         yield message
 
     def _belongs(self, message: IncomingMessage, album: str) -> bool:
@@ -76,13 +76,18 @@ class Parts:
         if album and album == its_album:
             return True
         parts = _is_part(message) or utf16(before.text) >= LONG
-        after_forward = message.addressed and before.forwarded_from is not None
+        after_forward = message.addressing.calls_us and before.forwarded_from is not None
         return (parts or after_forward) and _is_together(before, message)
+
+
+def _called(part: IncomingMessage) -> IncomingMessage:
+    """It is said to us with what calls us."""
+    return part if part.addressing.calls_us else replace(part, addressing=Addressing.MENTION)
 
 
 def _is_part(message: IncomingMessage) -> bool:
     """Forwards, and a text as long as clients cut them, may go on with what was said before."""
-    return message.forwarded_from is not None or (message.addressed and utf16(message.text) >= LONG)
+    return message.forwarded_from is not None or (message.addressing.calls_us and utf16(message.text) >= LONG)
 
 
 def _is_together(one: IncomingMessage, other: IncomingMessage) -> bool:

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from adapters.kit.unread import UnknownShape
 from adapters.telegram.inbound import rich, shapes
 from adapters.telegram.inbound.things import THINGS
-from adapters.telegram.inbound.words import Me, is_me, thing, words_of
+from adapters.telegram.inbound.words import Me, Words, is_me, thing, words_of
 from bot.markdown import utf16
 from bot.types import (
+    Addressing,
     Attachment,
     Chat,
     Edited,
@@ -104,7 +105,6 @@ def _message(message: shapes.Message, key: str, me: Me) -> IncomingMessage | Non
     text = words.text
     if not (text or attachments or quoted):
         text = "/start"  # nothing but the bot's name is a greeting
-    called = words.named or (reply is not None and is_me(reply.from_user, me))
     return IncomingMessage(
         key=key,
         chat=_place(message, me),
@@ -118,10 +118,21 @@ def _message(message: shapes.Message, key: str, me: Me) -> IncomingMessage | Non
         forwarded_from=source,
         title=message.chat.title or "",
         group=group,
-        addressed=not group or (not words.others and (called or is_command)),
-        anyones=group and is_command and not called,
+        addressing=_addressing(words, reply, me, group=group, is_command=is_command),
         more=message.media_group_id is not None or source is not None or utf16(text) >= LONG,
     )
+
+
+def _addressing(words: Words, reply: shapes.Message | None, me: Me, *, group: bool, is_command: bool) -> Addressing:
+    if not group:
+        return Addressing.PRIVATE
+    if words.others:
+        return Addressing.TO_OTHERS
+    if words.named:
+        return Addressing.MENTION
+    if reply is not None and is_me(reply.from_user, me):
+        return Addressing.REPLY
+    return Addressing.COMMAND if is_command else Addressing.OVERHEARD
 
 
 def _edited(message: shapes.Message, key: str, me: Me) -> Edited | None:
