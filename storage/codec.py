@@ -11,6 +11,7 @@ from bot.types import (
     Attachment,
     Chat,
     Choice,
+    Json,
     Kind,
     LedgerEntry,
     Menu,
@@ -123,6 +124,7 @@ def turn_values(
     text: str = "",
     menu: Menu | None = None,
     outcome: Outcome | None = None,
+    settings: Mapping[str, Json] | None = None,
 ) -> dict[str, Any]:
     return {
         "chat": chat,
@@ -147,6 +149,7 @@ def turn_values(
         "notes": [],
         "menu": _menu_json(menu),
         "outcome": outcome,
+        "settings": dict(settings or {}),
     }
 
 
@@ -171,6 +174,7 @@ def turn_from(row: Columns, posts: Iterable[Columns]) -> Turn:
         menu=_menu_from(row["menu"]),
         outcome=Outcome(row["outcome"]) if row["outcome"] else None,
         posts=tuple(Posted(post["position"], post["post"], post["digest"], post["repeats"]) for post in posts),
+        settings=row["settings"],
     )
 
 

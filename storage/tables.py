@@ -162,7 +162,8 @@ class ChatRow(Row, table=True):
 
 class TurnRow(Row, table=True):
     """`account` is whose chat it is, "platform/account". `lane` keeps apart what waits side by side in one chat: '' in
-    a private one, the author's id in a group. A notice that waits for answers that were stopped before it has the lane
+    a private one, the author's id in a group, and the event's key beside it where the turn has settings of its own, for
+    nothing may join it. A notice that waits for answers that were stopped before it has the lane
     `IN_ORDER`.
 
     `owner` is the process that works on it, null while it is for whoever comes.
@@ -194,6 +195,7 @@ class TurnRow(Row, table=True):
     menu: Any = _json()
     outcome: str | None = _maybe()
     base: str = _words()
+    settings: Any = Field(sa_type=JsonText, sa_column_kwargs={"server_default": "{}"})
 
 
 class MessageRow(Row, table=True):

@@ -33,6 +33,7 @@ from adapters.slack.surfaces.views import HOME
 from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, SettingError, StoreError, Unknown
 from bot.http.host import Host
 from bot.http.server import serving
+from bot.languages.names import ENGLISH, listing
 from bot.locales import learn, say
 from bot.types import (
     Ack,
@@ -115,7 +116,8 @@ class House(Trial):
         self.settings = SlackSettings(**{**values, **settings})
         self.shelf = Shelf()
         self.listener.reader = self.shelf  # type: ignore[assignment]  # as much of one as adapters read
-        around = Surroundings(self.shelf, lambda: (), clock, defaults={"model": "qwen-plus"}, say=say)  # type: ignore[arg-type]
+        defaults = {"model": "qwen-plus"}
+        around = Surroundings(self.shelf, lambda: (), clock, defaults=defaults, say=say, languages=listing)  # type: ignore[arg-type]
         self.adapter = SlackAdapter(self.settings, around)
         self.ann, self.ben = slack.private("Ann"), slack.person("Ben")
         self.me = f"<@{slack.bot.id}>"
@@ -755,6 +757,7 @@ async def test_the_shortcut_translates_whatever_has_words(house: House, what: st
         assert asked == []
         return
     assert ("Disk\n97 % full" in asked[0].text) is has_words
+    assert asked[0].settings == {"translate": {"target": "French"}}
     assert len(asked[0].attachments) == (not has_words)
 
 
@@ -770,9 +773,22 @@ async def test_the_shortcut_asks_for_a_language_and_becomes_a_question_in_the_th
         await house.does(channel.invite_bot())
         assert await house.does(channel.submit(view, {"language": "French"})) is None
     (question,) = (event for event in house.listener.events if isinstance(event, IncomingMessage))
-    assert question.text == "Translate into French. Answer with the translation only.\n\n早上好 & more"
+    assert (question.text, question.literal) == ("早上好 & more", True)
+    assert question.settings == {"translate": {"target": "French"}}
     assert (question.chat, question.author.id) == (house.thread(root), ann.id)
     assert question.post is None, "nobody has called us into the thread"
+
+
+async def test_the_shortcut_offers_all_languages_and_says_why_not(house: House) -> None:
+    channel = house.slack.channel(house.ann.person, house.ben)
+    root = channel.write("早上好", house.ben, unheard=True)
+    house.listener.ack = Ack(toast="Not now.", error=True)
+    async with house.connected():
+        view = await opened(house, channel.shortcut(root, "magpie:translate", house.ann.person))
+        offered = [option["value"] for option in view.json["blocks"][0]["element"]["options"]]
+        answer = await house.does(channel.submit(view, {"language": "Hebrew"}))
+    assert offered == list(ENGLISH)
+    assert answer["errors"] == {"language": "Not now."}
 
 
 async def test_what_a_button_has_to_say(house: House) -> None:

@@ -16,12 +16,11 @@ from bot.commands.translation import translate
 from bot.commands.writing.wording import Markdown, code, count, fence, value
 from bot.errors import RequestRefused
 from bot.gateways.parameters import PARAMETERS, Parameter, resolve
-from bot.settings.overlay import effective
+from bot.settings.overlay import LONGEST_SYSTEM, effective
 from bot.types import Choice, Json, Menu, ModelInfo, Reply
 
 __all__ = ["named", "search", "set_", "system", "think", "unset"]
 
-_LONGEST = 8_000  # characters of a system prompt: more would leave the smaller models no room for a conversation
 _LONGEST_VALUE = 500  # characters that may follow a parameter's name
 _ALL = ("all", "全部", "所有")
 _OTHERS = {
@@ -238,10 +237,10 @@ async def system(call: Call) -> Reply:
             call.shadowed("system"),
             sets=[call.set("system", "" if wider else None)],
         )
-    if len(call.words) > _LONGEST:
+    if len(call.words) > LONGEST_SYSTEM:
         raise RequestRefused(
             "A system prompt has at most {limit} characters, got {got}",
-            limit=count(_LONGEST),
+            limit=count(LONGEST_SYSTEM),
             got=count(len(call.words)),
         )
     done = call.say("The system prompt for {place} is now:", place=call.place)

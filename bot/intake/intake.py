@@ -16,11 +16,12 @@ from bot.commands.access import introduction, turned_away
 from bot.commands.help import question_here
 from bot.commands.table import BY_NAME
 from bot.commands.writing.forms import is_blank, markdown_here, prefix
+from bot.errors import RequestRefused
 from bot.intake.access import Access, Rights, Standing
 from bot.intake.addressing import is_for_us
 from bot.locales import say
 from bot.markdown import parse, plain
-from bot.settings.overlay import effective
+from bot.settings.overlay import checked, effective
 from bot.turns.exchange import unbegun
 from bot.turns.queue import Turns
 from bot.types import (
@@ -134,6 +135,11 @@ class CoreIntake:
         rights = await self._access.rights(message.chat, message.author, message.group)
         if not rights.admitted:
             return Ack() if message.group else await self._stranger(message, rights)
+        if message.settings:
+            try:
+                message = replace(message, settings=checked(message.settings))
+            except RequestRefused as error:
+                return Ack(toast=say(error, await self._language(message)), error=True)
         said = self._context(message, rights)
         is_content = message.literal or message.forwarded_from is not None
         reply = None if is_content else await self._commands.run(said, message.text)

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from bot.errors import RequestRefused
 
-__all__ = ["ENGLISH", "chinese", "resolve"]
+__all__ = ["ENGLISH", "chinese", "listing", "resolve"]
 
 
 def _rows(name: str) -> list[dict[str, str]]:
@@ -28,6 +28,11 @@ _SHORT_LIST = ENGLISH[:8]
 def chinese(name: str) -> str:
     """The Chinese name of a language given by its English one; KeyError if there is none."""
     return _CHINESE[name]
+
+
+def listing(language: str) -> list[tuple[str, str]]:
+    """Each language's English name, and what it is called in the one that somebody speaks."""
+    return [(name, zh if language.lower().startswith("zh") else name) for name, zh in _CHINESE.items()]
 
 
 # ── names ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -36,6 +36,7 @@ from bot.http.health import Health, monitoring
 from bot.http.host import Host
 from bot.http.server import Server, listen, reachable
 from bot.intake.access import Access
+from bot.languages.names import listing as languages
 from bot.locales import learn, say, terminal_language
 from bot.media.prepared import MediaStore, readable
 from bot.money.alerts import Rules
@@ -190,7 +191,7 @@ def build(
     """Wire the parts."""
     usual = ChatSettings(settings.chat_model)
     client, ends, news = models.client, TurnEnds(), asyncio.Event()
-    around = Surroundings(store, models.all, clock, client.gateway, commands=listing, say=say)
+    around = Surroundings(store, models.all, clock, client.gateway, commands=listing, languages=languages, say=say)
     sandbox = models.gateway.profile.name == "sandbox"
     around = replace(around, alerts=ALERTS, reads=readable(), sandbox=sandbox, on_turn_end=ends.follow)
     named = {each.account: each for each in tables}

@@ -6,15 +6,21 @@ whatever a wider scope says. A row that can't be read (an unknown name, a value 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.gateways.parameters import PARAMETERS
-from bot.types import ChatSettings, Json, SettingRow, Translation
+from bot.errors import RequestRefused
+from bot.gateways.parameters import PARAMETERS, resolve
+from bot.languages.names import resolve as language
+from bot.types import ChatSettings, Json, ModelInfo, SettingRow, Translation
 
-__all__ = ["DEFAULT", "effective", "to_json"]
+__all__ = ["DEFAULT", "LONGEST_SYSTEM", "TURN", "checked", "effective", "of_turn", "to_json"]
 
 DEFAULT = "default"  # the origin of what no row says
+TURN = "turn"  # the origin of what holds for one turn
+LONGEST_SYSTEM = 8_000  # characters of a system prompt: more would leave the smaller models no room for a conversation
+
+_OTHERS = ("model", "system", "translate", "language", "reasoning")  # than the chat API's parameters
 
 
 def effective(defaults: ChatSettings, rows: Sequence[SettingRow]) -> ChatSettings:
@@ -57,6 +63,41 @@ def effective(defaults: ChatSettings, rows: Sequence[SettingRow]) -> ChatSetting
         reasoning=reasoning,
         origins=origins,
     )
+
+
+def of_turn(values: Mapping[str, Json]) -> list[SettingRow]:
+    """Settings of one turn, as rows of the narrowest scope."""
+    return [SettingRow(TURN, name, value, "", 0) for name, value in values.items()]
+
+
+def checked(values: Mapping[str, Json]) -> dict[str, Json]:
+    """Settings for one turn. RequestRefused for what /set would not take either: what is passed over in a row that is
+    old must not be passed over in what somebody asks for just now."""
+    held = effective(ChatSettings(""), of_turn(values))
+    taken = dict(values)
+    for name, value in values.items():
+        if name in PARAMETERS:
+            taken[name] = PARAMETERS[name].check(value, ModelInfo(""))
+        elif held.origins.get(name) != TURN:
+            raise RequestRefused("{name} can't be {value}", name=_known(name), value=str(value)[:40])
+    if held.translation is not None:
+        taken["translate"] = to_json(_named(held.translation))
+    if len(held.system) > LONGEST_SYSTEM:
+        raise RequestRefused(
+            "A system prompt has at most {limit} characters, got {got}", limit=LONGEST_SYSTEM, got=len(held.system)
+        )
+    return taken
+
+
+def _known(name: str) -> str:
+    """RequestRefused if there is no setting of that name."""
+    return name if name in _OTHERS else resolve(name).name
+
+
+def _named(translation: Translation) -> Translation:
+    """With languages that are known, by their English names. RequestRefused."""
+    source = language(translation.source) if translation.source else None
+    return replace(translation, target=language(translation.target), source=source)
 
 
 def to_json(translation: Translation) -> dict[str, Json]:

@@ -16,7 +16,7 @@ from bot.languages.direction import direction
 from bot.locales import say
 from bot.media.attached import Material, called, hinted, joined, unseen
 from bot.media.prepared import MediaStore
-from bot.settings.overlay import effective
+from bot.settings.overlay import effective, of_turn
 from bot.turns.prompt import (
     CEILING,
     Scene,
@@ -125,7 +125,8 @@ class Planner:
         self._calibration = calibration
 
     async def settings(self, turn: Turn) -> ChatSettings:
-        return effective(self._options.at(turn.chat), await self._store.settings(turn.chat))
+        rows = [*await self._store.settings(turn.chat), *of_turn(turn.settings)]
+        return effective(self._options.at(turn.chat), rows)
 
     async def plan(
         self,
@@ -141,7 +142,8 @@ class Planner:
             raise Unaskable("This question was deleted.")
         if turn.base and (settings.translation is not None or video_link(question) is not None):
             raise RequestRefused("This answer can't be continued, only asked for again.")
-        if settings.translation is not None:
+        in_picture = "translate" in turn.settings and not spoken(question)
+        if settings.translation is not None and not in_picture:
             return await self._translation(turn, settings, question)
         scene = Scene(
             self._clock.now(),
@@ -151,11 +153,30 @@ class Planner:
             say(Text("What is in this picture?"), language),
             language,
         )
+        if settings.translation is not None:
+            return await self._in_picture(turn, settings, adapter, scene, question, attempt)
         if (url := video_link(question)) is not None:
             return self._video(settings, scene, question, url)
         if turn.base:
             question = [*question, *unfinished(turn, language)]
         return await self._conversation(turn, settings, adapter, scene, question, attempt)
+
+    async def _in_picture(
+        self,
+        turn: Turn,
+        settings: ChatSettings,
+        adapter: Adapter,
+        scene: Scene,
+        question: Sequence[Message],
+        attempt: Attempt,
+    ) -> Plan:
+        """Words that somebody wants translated once, and that only a model that sees can read: by itself, as every
+        translation."""
+        target = settings.translation.target if settings.translation is not None else ""
+        words = Text("Translate all words in the picture into {language}. Answer with the translation only.")
+        scene = replace(scene, about_picture=say(words, "en", language=target))
+        plain = replace(settings, translation=None, system="")
+        return await self._conversation(turn, plain, adapter, scene, question, attempt, alone=True)
 
     async def _conversation(
         self,
@@ -165,9 +186,13 @@ class Planner:
         scene: Scene,
         question: Sequence[Message],
         attempt: Attempt,
+        *,
+        alone: bool = False,
     ) -> Plan:
-        await self._look_back(turn, adapter, question)
-        context = await self._context(turn, self._factor(settings.model))
+        context: list[Message] = []
+        if not alone:
+            await self._look_back(turn, adapter, question)
+            context = await self._context(turn, self._factor(settings.model))
         attached, refused = await self._attached(turn, adapter, question)
         await self._recalled(turn, adapter, context, attached)
         asked = _attachments(question)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bot.types.chat import Chat, Person, PostId
+from bot.types.chat import Chat, Json, Person, PostId
 
 if TYPE_CHECKING:
     from bot.types.outgoing import Menu
@@ -94,6 +94,7 @@ class IncomingMessage:
     joins: bool = False  # belongs to what its author has said just before, even if that is being answered already
     more: bool = False  # the rest may follow within a second (album, forward, a text cut at 4,000 characters)
     literal: bool = False  # asked as it stands, even where it looks like a command
+    settings: Mapping[str, Json] = field(default_factory=dict)  # for this one turn, by the names of settings rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,7 @@ class Surroundings:
     gateway: str = ""
     defaults: Mapping[str, Json] = field(default_factory=dict)
     commands: Callable[[str], Sequence[tuple[str, str]]] | None = None  # language -> (name, what it does)
+    languages: Callable[[str], Sequence[tuple[str, str]]] = lambda language: ()  # noqa: ARG005 - the same: to translate into
     alerts: str = ""
     sandbox: bool = False
     archive: Archive | None = None

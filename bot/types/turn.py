@@ -116,6 +116,7 @@ class Turn:
     menu: Menu | None = None
     outcome: Outcome | None = None
     posts: tuple[Posted, ...] = ()
+    settings: Mapping[str, Json] = field(default_factory=dict)  # of its own, over those of its chat
 
 
 @dataclass(frozen=True, slots=True)

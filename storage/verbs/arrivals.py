@@ -70,7 +70,7 @@ def accept(
     touch(tx, message.chat, title=message.title, said=True)
     point = tx.conn.begin_nested() if effects else None
     apply(tx, effects, by=message.author.id)
-    lane = message.author.id if message.group else ""
+    lane = _lane(message)
     waiting = _waiting(tx, message.chat, lane)
     begun = _begun(tx, message, lane) if waiting is None and message.joins and not effects else None
     if begun is not None and _sending(tx, begun.id):
@@ -162,6 +162,11 @@ def _entering(postgres: bool) -> sa.Executable:
     return insert_into(inbound, postgres).on_conflict_do_nothing().returning(inbound.c.key)
 
 
+def _lane(message: IncomingMessage) -> str:
+    whose = message.author.id if message.group else ""
+    return f"{whose} {message.key}" if message.settings else whose
+
+
 def _waiting(tx: Tx, chat: Chat, lane: str) -> _Question | None:
     found = tx.conn.execute(_WAITING, {"in_chat": chat.key, "in_lane": lane}).first()
     return _Question(found.id, found.created) if found is not None else None
@@ -201,6 +206,7 @@ def _new_question(tx: Tx, message: IncomingMessage, lane: str, due: int) -> int:
         group=message.group,
         title=message.title,
         reply_to=message.post,
+        settings=message.settings,
     )
     return insert(tx, turns, row)
 

@@ -24,6 +24,7 @@ from bot.clock import SystemClock
 from bot.commands import GatewayFacts, listing
 from bot.gateways.catalogue import Catalogue
 from bot.intake.access import Access
+from bot.languages.names import listing as languages
 from bot.locales import say
 from bot.media.prepared import MediaStore
 from bot.service.core import Core, Wiring
@@ -193,6 +194,7 @@ async def house(folder: Path, model: FakeModel, make: Callable[[Surroundings], P
         "fake",
         {"model": "qwen-plus"},
         listing,
+        languages,
         say=say,
         on_turn_end=ends.follow,
     )

@@ -22,6 +22,7 @@ from bot.types import (
     Edited,
     Forget,
     IncomingMessage,
+    Json,
     Kind,
     LedgerEntry,
     Membership,
@@ -157,6 +158,23 @@ class TestAccept:
         assert (await claimed(store)).reply_to == second.post
 
         assert (await store.accept(said("three"))).turn != turn
+
+    async def test_settings_of_a_turn_are_its_own_and_nothing_joins_it(self, store: Store) -> None:
+        wish: dict[str, Json] = {"translate": {"target": "German", "source": None}, "seed": 2**64 - 1}
+        first = await store.accept(said("a", settings=wish))
+        plain = await store.accept(said("b"))
+        second = await store.accept(said("c", settings={"seed": 1}))
+        more = await store.accept(said("d"))
+        assert len({first.turn, plain.turn, second.turn}) == 3
+        assert more.turn == plain.turn
+        assert first.turn is not None
+        found = await store.turn(first.turn)
+        assert found is not None
+        assert found.settings == wish
+        turn = await claimed(store)
+        assert (turn.id, turn.settings) == (first.turn, wish)
+        await store.release(turn)
+        assert (await claimed(store)).settings == wish
 
     async def test_messages_at_once_make_one_turn(self, store: Store) -> None:
         results = await asyncio.gather(*(store.accept(said(str(n)), limit=20) for n in range(12)))

@@ -159,7 +159,8 @@ class Interactions:
 
         async def show() -> None:
             person = await self.people.person(_user(body))
-            await self._open(body, views.translate_modal(where, person.language, self._say(person)))
+            languages = self.around.languages(person.language)
+            await self._open(body, views.translate_modal(where, languages, person.language, self._say(person)))
 
         self._later(show())
 
@@ -175,8 +176,8 @@ class Interactions:
         if view.get("callback_id") == views.SETTINGS:
             return await self._save(body, view, state, person)
         if view.get("callback_id") == views.TRANSLATE:
-            why = await self._translating.submitted(view, state, person)
-            return {"response_action": "errors", "errors": {"language": self._say(person)(why)}} if why else None
+            why = await self._translating.submitted(view, state, person, self._say(person))
+            return {"response_action": "errors", "errors": {"language": why}} if why else None
         return None
 
     async def _save(self, body: Raw, view: Raw, state: Raw, person: Person) -> Any:

@@ -6,17 +6,17 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.kit.unread import UnknownShape
 from adapters.slack.inbound.events import chat_of, is_direct
 from adapters.slack.inbound.marks import Me, Raw, ids
 from adapters.slack.inbound.names import Names
 from adapters.slack.inbound.seen import Seen, seen
-from adapters.slack.surfaces.views import language_of
+from adapters.slack.surfaces.views import Say, language_of
 from adapters.slack.wire import Wire
 from bot.errors import AdapterError
-from bot.types import Addressing, Attachment, Clock, IncomingMessage, Intake, Kind, Person, Text
+from bot.types import Addressing, Clock, IncomingMessage, Intake, Json, Kind, Person, Text
 
 __all__ = ["Shortcut", "place_of"]
 
@@ -43,25 +43,26 @@ class Shortcut:
     names: Names
     wire: Wire
 
-    async def submitted(self, view: Raw, state: Raw, person: Person) -> Text | None:
-        """A question in the message's thread; the reason why not, if it can't be one. It has no message of its own, by
+    async def submitted(self, view: Raw, state: Raw, person: Person, say: Say) -> str:
+        """A question in the message's thread, with the wish that it be translated as its only setting; the reason why
+        not, if it can't be one, else ''. It has no message of its own, by
         which it is told from a call that makes the thread ours."""
         where = json.loads(str(view.get("private_metadata")))
         channel, ts, thread = (str(where[name]) for name in ("channel", "ts", "thread"))
         found, language = await self._read(channel, ts, thread), language_of(state)
         if found is None or not language:
-            return _UNREADABLE
-        asked = _question(found, language)
-        if asked is None:
-            return _WORDLESS
-        question, pictures = asked
+            return say(_UNREADABLE)
+        words = "\n".join(filter(None, (found.quoted, found.text)))
+        pictures = () if words else tuple(file for file in found.files if file.kind is Kind.IMAGE)
+        if not words and not pictures:
+            return say(_WORDLESS)
         chat = chat_of(self.me, channel, thread)
         key = f"{chat.platform}:{self.me.team}:{channel}:{ts}:translate:{view.get('id')}"
         group, now = not is_direct(channel), self.clock.now()
-        await self.intake.accept(
-            IncomingMessage(key, chat, person, question, now, pictures, group=group, addressing=Addressing.MENTION)
-        )
-        return None
+        message = IncomingMessage(key, chat, person, words, now, pictures, group=group, addressing=Addressing.MENTION)
+        wish: dict[str, Json] = {"translate": {"target": language}}
+        ack = await self.intake.accept(replace(message, literal=True, settings=wish))
+        return ack.toast if ack.error else ""
 
     async def _read(self, channel: str, ts: str, thread: str) -> Seen | None:
         try:
@@ -76,14 +77,3 @@ class Shortcut:
             return None
         await self.names.learn(sorted(ids(found[0], self.me)))
         return seen(found[0], self.me, self.names.name_of)
-
-
-def _question(found: Seen, language: str) -> tuple[str, tuple[Attachment, ...]] | None:
-    """Of a message's words, or else of its pictures'."""
-    words = "\n".join(filter(None, (found.quoted, found.text)))
-    if words:
-        return f"Translate into {language}. Answer with the translation only.\n\n{words}", ()
-    pictures = tuple(file for file in found.files if file.kind is Kind.IMAGE)
-    if pictures:
-        return f"Translate all words in the picture into {language}. Answer with the translation only.", pictures
-    return None

@@ -13,10 +13,10 @@ from bot.types import Json, SettingRow, Text
 
 __all__ = [
     "HOME",
-    "LANGUAGES",
     "SETTINGS",
     "TRANSLATE",
     "Current",
+    "Say",
     "closed_home",
     "commands_of",
     "current",
@@ -27,21 +27,6 @@ __all__ = [
 ]
 
 SETTINGS, TRANSLATE, HOME = f"{ACTION}:settings", f"{ACTION}:translate", f"{ACTION}:home"
-LANGUAGES = {
-    "English": "English",
-    "Chinese": "中文",
-    "Japanese": "日本語",
-    "Korean": "한국어",
-    "French": "Français",
-    "German": "Deutsch",
-    "Spanish": "Español",
-    "Portuguese": "Português",
-    "Russian": "Русский",
-    "Arabic": "العربية",
-    "Vietnamese": "Tiếng Việt",
-    "Thai": "ไทย",
-    "Indonesian": "Bahasa Indonesia",
-}
 
 _OPTIONS = 100  # of a select
 _OPTION = 75  # characters of an option's text and value
@@ -124,10 +109,10 @@ def commands_of(state: Mapping[str, Any], was: Current) -> Iterator[tuple[str, s
 # ── the shortcut ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def translate_modal(message: Mapping[str, str], language: str, say: Say) -> View:
-    """`message` says where it stands: channel, ts, thread."""
+def translate_modal(message: Mapping[str, str], languages: Sequence[tuple[str, str]], language: str, say: Say) -> View:
+    """`message` says where it stands: channel, ts, thread. `languages`: English name, and what it is called here."""
     initial = "Chinese" if language.lower().startswith("zh") else "English"
-    options = [_option(own, name) for name, own in LANGUAGES.items()]
+    options = [_option(called, name) for name, called in languages]
     field = _input("language", say(Text("Into which language?")), _select(options, initial))
     return _modal(TRANSLATE, json.dumps(message), say(Text("Translate")), say(Text("Translate")), say, [field])
 
