@@ -24,6 +24,7 @@ from adapters.slack.outgoing.render import markdown
 from adapters.slack.settings import SlackSettings, load_settings
 from adapters.slack.surfaces import views
 from bot.errors import SettingError
+from bot.languages.names import ENGLISH, listing
 from bot.markdown import Segmenter, parse, utf8
 from bot.types import (
     Addressing,
@@ -371,7 +372,11 @@ def test_a_system_prompt_that_no_form_holds_is_left_alone() -> None:
 
 
 def test_the_languages_of_the_shortcut() -> None:
-    view = views.translate_modal({"channel": "C1", "ts": TS, "thread": TS}, "zh-CN", plainly)
+    where = {"channel": "C1", "ts": TS, "thread": TS}
+    view = views.translate_modal(where, listing("zh-CN"), "zh-CN", plainly)
+    shown = [option["text"]["text"] for option in view["blocks"][0]["element"]["options"]]
+    assert len(shown) == len(ENGLISH)
+    assert "法语" in shown
     assert json.loads(view["private_metadata"])["ts"] == TS
     assert view["blocks"][0]["element"]["initial_option"]["value"] == "Chinese"
     chosen = {"language": {"language": {"selected_option": {"value": "French"}}}}
