@@ -21,7 +21,7 @@ from bot.markdown import Segmenter
 from bot.types import Answer, Chat, IncomingMessage, Outcome, Person, Piece
 from storage import open_store
 
-__all__ = ["growth"]
+__all__ = ["growth", "in_context"]
 
 _CHAT = Chat("telegram", "1", "2")
 _SECTION = """## Part {0}
@@ -42,30 +42,31 @@ value_{0} = compute({0})
 def growth() -> dict[str, float]:
     """Each ratio is of the larger to the smaller, and should stay below 1.3."""
     return {
-        "context, 100,000 messages to 100": asyncio.run(_context(100, 100_000)),
+        "context, 100,000 messages to 100": asyncio.run(in_context(100, 100_000)),
         "frame, 30,000 characters to 4,000": _frames(4_000, 30_000),
     }
 
 
-async def _context(few: int, many: int) -> float:
+async def in_context(few: int, many: int, times: int = 200) -> float:
+    """How many times as long a turn's context takes in the longer history; of `times` the faster quarter counts."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "magpie.db"
         store = await open_store(f"sqlite:///{path}", owner="bench", clock=SystemClock())
         message = IncomingMessage("k", _CHAT, Person("2", "Ann"), "a question " * 20, 1)
         await store.accept(message)
-        turn = await store.claim(2**50, ["web/local"])
+        turn = await store.claim(2**50, [_CHAT.account_key])
         assert turn is not None
         await store.generated(turn, Answer("an answer " * 40, Outcome.WHOLE), {})
         await store.end(turn, Outcome.WHOLE)
         took = []
         for count in (few, many):
             await asyncio.to_thread(_fill, path, count // 2)
-            times = []
-            for _ in range(200):
+            took_each = []
+            for _ in range(times):
                 began = time.perf_counter()
                 await store.context(_CHAT, limit=40)
-                times.append(time.perf_counter() - began)
-            took.append(sorted(times)[len(times) // 4])
+                took_each.append(time.perf_counter() - began)
+            took.append(sorted(took_each)[times // 4])
         await store.close()
         return took[1] / took[0]
 
@@ -79,6 +80,7 @@ def _fill(path: Path, exchanges: int) -> None:
         for _ in range(exchanges - have):
             id = db.execute(_insert("turns", turn), (None, *turn[1:])).lastrowid
             db.executemany(_insert("messages", pair[0]), ((None, each[1], id, *each[3:]) for each in pair))
+        db.execute("UPDATE messages SET after_turn = turn")
         db.commit()
 
 

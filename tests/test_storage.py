@@ -501,6 +501,7 @@ def _copy_exchange(db: sqlite3.Connection, times: int) -> None:
     for _ in range(times):
         id = db.execute(_insert_into("turns", turn), (None, *turn[1:])).lastrowid
         db.executemany(_insert_into("messages", pair[0]), ((None, message[1], id, *message[3:]) for message in pair))
+    db.execute("UPDATE messages SET after_turn = turn WHERE turn IS NOT NULL")
     db.commit()
 
 
