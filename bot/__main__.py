@@ -85,7 +85,7 @@ def _ask(options: argparse.Namespace) -> int:
     words = " ".join(options.question)
     if words in ("", "-") and not (options.image and sys.stdin.isatty()):
         words = sys.stdin.read()
-    question = Question(words.strip(), options.image, options.model, options.system, options.parameters)
+    question = Question(words.strip(), options.image, options.model, options.system, options.settings)
     terminal = partial(TerminalAdapter, language=terminal_language(), options=ON_TERMINAL, quiet=options.json)
     memory = partial(open_store, "sqlite://", owner="ask")
     return asyncio.run(

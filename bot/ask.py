@@ -6,20 +6,22 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from bot.clock import SystemClock
+from bot.commands.parameters import named
 from bot.commands.writing.forms import is_blank
 from bot.errors import RequestRefused, SettingError, UnknownModel
 from bot.gateways.capabilities import Learned
 from bot.gateways.catalogue import Catalogue
 from bot.gateways.gateway import Models, make_client, make_gateway, sandboxed
-from bot.gateways.parameters import resolve
+from bot.gateways.parameters import PARAMETERS
 from bot.intake.access import Access
+from bot.languages.pairs import parse
 from bot.locales import say, terminal_language
 from bot.media.prepared import MediaStore
 from bot.money import price
@@ -27,6 +29,7 @@ from bot.races import cancelled, first_of
 from bot.service.config import Settings, load_settings, load_toml
 from bot.service.core import Core, Wiring
 from bot.service.logs import set_up
+from bot.settings.overlay import checked, to_json
 from bot.turns.planning import Options
 from bot.turns.queue import TurnEnds
 from bot.types import (
@@ -43,6 +46,7 @@ from bot.types import (
     Store,
     Surroundings,
     Text,
+    Translation,
     Turn,
     Usage,
 )
@@ -54,20 +58,20 @@ ON_TERMINAL = ("model", "set")  # what chats have a command for is an option her
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and how: a model of its own (None: the usual one), a system prompt, and `parameters` as people
-    type them: "temperature=0.7"."""
+    """What is asked, and how: a model of its own (None: the usual one), a system prompt, and `settings` as people type
+    them: "temperature=0.7"."""
 
     text: str
     pictures: Sequence[Path] = ()
     model: str | None = None
     system: str = ""
-    parameters: Sequence[str] = ()
+    settings: Sequence[str] = ()
 
 
 class Terminal(Adapter, Protocol):
     """A platform on which one person asks, and waits."""
 
-    async def say(self, text: str, pictures: Sequence[Path] = ()) -> Ack: ...
+    async def say(self, text: str, pictures: Sequence[Path], settings: Mapping[str, Json]) -> Ack: ...
 
     async def stop(self, turn: int) -> Ack: ...
 
@@ -86,12 +90,13 @@ async def ask(
     as_json: bool = False,
 ) -> int:
     """The terminal shows the answer as it grows; `as_json` prints one object at its end, where it shows nothing. 0 if
-    the answer is whole. Raises SettingError for a parameter that there isn't, and where there is no question."""
+    the answer is whole. Raises SettingError for a setting that there isn't, and where there is no question."""
     if is_blank(question.text) and not question.pictures:
         raise SettingError("QUESTION", 'there is none. Example: magpie ask --sandbox "What can you do?"')
     async with contextlib.AsyncExitStack() as stack:
         settings, models = await stack.enter_async_context(_gateway(sandbox))
-        options = _options(question, settings, models)
+        options = _options(question, settings)
+        own = _chosen(question.settings, models.info(options.defaults.model))
         store = await memory(SystemClock())
         stack.push_async_callback(store.close)
         ends, clock = TurnEnds(), SystemClock()
@@ -101,7 +106,8 @@ async def ask(
         access = Access(store, everyone=True)
         wiring = Wiring(options, models.facts(settings), access, MediaStore(folder, clock), ends=ends)
         core = Core(store, models.client, models, {terminal.account.platform: terminal}, clock, wiring)
-        turn = await _answered(question, terminal, await stack.enter_async_context(_at_work(core, terminal, wiring)))
+        working = await stack.enter_async_context(_at_work(core, terminal, wiring))
+        turn = await _answered(question, own, terminal, working)
         entries = await store.ledger(turn.id)
     if as_json:
         print(json.dumps(_record(turn, entries), ensure_ascii=False))
@@ -110,10 +116,10 @@ async def ask(
     return {Outcome.WHOLE: 0, Outcome.STOPPED: 130}.get(turn.outcome or Outcome.GONE, 1)
 
 
-def _options(question: Question, settings: Settings, models: Models) -> Options:
+def _options(question: Question, settings: Settings) -> Options:
     """Who names a model wants no other one's answer."""
     name = question.model or (settings.vision_model if question.pictures else settings.chat_model)
-    chosen = ChatSettings(name, question.system, _chosen(question.parameters, models.info(name)))
+    chosen = ChatSettings(name, question.system)
     vision, video = question.model or settings.vision_model, question.model or settings.video_model
     return Options(chosen, vision, video, settings.translation_model, settings.timezone)
 
@@ -133,9 +139,11 @@ async def _at_work(core: Core, terminal: Terminal, wiring: Wiring) -> AsyncItera
         await cancelled(*working)
 
 
-async def _answered(question: Question, terminal: Terminal, working: Sequence[asyncio.Task[None]]) -> Turn:
+async def _answered(
+    question: Question, settings: Mapping[str, Json], terminal: Terminal, working: Sequence[asyncio.Task[None]]
+) -> Turn:
     """Ctrl+C: what was read is labelled, then it ends."""
-    asked = await terminal.say(question.text, question.pictures)
+    asked = await terminal.say(question.text, question.pictures, settings)
     if asked.turn is None:
         raise RequestRefused("{problem}", problem=asked.toast)
     answered = asyncio.create_task(terminal.ended(asked.turn), name="answer")
@@ -190,18 +198,29 @@ def _model(info: ModelInfo) -> dict[str, object]:
     return {"id": info.id, "name": info.name, "context": info.context, "price_per_1000": listed, **abilities}
 
 
-def _parameter(words: str, info: ModelInfo) -> tuple[str, Json]:
-    """(name of the chat API's, value) of "temperature=0.7", as the model takes it."""
-    name, sign, value = words.partition("=")
+def _setting(words: str, info: ModelInfo) -> tuple[str, Json]:
+    """(name, value of its row) of "temperature=0.7" or "translate=German", as the model takes it."""
+    name, sign, said = words.partition("=")
     if not sign:
         raise RequestRefused("{got} is no NAME=VALUE. Example: --set temperature=0.7", got=words)
-    parameter = resolve(name)
-    return parameter.name, parameter.check(parameter.parse(value), info)
+    name = named(name)
+    if name in PARAMETERS:
+        return name, PARAMETERS[name].check(PARAMETERS[name].parse(said), info)
+    return name, checked({name: _translation(said) if name == "translate" else said.strip()})[name]
 
 
-def _chosen(parameters: Sequence[str], info: ModelInfo) -> dict[str, Json]:
+def _translation(words: str) -> Json:
+    wanted = parse(words)
+    if not isinstance(wanted, Translation):
+        raise RequestRefused(
+            '{got} is no language, nor two and which way. Example: "Chinese to English"', got=words[:40]
+        )
+    return to_json(wanted)
+
+
+def _chosen(settings: Sequence[str], info: ModelInfo) -> dict[str, Json]:
     try:
-        return dict(_parameter(words, info) for words in parameters)
+        return dict(_setting(words, info) for words in settings)
     except RequestRefused as error:
         raise SettingError("--set", "{problem}", problem=error) from error
 

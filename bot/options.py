@@ -134,9 +134,11 @@ def _ask(command: argparse.ArgumentParser) -> None:
         "--set",
         action="append",
         default=[],
-        dest="parameters",
+        dest="settings",
         metavar=_said(Text("NAME=VALUE")),
-        help=_said(Text("a parameter, such as temperature=0.7 or search=on; may be given several times")),
+        help=_said(
+            Text("a setting, such as temperature=0.7, search=on or translate=German; may be given several times")
+        ),
     )
     add("--json", action="store_true", help=_said(Text("print one JSON object: text, outcome, model, usage, cost")))
     add("--list-models", action="store_true", help=_said(Text("list the models with their prices and abilities")))

@@ -122,6 +122,22 @@ def test_parameters_as_people_type_them(capsys: pytest.CaptureFixture[str]) -> N
         assert words in error
 
 
+def test_a_text_is_translated_on_the_way_of_every_translation(capsys: pytest.CaptureFixture[str]) -> None:
+    for said in ("translate=German", "翻译=英语 到 德语"):
+        assert main(["ask", "--sandbox", "--json", "--set", said, "Good morning"]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        assert (answer["text"].splitlines()[0], answer["model"]) == ("Guten Morgen", "qwen-mt-turbo")
+    for wrong, words in (
+        ("translate=Klingon", "Klingon is not supported"),
+        ("translate=Chinese English", "which way"),
+        ("reasoning=loud", "reasoning can't be loud"),
+    ):
+        assert main(["ask", "--sandbox", "--set", wrong, "hi"]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("magpie: --set: ")
+        assert words in error
+
+
 def test_an_answer_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", "--sandbox", "--json", "你好"]) == 0
     answer = json.loads(capsys.readouterr().out)

@@ -11,6 +11,7 @@ import itertools
 import sys
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TextIO
 
 from adapters.kit.transfers import CHUNK, TooLong, written
@@ -28,6 +29,7 @@ from bot.types import (
     Features,
     IncomingMessage,
     Intake,
+    Json,
     Kind,
     Limits,
     Message,
@@ -166,12 +168,14 @@ class TerminalAdapter:
 
     # ── what the program calls ──────────────────────────────────────────────────────────────────────────────────────
 
-    async def say(self, text: str, pictures: Sequence[Path] = ()) -> Ack:
-        """Ask. Whatever the words look like, they are what is asked: commands are options here."""
+    async def say(
+        self, text: str, pictures: Sequence[Path] = (), settings: Mapping[str, Json] = MappingProxyType({})
+    ) -> Ack:
+        """Ask, under settings of its own. What looks like a command is asked: commands are options here."""
         number, now = next(self._numbers), self._clock.now()
         key, post = f"{PLATFORM}:{now}:{number}", str(number)
         attached = tuple(Attachment(Kind.IMAGE, str(path), name=path.name) for path in pictures)
-        message = IncomingMessage(key, CHAT, self._person, text, now, attached, post, literal=True)
+        message = IncomingMessage(key, CHAT, self._person, text, now, attached, post, literal=True, settings=settings)
         return await (await self._intake).accept(message)
 
     async def stop(self, turn: int) -> Ack:
