@@ -36,6 +36,7 @@ T = TypeVar("T")
 CHANNEL = "magpie"  # PostgreSQL: on it the processes tell each other: "owner signal about"
 _READERS = 3
 _BUSY_SECONDS = 5.0
+_FROZEN_SECONDS = 10  # PostgreSQL ends a session that has done nothing in its transaction for so long
 _DRIVERS = {
     "sqlite": "sqlite+pysqlite",
     "sqlite+pysqlite": "sqlite+pysqlite",
@@ -165,9 +166,19 @@ class Database:
 
 def _postgres(url: URL) -> AsyncEngine:
     try:
-        return create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True)
+        engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError as error:
         raise StoreError("PostgreSQL needs one more package: pip install 'magpie-bot[postgres]'") from error
+
+    def connected(connection: Any, _: object) -> None:
+        """Who is frozen in the middle of a transaction holds up the others, who want its locks, no longer."""
+        cursor = connection.cursor()
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{_FROZEN_SECONDS}s'")
+        cursor.close()
+        connection.commit()
+
+    sa.event.listen(engine.sync_engine, "connect", connected)
+    return engine
 
 
 def _engines(url: URL, *, memory: bool) -> tuple[sa.Engine, sa.Engine]:

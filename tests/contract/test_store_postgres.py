@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
@@ -19,7 +20,9 @@ from sqlalchemy.dialects import postgresql
 from bot.errors import StoreError, StoreNewer, Superseded
 from bot.types import Answer, Chat, IncomingMessage, Outcome, Person, Reply, Set, Signal, Stop
 from storage import SqlStore, open_store
+from storage.database.engine import Tx
 from storage.tables import METADATA
+from storage.verbs import leases
 from storage.verbs.reading import context_query, history_query
 from tests.contract.conftest import DATABASE
 from tests.fakes.accounts import OURS
@@ -55,6 +58,30 @@ async def opened(url: str, clock: SimClock) -> AsyncIterator[SqlStore]:
         yield store
     finally:
         await store.close()
+
+
+async def test_who_is_frozen_in_the_middle_of_a_transaction_keeps_nobody_out(url: str, clock: SimClock) -> None:
+    """Once, no other could look at the leases for as long as it stood still."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def stands_still(tx: Tx, alive: Callable[[Tx, str], bool]) -> None:
+        leases.hold(tx, [HERE.account_key], alive, taking=True)
+        begun.set()
+        go_on.wait()
+
+    async def frozen() -> None:
+        async with opened(url, SimClock()) as store:
+            with pytest.raises(StoreError):
+                await store.database.write(stands_still, store._peers.alive)
+
+    standing = asyncio.ensure_future(asyncio.to_thread(asyncio.run, frozen()))
+    await asyncio.to_thread(begun.wait)
+    async with opened(url, clock) as other:
+        holding = asyncio.ensure_future(other.hold([HERE.account_key]))
+        done, _ = await asyncio.wait([holding], timeout=PATIENCE)
+        go_on.set()
+        await asyncio.gather(standing, holding)
+    assert done, "it waited for the one who stood still"
 
 
 async def test_migrations_make_what_the_tables_say(url: str, empty_url: str, clock: SimClock) -> None:
