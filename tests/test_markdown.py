@@ -33,7 +33,7 @@ from bot.markdown import (
     parse,
     plain,
 )
-from bot.markdown.growth import Growth
+from bot.markdown.incremental import Growth
 
 
 def words(text: str) -> Paragraph:

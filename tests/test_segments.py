@@ -19,7 +19,7 @@ from adapters.slack.outgoing.render import measure as slack_measure
 from adapters.telegram.outgoing.render import measure as telegram_measure
 from bot.delivery.layout import Draft, Phrases
 from bot.markdown import Block, Fence, Heading, List, Quote, Segmenter, Strong, Table, parse, plain, utf8, utf16
-from bot.markdown.growth import Growth
+from bot.markdown.incremental import Growth
 from bot.markdown.parser import clean, read
 from bot.markdown.units import splits_grapheme
 from bot.types import Answer, Limits, Outcome

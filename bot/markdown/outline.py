@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from markdown_it.token import Token
 
-from bot.markdown.carry import Carry, Container, continued, guarded, opening
 from bot.markdown.cells import columns_of, masked
+from bot.markdown.continuation import Carry, Container, continued, guarded, opening
 from bot.markdown.parser import block_tokens
 from bot.markdown.units import splits_grapheme
 

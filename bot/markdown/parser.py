@@ -11,11 +11,11 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
 from bot.markdown import tree
-from bot.markdown.disguise import hidden_target, shown
 from bot.markdown.formulas.latex import completed
-from bot.markdown.halves import mended
+from bot.markdown.incomplete import mended
 from bot.markdown.plain import plain_inline
 from bot.markdown.rules import DEPTH, dialect
+from bot.markdown.spoofing import hidden_target, shown
 from bot.markdown.tree import Block, Inline, Words
 
 __all__ = ["Reading", "block_tokens", "clean", "has_paragraph", "parse", "read", "read_open"]

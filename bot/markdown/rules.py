@@ -24,7 +24,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
 from bot.markdown.cells import table
-from bot.markdown.halves import open_formula
+from bot.markdown.incomplete import open_formula
 from bot.markdown.units import is_wide
 
 __all__ = ["DEPTH", "GUARD", "dialect"]

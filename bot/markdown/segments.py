@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from bot.markdown.carry import Carry, resumed
-from bot.markdown.growth import Document, Growth
+from bot.markdown.continuation import Carry, resumed
+from bot.markdown.incremental import Document, Growth
 from bot.markdown.outline import Cut, Outline
 from bot.markdown.parser import clean, read
 from bot.markdown.rules import GUARD

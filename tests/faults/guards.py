@@ -71,7 +71,7 @@ GUARDS = (
     Guard(
         "priority of finals",
         (("bot/delivery/limiter.py", "return (self.call, max(head", "return (Call.FINAL, max(head"),),
-        ("tests/test_gate.py",),
+        ("tests/test_limiter.py",),
     ),
     Guard(
         "newest text only",
