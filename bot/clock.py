@@ -1,4 +1,4 @@
-"""Real time. Everything that waits takes a `Clock`, so that tests can bring their own."""
+"""Clock of real time. Everything that waits takes a `Clock`, so that tests can bring their own."""
 
 from __future__ import annotations
 

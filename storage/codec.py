@@ -1,4 +1,4 @@
-"""Between rows and the words of `bot.types`."""
+"""Codec between rows and the words of `bot.types`."""
 
 from __future__ import annotations
 

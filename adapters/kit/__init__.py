@@ -1,1 +1,2 @@
-"""What an adapter needs whatever its platform is: what two of them would write twice stands here once."""
+"""The adapters' kit: what an adapter needs whatever its platform is: what two of them would write twice stands here
+once."""

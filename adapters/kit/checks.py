@@ -1,4 +1,4 @@
-"""What `magpie doctor` says of any platform."""
+"""Health checks: what `magpie doctor` says of any platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bounded mapping: what was set last stays, the oldest goes (LRU by writes)."""
+"""Bounded mapping: what was set last stays, the oldest goes (LRU by writes)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the settings of platforms have in common: where they come from, what addresses and secrets look like.
+"""Settings of platforms, what they have in common: where they come from, what addresses and secrets look like.
 
 Loads no library of a platform: every command of `magpie` that looks at settings would have to wait for it.
 """

@@ -1,4 +1,4 @@
-"""What `magpie doctor` looks at: the tokens, what they may, and how events come in."""
+"""Health checks of `magpie doctor`: the tokens, what they may, and how events come in."""
 
 from __future__ import annotations
 

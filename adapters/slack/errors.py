@@ -1,4 +1,4 @@
-"""What the Web API says no with, in our words: one table, at the edge.
+"""Error translation: what the Web API says no with, in our words: one table, at the edge.
 
 An error's words may carry an address with a ticket in it, or a token. So they are taken over with the secrets cut out,
 and the library's errors are never the cause of ours.

@@ -1,4 +1,5 @@
-"""What the core asks about a channel or thread (docs.slack.dev: conversations.replies, conversations.info)."""
+"""Conversation history: what the core asks about a channel or thread (docs.slack.dev: conversations.replies,
+conversations.info)."""
 
 from __future__ import annotations
 

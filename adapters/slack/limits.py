@@ -1,4 +1,4 @@
-"""What a channel and the workspace take, as data, and what the adapter counts itself.
+"""Rate limits as data: what a channel and the workspace take, and what the adapter counts itself.
 
 Tiers hold per method and workspace (docs.slack.dev: Rate limits): chat.update 50 a minute, chat.appendStream 100,
 chat.startStream and chat.stopStream 20 each, users.info 100; posting is one message a second and channel.

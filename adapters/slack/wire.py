@@ -1,4 +1,5 @@
-"""Calls of the Web API, over slack_sdk's client; and the connections that they, sockets and downloads share.
+"""API client: calls of the Web API, over slack_sdk's client; and the connections that they, sockets and downloads
+share.
 
 The library's own second try after a broken connection is off: nobody knows whether the first had its effect.
 """

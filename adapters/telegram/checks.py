@@ -1,4 +1,4 @@
-"""What `magpie doctor` looks at: the server, the token, what groups let the bot see, and how updates come in."""
+"""Health checks of `magpie doctor`: the server, the token, what groups let the bot see, and how updates come in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of commands that clients offer (Bot API: setMyCommands), per scope and language."""
+"""Command list that clients offer (Bot API: setMyCommands), per scope and language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Bot API says no with, in our words: one table, at the edge.
+"""Error translation: what the Bot API says no with, in our words: one table, at the edge.
 
 Errors of the library may carry an address, and with it the token. So their words are taken over with the token cut
 out, and they are never the cause of ours.

@@ -1,5 +1,5 @@
-"""What a chat and the whole bot may take, as data (Bots FAQ: "My bot is hitting limits"; tdlib/td#2592: sends and edits
-share one budget)."""
+"""Rate limits as data: what a chat and the whole bot may take (Bots FAQ: "My bot is hitting limits"; tdlib/td#2592:
+sends and edits share one budget)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bot needs to know, from the environment or `.env`. A wrong value names its variable, a secret is not shown.
+"""Settings from the environment or `.env`. A wrong value names its variable, a secret is not shown.
 
 Loads no library of the platform: every command of `magpie` that looks at settings would have to wait for it.
 """

@@ -1,5 +1,5 @@
-"""Calls of the Bot API, over aiogram's session: results stay raw JSON, and a connection is let go when nobody needs it
-any more."""
+"""API client: calls of the Bot API, over aiogram's session: results stay raw JSON, and a connection is let go when
+nobody needs it any more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What the page asks for and what it is told: JSON under /api/, a stream of events per conversation, and itself."""
+"""The page's HTTP API: what it asks for and what it is told: JSON under /api/, a stream of events per conversation, and
+itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of conversations: page by page, searched; and what is done to one of them as a whole."""
+"""Conversation list: page by page, searched; and what is done to one of them as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `magpie doctor` looks at for the page."""
+"""Health checks of `magpie doctor` for the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What happens in a chat right now: the pieces of answers under way, and the events that the page follows.
+"""Live updates: what happens in a chat right now: the pieces of answers under way, and the events that the page
+follows.
 
 Every event replaces what an earlier one about the same thing said (a piece, a whole turn, ...). So only the newest
 of each is kept, and applying one twice does no harm: who comes back after a gap gets those and has missed nothing.

@@ -1,4 +1,4 @@
-"""What the page needs to know, from the environment or `.env`. A wrong value names its variable."""
+"""Settings of the page, from the environment or `.env`. A wrong value names its variable."""
 
 from __future__ import annotations
 

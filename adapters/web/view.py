@@ -1,4 +1,5 @@
-"""What the page shows of a conversation, as JSON: the store's record, joined with the pieces that grow right now.
+"""Conversation view: what the page shows of one, as JSON: the store's record, joined with the pieces that grow right
+now.
 
 The rule that keeps an answer from standing there twice, or cut: as soon as a turn's answer is stored, the store alone
 says what it is; until then the pieces do. A turn is one entry: the messages that asked, and what answers them.

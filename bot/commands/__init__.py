@@ -1,4 +1,4 @@
-"""What people can say to the bot: a table of commands, the same on every platform.
+"""Commands: what people can say to the bot, as a table, the same on every platform.
 
 A command reads, and answers with a `Reply`: words, a menu, and the effects the store is to have. It writes nothing.
 """

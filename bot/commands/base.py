@@ -1,4 +1,4 @@
-"""What a command is given, and what every command needs to answer."""
+"""Invocation of a command: what it is given, and what every command needs to answer."""
 
 from __future__ import annotations
 

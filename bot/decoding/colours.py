@@ -1,4 +1,5 @@
-"""Colours as a screen shows them: eight bits, sRGB, and a ground on which what is there can be seen."""
+"""Colour management: colours as a screen shows them: eight bits, sRGB, and a ground on which what is there can be
+seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that are several: which frame of an animation to show, and what to tell of the rest."""
+"""Animations: pictures that are several: which frame of an animation to show, and what to tell of the rest."""
 
 from __future__ import annotations
 

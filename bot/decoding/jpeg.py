@@ -1,4 +1,4 @@
-"""A JPEG whose last bytes are missing, but none of its pixels."""
+"""Truncated JPEG: one whose last bytes are missing, but none of its pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: no label is believed."""
+"""File types by magic numbers: what a file is, by its first bytes: no label is believed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a file may take of the machine, and what a picture may be, as figures; and how a process is held to them."""
+"""Resource limits: what a file may take of the machine, and what a picture may be, as figures; and how a process is
+held to them."""
 
 from __future__ import annotations
 

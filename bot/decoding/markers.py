@@ -1,4 +1,4 @@
-"""Headers of pictures, read without decoding: the segments of a JPEG (ITU T.81, B.1), the sides of a picture."""
+"""Image headers, read without decoding: the segments of a JPEG (ITU T.81, B.1), the sides of a picture."""
 
 from __future__ import annotations
 

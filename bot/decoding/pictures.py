@@ -1,4 +1,5 @@
-"""What makes a picture fit for a model: read with care, turned upright, in sRGB, on a ground that shows it, made small.
+"""Image preparation: what makes a picture fit for a model: read with care, turned upright, in sRGB, on a ground that
+shows it, made small.
 
 More pixels than a model looks at are not sent. What is tall or wide beyond reading at that size is sent in pieces. Of
 an animation one frame is shown that shows something, of several pages the first; that there is more is told.

@@ -1,4 +1,4 @@
-"""The processes that decode, as they are asked: a few at once, kept warm, killed at their limits; fair between people.
+"""Process pool of decoders: a few at once, kept warm, killed at their limits; fair between people.
 
 One person has one file decoded at a time. So what one sends holds up nobody else, however long it takes.
 """

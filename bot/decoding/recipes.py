@@ -1,4 +1,4 @@
-"""What is made of a file: its kind chooses the recipe, whose name carries a version."""
+"""Recipes: what is made of a file: its kind chooses the recipe, whose name carries a version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How full a bucket is, when it has room for which call, and how silence and refusals change that.
+"""Token buckets: how full one is, when it has room for which call, and how silence and refusals change that.
 
 All times are seconds of one monotonic clock. What a bucket allows is data (`bot.types.Bucket`); who waits for it, and
 who goes next, is the gate's part.

@@ -1,4 +1,4 @@
-"""A growing answer -> pieces on a platform.
+"""Delivery: a growing answer -> pieces on a platform.
 
 One worker per turn brings what the chat shows towards what it should show, one call at a time, always with the newest
 text, lowest piece first. It keeps these promises:

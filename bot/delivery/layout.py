@@ -1,4 +1,5 @@
-"""The answer so far -> what should stand in each platform message. Pure but for what the segmenter remembers."""
+"""Layout: the answer so far -> what should stand in each platform message. Pure but for what the segmenter
+remembers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every outgoing call waits here. Delivery calls the gate, and nobody else does.
+"""Rate limiter: every outgoing call waits here. Delivery calls the gate, and nobody else does.
 
 A budget is data (`Bucket`), its `Level` tells how full it is, and one call takes from all of its buckets at once or
 from none. Who waits stands in a *line* (one per chat, kind of call and set of buckets), and a line is parked at the one

@@ -1,4 +1,5 @@
-"""What stands in a chat of one turn's pieces, as far as anybody knows; kept in the store for the next process."""
+"""Outbox: what stands in a chat of one turn's pieces, as far as anybody knows; kept in the store for the next
+process."""
 
 from __future__ import annotations
 

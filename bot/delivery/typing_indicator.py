@@ -1,4 +1,4 @@
-"""That somebody is at work on an answer, shown as long as there is nothing else to be seen of it"""
+"""Typing indicator: that somebody is at work on an answer, shown as long as there is nothing else to be seen of it"""
 
 from __future__ import annotations
 

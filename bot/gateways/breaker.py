@@ -1,4 +1,5 @@
-"""A gateway whose key is rejected, or whose quota is gone, is not asked again and again: it is asked once in a while.
+"""Circuit breaker: a gateway whose key is rejected, or whose quota is gone, is not asked again and again: it is asked
+once in a while.
 
 One refusal is one person's until it is confirmed: what gateways say of a key, they also say of somebody's words, of a
 model, of a question that is too dear. So a question of our own is asked before others are turned away, unless nothing

@@ -1,4 +1,4 @@
-"""What trying has taught about a gateway: facts by name, kept for the next time.
+"""Capability cache: what trying has taught about a gateway: facts by name, kept for the next time.
 
 `stream_options`, `usage_asked` -> bool; `<model>/image|frames|video|search|thinking|system|cumulative` and
 `<model>/max_completion_tokens` -> bool; `<model>/context` and `<model>/max_output` -> tokens as the gateway counts

@@ -1,4 +1,4 @@
-"""What is known of each model: name, price, sizes, abilities.
+"""Model catalogue: what is known of each model: name, price, sizes, abilities.
 
 Knowledge comes in layers, the later ones win: a family's pattern, the base id behind an alias or dated snapshot, the
 id's own rows, the operator's overrides. What no layer says stays None: not known, never zero and never a guess.

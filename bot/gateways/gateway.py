@@ -1,4 +1,4 @@
-"""The gateway of the settings and its models, and a sandbox in its place."""
+"""Gateway of the settings and its models, and a sandbox in its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking a gateway for the balance, in its own way: which page tells it, and what stands there."""
+"""Balance probes: asking a gateway for the balance, in its own way: which page tells it, and what stands there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between gateways, as data; their addresses and keys as people paste them."""
+"""Gateway profiles: what differs between gateways, as data; their addresses and keys as people paste them."""
 
 from __future__ import annotations
 

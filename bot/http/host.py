@@ -1,4 +1,4 @@
-"""One HTTP host for everything: a path prefix leads to an ASGI app, and three pages tell how we are."""
+"""HTTP routing: one host for everything: a path prefix leads to an ASGI app, and three pages tell how we are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP server around an ASGI app, on a socket that we have bound ourselves."""
+"""HTTP server around an ASGI app, on a socket that we have bound ourselves."""
 
 from __future__ import annotations
 

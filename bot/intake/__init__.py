@@ -1,1 +1,1 @@
-"""How an inbound event becomes durable work, a command's answer, or nothing."""
+"""Intake: how an inbound event becomes durable work, a command's answer, or nothing."""

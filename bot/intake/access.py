@@ -1,4 +1,5 @@
-"""Who may use the bot: by the rows of settings, by ADMINS, and by what the platform itself says. Fails closed.
+"""Access control: who may use the bot: by the rows of settings, by ADMINS, and by what the platform itself says. Fails
+closed.
 
 Two names of settings rows belong to this module, and are the record of who let whom in: in an account's scope
 "person:<id>" is "admin", "allowed", "denied" or None; in a room's scope "allowed" is True or False.

@@ -1,4 +1,4 @@
-"""An inbound event becomes durable work, a command's answer, or nothing (seen before, not for us).
+"""Intake: an inbound event becomes durable work, a command's answer, or nothing (seen before, not for us).
 
 Everything is stored in one transaction before `accept` returns; the platform is told only then. Commands are answered
 here, at once: they don't wait behind the turn that they are about.

@@ -1,4 +1,5 @@
-"""Which languages a text is in: by its scripts; among languages of one script by common words and groups of letters.
+"""Language detection: which languages a text is in: by its scripts; among languages of one script by common words and
+groups of letters.
 
 All of it is local and approximate; `detect` says None rather than guess. Short lines are what chats are made of, so
 the words are those that people write to each other.

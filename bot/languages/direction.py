@@ -1,4 +1,4 @@
-"""Into which language a text goes in a chat that translates, and from which. Pure.
+"""Translation direction: into which language a text goes in a chat that translates, and from which. Pure.
 
 Lines are short and mixed: a language that can be told from the text comes first, then the one that was spoken here
 last, then the person's.

@@ -1,4 +1,4 @@
-"""The languages that the translation models know, by any of their names."""
+"""Language names: the languages that the translation models know, by any of their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What people write after /translate: one language, two and which way, two without a way, or a text. Pure."""
+"""Language pairs: what people write after /translate: one language, two and which way, two without a way, or a text.
+Pure."""
 
 from __future__ import annotations
 

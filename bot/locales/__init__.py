@@ -1,4 +1,5 @@
-"""What the bot says, in a person's language. English is the source: its sentences are the gettext message ids.
+"""Localization: what the bot says, in a person's language. English is the source: its sentences are the gettext message
+ids.
 
 The .po files are read at first use, so nothing compiled is kept. A sentence without a translation is said in English; a
 brace that nothing fills stands as it is. Nothing here raises: words for people are most needed when all else failed.

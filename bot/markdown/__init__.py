@@ -1,4 +1,4 @@
-"""What models write, as what people read: one parser, one document tree, segments under a budget."""
+"""Markdown: what models write, as what people read: one parser, one document tree, segments under a budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What the rest of a cut source must begin with to mean what it meant, and how that is taken out of the tree again.
+"""Continuation: what the rest of a cut source must begin with to mean what it meant, and how that is taken out of the
+tree again.
 
 A rest inside a list, quote, fence or table is given a prefix that opens these again. Containers are opened by a line of
 their own, ended by a rule (`3. ___`), at their original columns, so that the lines after it need no change; `resumed`

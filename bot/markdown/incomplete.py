@@ -1,4 +1,4 @@
-"""What is half there at the end of a growing text, as what it will become
+"""Incomplete Markdown: what is half there at the end of a growing text, as what it will become
 
 Nothing here is certain; the frame that tells is the next one. So what could as well be money or a comparison stays.
 """

@@ -1,4 +1,5 @@
-"""The source of a document that grows, read frame after frame: what is finished in it is not parsed again
+"""Incremental parser: the source of a document that grows, read frame after frame: what is finished in it is not parsed
+again
 
 The dialect lets nothing outside of a block change it, and nothing after it but what follows at once: the last block may
 still become anything, and the last but one may take it in (a heading's underline, a lazy line, what seemed to be a

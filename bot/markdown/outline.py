@@ -1,4 +1,4 @@
-"""The lines of a source: where it is best cut, and what is open there."""
+"""Outline: the lines of a source: where it is best cut, and what is open there."""
 
 from __future__ import annotations
 

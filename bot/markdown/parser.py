@@ -1,4 +1,4 @@
-"""Markdown source -> document tree."""
+"""Markdown parser: source -> document tree."""
 
 from __future__ import annotations
 

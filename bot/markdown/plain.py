@@ -1,4 +1,4 @@
-"""Document tree -> plain text, for logs, titles and places that take no markup."""
+"""Plain-text renderer: document tree -> plain text, for logs, titles and places that take no markup."""
 
 from __future__ import annotations
 

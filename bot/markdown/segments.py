@@ -1,4 +1,4 @@
-"""A growing answer, cut into the documents of platform messages."""
+"""Segmentation: a growing answer, cut into the documents of platform messages."""
 
 from __future__ import annotations
 

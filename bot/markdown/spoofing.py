@@ -1,4 +1,5 @@
-"""What would show people something else than there is: controls of writing direction, links that name another host
+"""Spoofing: what would show people something else than there is: controls of writing direction, links that name another
+host
 
 Controls are taken out of every text, so that it reads in the order in which it was written. A link whose text names a
 host or an address says where it truly leads.

@@ -1,4 +1,5 @@
-"""How long a text is, in the units that platforms count in, and where it may be cut without breaking a character."""
+"""Text length: how long a text is, in the units that platforms count in, and where it may be cut without breaking a
+character."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What people attach, in words and for a model: what a thing is called, why it can't be read, what is told of it."""
+"""Attachments: what people attach, in words and for a model: what a thing is called, why it can't be read, what is told
+of it."""
 
 from __future__ import annotations
 

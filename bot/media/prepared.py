@@ -1,4 +1,4 @@
-"""What people attached, kept as a model gets it, so that each is fetched and decoded once.
+"""Media cache: what people attached, kept as a model gets it, so that each is fetched and decoded once.
 
 Beside the files of each lies a record, `<key>.json`: what `bot.decoding` answered. An answer that says no is kept too,
 so that what can't be read, or has killed its reader, isn't taken up again at every question or start.

@@ -1,1 +1,1 @@
-"""What calls cost."""
+"""Money: what calls cost."""

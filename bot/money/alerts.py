@@ -1,4 +1,4 @@
-"""What alerts there are, whom they go to, and what they say.
+"""Alerts: what there are, whom they go to, and what they say.
 
 Each has a name under which the store keeps whether it is raised: "below:<threshold>", "money" (the quota is gone),
 "key" (it is rejected).

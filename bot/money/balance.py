@@ -1,4 +1,4 @@
-"""How the account stands: the newest balance, what is spent per day, and how long that will do."""
+"""Balance forecast: how the account stands: the newest balance, what is spent per day, and how long that will do."""
 
 from __future__ import annotations
 

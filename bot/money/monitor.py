@@ -1,4 +1,4 @@
-"""Looks after the balance: takes readings, asks for one when none has come for a while, raises alerts and lays them.
+"""Balance monitor: takes readings, asks for one when none has come for a while, raises alerts and lays them.
 
 What was told is in the store, in one transaction with the messages that tell it: no restart repeats or loses an alert.
 """

@@ -1,4 +1,4 @@
-"""The price of a call, and how money is written and stored.
+"""Price of a call, and how money is written and stored.
 
 A gateway's flat price is taken as holding for every token of the call, in and out; so a cost is close, not to the cent.
 """

@@ -1,4 +1,5 @@
-"""Who hears of alerts: the chats of ALERT_CHATS, and a chat of its own where every user is the owner."""
+"""Alert recipients: who hears of alerts: the chats of ALERT_CHATS, and a chat of its own where every user is the
+owner."""
 
 from __future__ import annotations
 

@@ -1,1 +1,2 @@
-"""A stand-in for a gateway: what `magpie demo` and `magpie ask --sandbox` talk to, over the wire like any gateway."""
+"""Sandbox, a stand-in for a gateway: what `magpie demo` and `magpie ask --sandbox` talk to, over the wire like any
+gateway."""

@@ -1,4 +1,4 @@
-"""What the sandbox says. Plain functions of the question: the same question always gets the same answer.
+"""Sandbox answers: what it says. Plain functions of the question: the same question always gets the same answer.
 
 These are a model's words, not ours: they stand outside the message catalogues, in English and in Chinese.
 """

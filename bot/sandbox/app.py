@@ -1,4 +1,5 @@
-"""A stand-in for a gateway: a plain ASGI app that speaks the chat API's contract and needs no account, no key, no net.
+"""Sandbox, a stand-in for a gateway: a plain ASGI app that speaks the chat API's contract and needs no account, no key,
+no net.
 
 It answers POST .../chat/completions, GET .../models and GET /api/account/billing/grants. What it says is in
 `answers`, what it refuses in `rules`, how an answer is shaped in `generation`.

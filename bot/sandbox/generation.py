@@ -1,4 +1,5 @@
-"""An answer of the sandbox as a gateway sends it: token by token, with its usage, in the contract's shapes."""
+"""Generation: an answer of the sandbox as a gateway sends it: token by token, with its usage, in the contract's
+shapes."""
 
 from __future__ import annotations
 

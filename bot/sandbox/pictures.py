@@ -1,4 +1,4 @@
-"""What the sandbox truly can tell of a picture: its format, its size, its main colours."""
+"""Picture descriptions: what the sandbox truly can tell of a picture: its format, its size, its main colours."""
 
 from __future__ import annotations
 

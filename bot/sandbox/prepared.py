@@ -1,4 +1,4 @@
-"""The sandbox's prepared answers: for the ideas that the page offers, for code, and for its own account."""
+"""Prepared answers: for the ideas that the page offers, for code, and for its own account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sandbox accepts: the chat API's own rules, and the words in which gateways refuse."""
+"""Request rules: what the sandbox accepts: the chat API's own rules, and the words in which gateways refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A few dozen phrases that the sandbox can truly translate, and honest words about all others."""
+"""Phrase book: a few dozen phrases that the sandbox can truly translate, and honest words about all others."""
 
 from __future__ import annotations
 

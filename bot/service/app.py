@@ -1,4 +1,4 @@
-"""Builds everything and runs it: the only module that names adapters and stores."""
+"""Application: builds everything and runs it: the only module that names adapters and stores."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The core, wired: what stands between the adapters of the platforms and a gateway. The service and the tests wire it
-here, and nowhere else."""
+"""Core wiring: what stands between the adapters of the platforms and a gateway. The service and the tests wire it here,
+and nowhere else."""
 
 from __future__ import annotations
 

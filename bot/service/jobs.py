@@ -1,4 +1,5 @@
-"""What happens by the clock. A job only triggers: what is due is read from the store, so restarts need nothing else."""
+"""Scheduled jobs: what happens by the clock. A job only triggers: what is due is read from the store, so restarts need
+nothing else."""
 
 from __future__ import annotations
 

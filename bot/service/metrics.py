@@ -1,4 +1,4 @@
-"""What monitoring reads (`/metrics`): counts and times of turns, calls and money, in Prometheus' form"""
+"""Metrics: what monitoring reads (`/metrics`): counts and times of turns, calls and money, in Prometheus' form"""
 
 from __future__ import annotations
 

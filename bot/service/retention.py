@@ -1,4 +1,4 @@
-"""What is kept in the store no longer than it is of use."""
+"""Retention: what is kept in the store no longer than it is of use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What holds in a chat: rows of settings, from the widest scope to the narrowest, laid over the defaults.
+"""Settings overlay: what holds in a chat: rows of settings, from the widest scope to the narrowest, laid over the
+defaults.
 
 A row's value of None is no value: the wider scope shows through. Only the translation also knows False: off here,
 whatever a wider scope says. A row that can't be read (an unknown name, a value of another shape) is passed over.

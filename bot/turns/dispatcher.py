@@ -1,4 +1,4 @@
-"""Runs one turn: history -> request -> stream -> delivery -> record."""
+"""Turn dispatcher: runs one turn: history -> request -> stream -> delivery -> record."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What came from the model for one turn, and what that means for the answer: whole, a part, stopped, or a clear
-error."""
+"""Model exchange: what came from the model for one turn, and what that means for the answer: whole, a part, stopped, or
+a clear error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked instead when a question was refused: less history, no system role, no pictures.
+"""Fallback requests: what is asked instead when a question was refused: less history, no system role, no pictures.
 
 What the gateway's words say is done first. Where they say nothing that is known, each is tried once; what was then
 answered is remembered for the model (`Supposition`), so the next question goes right at once. A refusal that is about

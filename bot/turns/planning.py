@@ -1,4 +1,4 @@
-"""What to ask for a turn: its settings, pictures and context, brought together for `prompt`."""
+"""Planning: what to ask for a turn: its settings, pictures and context, brought together for `prompt`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""History and settings -> the model's requests. Pure: the same input always makes the same request."""
+"""Prompt builder: history and settings -> the model's requests. Pure: the same input always makes the same request."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Which turn runs now: one at a time per chat, in order, chats side by side. Plain asyncio over the Store, which is
-the queue.
+"""Turn queue: which turn runs now: one at a time per chat, in order, chats side by side. Plain asyncio over the Store,
+which is the queue.
 
 A turn that can't go on (the platform says "later", the store is full) waits in the store, never in a sleeping task.
 """

@@ -1,4 +1,4 @@
-"""The databases' errors in our words: one table, at the edge."""
+"""Error translation: the databases' errors in our words: one table, at the edge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""PostgreSQL: a session of our own, which says that we live (an advisory lock) and hears what others queue (LISTEN)."""
+"""Notifications of PostgreSQL: a session of our own, which says that we live (an advisory lock) and hears what others
+queue (LISTEN)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Brings a database to the tables of this version, at start. The migrations travel with the package."""
+"""Schema migration: brings a database to the tables of this version, at start. The migrations travel with the
+package."""
 
 from __future__ import annotations
 

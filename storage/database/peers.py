@@ -1,4 +1,4 @@
-"""The processes that share a database: which of them live, and what they have queued."""
+"""Peer processes that share a database: which of them live, and what they have queued."""
 
 from __future__ import annotations
 

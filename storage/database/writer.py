@@ -1,4 +1,4 @@
-"""SQLite's one writer: transactions that wait while another is committed share the next commit."""
+"""Group commit of SQLite's one writer: transactions that wait while another is committed share the next commit."""
 
 from __future__ import annotations
 

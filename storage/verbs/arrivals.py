@@ -1,4 +1,4 @@
-"""What comes in becomes durable, each event in one transaction and once: its key is inserted first.
+"""Arrivals: what comes in becomes durable, each event in one transaction and once: its key is inserted first.
 
 On PostgreSQL the chat's row is locked next, so that what happens in one chat happens in one order, and turns after it:
 who locks in this order never waits in a circle.

@@ -1,4 +1,4 @@
-"""The list of conversations: read page by page and searched; and what is done to one of them as a whole.
+"""Conversation list: read page by page and searched; and what is done to one of them as a whole.
 
 A deleted chat is out of every list at once and can be brought back for a while; `erase` then takes it out of the store.
 What its answers cost stays in the ledger, which holds no words.

@@ -1,4 +1,4 @@
-"""What people change or take back after they have said it."""
+"""Corrections: what people change or take back after they have said it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command's answer changes."""
+"""Effects: what a command's answer changes."""
 
 from __future__ import annotations
 

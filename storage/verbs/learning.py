@@ -1,4 +1,5 @@
-"""What calls have told about a gateway: its balance, what it can and can't do, and which alerts that has raised."""
+"""Gateway facts: what calls have told about a gateway: its balance, what it can and can't do, and which alerts that has
+raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chat goes on under another id: its threads, messages, turns and settings go along."""
+"""Chat migration: a chat goes on under another id: its threads, messages, turns and settings go along."""
 
 from __future__ import annotations
 

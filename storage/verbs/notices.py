@@ -1,4 +1,5 @@
-"""Words of our own for a chat: a turn whose text is known already, queued in the transaction that it is part of."""
+"""Notices: words of our own for a chat: a turn whose text is known already, queued in the transaction that it is part
+of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What people said in a chat that was not said to us: read where the platform can be asked, and kept as context."""
+"""Overheard messages: what people said in a chat that was not said to us: read where the platform can be asked, and
+kept as context."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work on turns. Every write says for which attempt it speaks; one that is outdated gets Superseded."""
+"""Turn queue: the work on turns. Every write says for which attempt it speaks; one that is outdated gets Superseded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store's read-only half. Each question is answered from an index; none reads a whole history."""
+"""Read model: the store's read-only half. Each question is answered from an index; none reads a whole history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What is kept no longer than it is of use goes, a few rows in each transaction, so that no writer waits long.
+"""Retention: what is kept no longer than it is of use goes, a few rows in each transaction, so that no writer waits
+long.
 
 There is no index for it: one on the times of events would cost each of them more than it saves here. To look through
 100,000 keys takes some 5 ms.

@@ -1,1 +1,1 @@
-"""What comes in: events received, read, and looked up."""
+"""Inbound events: events received, read, and looked up."""

@@ -1,5 +1,5 @@
-"""What people say to each other in a thread that we take part in, rather than to us: it names somebody else first, or
-asks for nothing. data/courtesies.csv has the words of greeting and of thanks that go with that."""
+"""Courtesies: what people say to each other in a thread that we take part in, rather than to us: it names somebody else
+first, or asks for nothing. data/courtesies.csv has the words of greeting and of thanks that go with that."""
 
 from __future__ import annotations
 

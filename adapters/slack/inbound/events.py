@@ -1,4 +1,4 @@
-"""An event -> `Inbound`. Pure: what has to be looked up or remembered is done in `receiving`."""
+"""Event parser: an event -> `Inbound`. Pure: what has to be looked up or remembered is done in `receiving`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people sent, as bytes (docs.slack.dev: Working with files).
+"""File downloads: what people sent, as bytes (docs.slack.dev: Working with files).
 
 A file's address answers to the bot's token only. So it goes to Slack's own hosts and nowhere else, and redirects are
 followed by hand. To a token that may not read files, the platform answers 200 and the page of its login

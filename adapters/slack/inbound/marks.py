@@ -1,5 +1,5 @@
-"""What Slack's marks in a text stand for: people, channels, groups, links, dates, emoji (docs.slack.dev: Formatting
-text)."""
+"""Mentions and other marks of a text, as what they stand for: people, channels, groups, links, dates, emoji
+(docs.slack.dev: Formatting text)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Who people are (docs.slack.dev: users.info): their name and language, asked for once per person and hour; and who
-has written in which thread."""
+"""User profiles (docs.slack.dev: users.info): their name and language, asked for once per person and hour; and who has
+written in which thread."""
 
 from __future__ import annotations
 

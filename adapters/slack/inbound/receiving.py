@@ -1,4 +1,4 @@
-"""What the platform brings, to the core: read, put in order, stored, acknowledged."""
+"""Event receiver: what the platform brings, to the core: read, put in order, stored, acknowledged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that people see in a message: its text, blocks and attachments, what it forwards, and its files
+"""Message content: all that people see in a message: its text, blocks and attachments, what it forwards, and its files
 (docs.slack.dev: message event, Secondary message attachments)."""
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What goes out: pieces as messages and streams."""
+"""Outgoing messages: pieces as messages and streams."""

@@ -1,4 +1,5 @@
-"""What of a growing text can be appended to a stream, which takes nothing back (docs.slack.dev: chat.appendStream).
+"""Stream diff: what of a growing text can be appended to a stream, which takes nothing back (docs.slack.dev:
+chat.appendStream).
 
 The text is a writing of the tree as it is now, so its end may still change: markup that is closed there is open in the
 source, and what looks like words may become a link. `settled` leaves that end out. Where an earlier part changes after

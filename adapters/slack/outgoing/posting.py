@@ -1,4 +1,5 @@
-"""Pieces as messages: streamed, posted, changed, deleted (docs.slack.dev: chat.postMessage, chat.update, ...)."""
+"""Message posting: pieces as messages: streamed, posted, changed, deleted (docs.slack.dev: chat.postMessage,
+chat.update, ...)."""
 
 from __future__ import annotations
 

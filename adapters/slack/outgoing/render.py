@@ -1,4 +1,4 @@
-"""Document tree -> Markdown as Slack's own parser reads it, and blocks (Block Kit: markdown, table).
+"""Renderer: document tree -> Markdown as Slack's own parser reads it, and blocks (Block Kit: markdown, table).
 
 Nothing that a model writes may ring for anybody: `<`, `>` and `&` are entities outside of code, and in code what Slack
 would take for a mention is broken by a character without width. Emphasis beside wide characters gets such a character

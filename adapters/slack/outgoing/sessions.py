@@ -1,5 +1,5 @@
-"""That we are at work: the status line of a thread, and the session whose Stop control is the platform's own
-(docs.slack.dev: assistant.threads.setStatus, agents.sessions.setStatus)."""
+"""Typing status: that we are at work: the status line of a thread, and the session whose Stop control is the platform's
+own (docs.slack.dev: assistant.threads.setStatus, agents.sessions.setStatus)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Whether a thread is still there. To a new message for one that is gone the platform says yes, and shows it at the
-channel's root (slack-go#1571, open-swe#2753), so that is looked at before, and once more after."""
+"""Dead threads: whether a thread is still there. To a new message for one that is gone the platform says yes, and shows
+it at the channel's root (slack-go#1571, open-swe#2753), so that is looked at before, and once more after."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What people press and fill in: buttons, modals, App Home, the shortcut."""
+"""Interactive surfaces: what people press and fill in: buttons, modals, App Home, the shortcut."""

@@ -1,5 +1,5 @@
-"""Buttons, `/magpie`, the shortcut, modals and App Home. The platform waits three seconds for an acknowledgement, so
-what need not be in it is done behind it."""
+"""Interactions: buttons, `/magpie`, the shortcut, modals and App Home. The platform waits three seconds for an
+acknowledgement, so what need not be in it is done behind it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What people see beside messages: the modal of a chat's settings, the one of the shortcut "Translate", and App Home
-(docs.slack.dev: Modals, Home tabs). Pure: views as data, and what their fields mean as commands."""
+"""Views: what people see beside messages: the modal of a chat's settings, the one of the shortcut "Translate", and App
+Home (docs.slack.dev: Modals, Home tabs). Pure: views as data, and what their fields mean as commands."""
 
 from __future__ import annotations
 

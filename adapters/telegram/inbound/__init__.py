@@ -1,1 +1,1 @@
-"""What comes in: updates received and read."""
+"""Inbound updates: updates received and read."""

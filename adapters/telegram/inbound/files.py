@@ -1,4 +1,4 @@
-"""What people sent, as bytes (Bot API: getFile).
+"""File downloads: what people sent, as bytes (Bot API: getFile).
 
 The public server gives out files of up to 20 MB. A Bot API server of one's own that runs with --local has no limit, and
 names a path on its machine instead.

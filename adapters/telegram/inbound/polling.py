@@ -1,4 +1,5 @@
-"""Updates by getUpdates: a batch is stored before the next call tells the platform so (Bot API: getUpdates, offset)."""
+"""Long polling: updates by getUpdates: a batch is stored before the next call tells the platform so (Bot API:
+getUpdates, offset)."""
 
 from __future__ import annotations
 

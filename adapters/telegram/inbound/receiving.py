@@ -1,4 +1,4 @@
-"""Updates to the core: read, put together with what belongs to them, stored, acknowledged."""
+"""Update receiver: updates to the core: read, put together with what belongs to them, stored, acknowledged."""
 
 from __future__ import annotations
 

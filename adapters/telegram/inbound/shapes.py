@@ -1,4 +1,4 @@
-"""The parts of an update that we read, checked one update at a time (Bot API: Update).
+"""Update schema: the parts of an update that we read, checked one update at a time (Bot API: Update).
 
 Everything else is ignored, so that a new kind of block, entity or origin can't make a question unreadable. What only
 accompanies a message (the message it replies to, where it was forwarded from) is None if it has an unknown shape.

@@ -1,4 +1,5 @@
-"""Words in what people send that has no file of its own: polls, places, contacts, ... (Bot API: Poll, Venue, ...)
+"""Polls, places, contacts and the like: words in what people send that has no file of its own: polls, places, contacts,
+... (Bot API: Poll, Venue, ...)
 
 A sign says what it is, so that nothing of it is in a language of ours, and none of it can be taken for a command.
 """

@@ -1,4 +1,4 @@
-"""An update -> `Inbound`. Pure: what has to be looked up or remembered is done in `receiving`."""
+"""Update parser: an update -> `Inbound`. Pure: what has to be looked up or remembered is done in `receiving`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Updates that the platform pushes (Bot API: setWebhook): 200 only after the commit, so that none is lost."""
+"""Webhook: updates that the platform pushes (Bot API: setWebhook): 200 only after the commit, so that none is lost."""
 
 from __future__ import annotations
 

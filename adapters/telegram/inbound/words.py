@@ -1,4 +1,4 @@
-"""A message's words, and whether our name is among them (Bot API: MessageEntity)."""
+"""Message text: a message's words, and whether our name is among them (Bot API: MessageEntity)."""
 
 from __future__ import annotations
 

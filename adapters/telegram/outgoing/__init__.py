@@ -1,1 +1,1 @@
-"""What goes out: pieces as messages."""
+"""Outgoing messages: pieces as messages."""

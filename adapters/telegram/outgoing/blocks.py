@@ -1,4 +1,5 @@
-"""Document tree -> rich message (Bot API: InputRichMessage.blocks), of which nothing is parsed by the far side
+"""Rich-message renderer: document tree -> rich message (Bot API: InputRichMessage.blocks), of which nothing is parsed
+by the far side
 
 Its markup forms may hold any HTML, live buttons too; blocks can't. What the platform would count as too much, or take
 for a link that it refuses, makes no rich message: text and entities then show the same.

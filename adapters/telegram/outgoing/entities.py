@@ -1,4 +1,4 @@
-"""Text that grows, and the entities over it (Bot API: MessageEntity)
+"""Message entities over a text that grows (Bot API: MessageEntity)
 
 Offsets and lengths are UTF-16 code units. Entities keep the platform's rules (Bot API: Formatting options): `pre` and
 `code` stand alone, so bold, italic, strikethrough and quotes go around a `pre`; in quotes and links, code is words; a

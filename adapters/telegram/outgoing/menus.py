@@ -1,4 +1,4 @@
-"""Menus as inline keyboards, and what their buttons carry.
+"""Inline keyboards: menus, and what their buttons carry.
 
 A button carries 1 to 64 bytes (Bot API: InlineKeyboardButton, callback_data). An action that is longer is named by its
 place: the turn whose menu it stands in, row and column. The store keeps a turn's menu, so this outlives a restart.

@@ -1,4 +1,5 @@
-"""Pieces as messages: posted, changed, deleted (Bot API: sendMessage, sendRichMessage, editMessageText)."""
+"""Message posting: pieces as messages: posted, changed, deleted (Bot API: sendMessage, sendRichMessage,
+editMessageText)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Document tree -> text and entities (Bot API: MessageEntity), never a markup that the platform would parse.
+"""Renderer: document tree -> text and entities (Bot API: MessageEntity), never a markup that the platform would parse.
 
 A table stands in a monospaced font if a telephone shows its lines unbroken, else each row is a list of what is in it; a
 formula is Unicode where that can be done.

@@ -1,1 +1,1 @@
-"""The door: who may talk to the page."""
+"""The door: authentication, and who may talk to the page."""

@@ -1,4 +1,5 @@
-"""Who may talk to the page: Host and Origin are checked before anything else, then the password, if there is one.
+"""Request guard: who may talk to the page: Host and Origin are checked before anything else, then the password, if
+there is one.
 
 A stranger's page, open in the owner's browser, could otherwise talk to 127.0.0.1 in the owner's name: by a form, or by
 a host name that suddenly points here (DNS rebinding).

@@ -1,1 +1,1 @@
-"""What comes in: requests read, uploads kept."""
+"""Inbound requests: requests read, uploads kept."""

@@ -1,4 +1,5 @@
-"""JSON from the page -> `Inbound`. What the page could never send is refused with a code and the bound it broke."""
+"""Request parser: JSON from the page -> `Inbound`. What the page could never send is refused with a code and the bound
+it broke."""
 
 from __future__ import annotations
 

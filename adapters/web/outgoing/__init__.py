@@ -1,1 +1,1 @@
-"""What goes out: documents as HTML."""
+"""Outgoing pieces: documents as HTML."""

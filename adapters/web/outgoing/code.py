@@ -1,4 +1,5 @@
-"""Code in colours: the text of a block as HTML, each kind of word in a span of one of a few classes"""
+"""Syntax highlighting: code in colours: the text of a block as HTML, each kind of word in a span of one of a few
+classes"""
 
 from __future__ import annotations
 

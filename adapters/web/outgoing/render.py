@@ -1,4 +1,5 @@
-"""Document tree -> HTML that is safe by construction: every text is escaped, every tag and attribute is written here.
+"""Renderer: document tree -> HTML that is safe by construction: every text is escaped, every tag and attribute is
+written here.
 
 One string per top-level block, so that the page replaces only the blocks that changed while an answer grows.
 """

@@ -1,1 +1,1 @@
-"""How commands and their answers are written."""
+"""Writing: how commands and their answers are written."""

@@ -1,5 +1,5 @@
-"""How a command is written where it is said: "/help" in a chat, "/magpie help" where the platform lets nothing else
-through, "@magpie /help" in its threads. Our own words say "/help", and are changed on their way out."""
+"""Command syntax: how a command is written where it is said: "/help" in a chat, "/magpie help" where the platform lets
+nothing else through, "@magpie /help" in its threads. Our own words say "/help", and are changed on their way out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a command's answer is written: Markdown in which a person's words stay words."""
+"""Command answers: how they are written: Markdown in which a person's words stay words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Roles take turns: neighbours of one role are one message."""
+"""Role alternation: roles take turns: neighbours of one role are one message."""
 
 from __future__ import annotations
 

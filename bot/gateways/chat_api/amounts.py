@@ -1,4 +1,4 @@
-"""Numbers in what a gateway says: how much it takes, how much it was sent, how long to wait."""
+"""Amounts: numbers in what a gateway says: how much it takes, how much it was sent, how long to wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One HTTP call and its answer, under limits that a Clock keeps, in one task that ends when its caller does."""
+"""HTTP call: one call and its answer, under limits that a Clock keeps, in one task that ends when its caller does."""
 
 from __future__ import annotations
 

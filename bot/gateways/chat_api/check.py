@@ -1,4 +1,5 @@
-"""What can't work is refused before it is sent, with the bound in the words; what can be put right is put right."""
+"""Request validation: what can't work is refused before it is sent, with the bound in the words; what can be put right
+is put right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The bytes of an answer that came compressed, though none was asked to be: in bounded steps, or not at all."""
+"""Content encoding: the bytes of an answer that came compressed, though none was asked to be: in bounded steps, or not
+at all."""
 
 from __future__ import annotations
 

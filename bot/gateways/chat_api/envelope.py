@@ -1,4 +1,4 @@
-"""What an error's body says, in any of the shapes that gateways give it, and nothing of it that is secret."""
+"""Error bodies: what one says, in any of the shapes that gateways give it, and nothing of it that is secret."""
 
 from __future__ import annotations
 

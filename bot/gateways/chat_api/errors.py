@@ -1,4 +1,5 @@
-"""What a gateway said when it did not answer, as one of our errors: from status, headers and body, by a table.
+"""Error classification: what a gateway said when it did not answer, as one of our errors: from status, headers and
+body, by a table.
 
 Gateways share neither statuses nor shapes nor words (an error may come with HTTP 200, as plain text, in Chinese): their
 codes and words count first (`data/refusals.toml`), the status last.

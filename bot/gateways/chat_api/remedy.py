@@ -1,4 +1,5 @@
-"""What can be done about a refusal: leave something out, clamp it, or say it otherwise; and remember that."""
+"""Retry policy: what can be done about a refusal: leave something out, clamp it, or say it otherwise; and remember
+that."""
 
 from __future__ import annotations
 

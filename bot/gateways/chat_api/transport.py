@@ -1,4 +1,5 @@
-"""httpx's requests over aiohttp's connections: a chunk of a stream costs a third, and reading can be held up"""
+"""HTTP transport: httpx's requests over aiohttp's connections: a chunk of a stream costs a third, and reading can be
+held up"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LaTeX formulas -> a small tree, which writers make their best form of
+"""LaTeX parser: formulas -> a small tree, which writers make their best form of
 
 What is not understood for certain is not guessed: `read` says None, and the formula stays LaTeX.
 """

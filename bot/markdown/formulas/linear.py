@@ -1,4 +1,4 @@
-"""A formula in Unicode, on a line where it fits on one"""
+"""Linear format: a formula in Unicode, on a line where it fits on one"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What LaTeX's commands for single signs mean, in Unicode"""
+"""Symbols: what LaTeX's commands for single signs mean, in Unicode"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The chunks of one streamed answer -> Deltas: increments only, reasoning apart, the end only once it is certain."""
+"""Stream assembler: the chunks of one streamed answer -> Deltas: increments only, reasoning apart, the end only once it
+is certain."""
 
 from __future__ import annotations
 

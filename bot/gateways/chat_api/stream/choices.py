@@ -1,4 +1,4 @@
-"""Which of a stream's choices are the answer. We ask for one; its index is not always 0, and not always one.
+"""Choices: which of a stream's are the answer. We ask for one; its index is not always 0, and not always one.
 
 Some gateways put the index of a content block there (thinking 0, text 1, more text 2): then all are one answer, in
 order. With `n` in a gateway's extra fields they are answers of their own, side by side or each with an end of its own:

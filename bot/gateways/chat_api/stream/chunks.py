@@ -1,5 +1,5 @@
-"""One JSON object of an answer, as what it says. Whatever may be text and can't be read raises Damaged: what is not
-understood is never skipped."""
+"""Chunk decoder: one JSON object of an answer, as what it says. Whatever may be text and can't be read raises Damaged:
+what is not understood is never skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Streams whose chunks may each repeat the whole text so far (qwen-mt-plus and qwen-mt-turbo do), as increments.
+"""Cumulative streams: those whose chunks may each repeat the whole text so far (qwen-mt-plus and qwen-mt-turbo do), as
+increments.
 
 While both readings are possible only their common beginning is given out, so nothing wrong is ever shown: an ordinary
 stream is decided by its second chunk, which hardly ever starts with the whole of the first.

@@ -1,4 +1,4 @@
-"""Why an answer ended: the reasons of each vendor, as ours.
+"""Finish reasons: why an answer ended: the reasons of each vendor, as ours.
 
 A reason that is not here is logged once; with a proper end of the stream the answer is whole.
 """

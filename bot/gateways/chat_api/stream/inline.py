@@ -1,6 +1,6 @@
-"""Pictures in the text itself: their bytes as base64 behind "data:image/", as gateways make of what Gemini draws
-(QuantumNous/new-api, relay/channel/gemini: "![image](data:image/png;base64,...)"). As text they are thousands of pages.
-"""
+"""Inline images: pictures in the text itself: their bytes as base64 behind "data:image/", as gateways make of what
+Gemini draws (QuantumNous/new-api, relay/channel/gemini: "![image](data:image/png;base64,...)"). As text they are
+thousands of pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in the data of an event: chunks, one or many, in whatever stands around them."""
+"""Event payloads: what stands in the data of an event: chunks, one or many, in whatever stands around them."""
 
 from __future__ import annotations
 

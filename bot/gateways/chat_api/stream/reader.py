@@ -1,4 +1,4 @@
-"""Reads one successful HTTP answer as Deltas, whatever it is: an event stream, JSON, or no answer at all.
+"""Response reader: one successful HTTP answer as Deltas, whatever it is: an event stream, JSON, or no answer at all.
 
 Each byte is a comment, blank, something known that keeps the line open, an end, or a chunk. At anything else the answer
 ends there and is a part: it may have been a piece of it.
