@@ -2,7 +2,7 @@
 
 Each package has the same rooms: `settings.py` with `load_settings()` (whose result has `on`; it takes the table of an
 account where there may be several), `checks.py` with `checks(settings)` for the doctor, and the adapter, built from its
-settings and `Surroundings`.
+settings and `AdapterContext`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from adapters.kit.settings import PlatformSettings
 from adapters.kit.tables import lacking, table_values
 from bot.errors import SettingError, joined
-from bot.types import AccountTable, Adapter, Finding, Mark, Surroundings, Text
+from bot.types import AccountTable, Adapter, AdapterContext, Finding, Mark, Text
 
 __all__ = [
     "ADAPTERS",
@@ -53,7 +53,7 @@ def tables() -> dict[str, frozenset[str]]:
     return {name: frozenset(_class_of(name).keys()) for name in ADAPTERS if _class_of(name).own}
 
 
-def switched_on(accounts: Sequence[AccountTable] = ()) -> dict[str, Callable[[Surroundings], Adapter]]:
+def switched_on(accounts: Sequence[AccountTable] = ()) -> dict[str, Callable[[AdapterContext], Adapter]]:
     """How to build the adapter of each account that is switched on: of the variables ("telegram") and of the tables
     ("telegram:sales"). SettingError names each setting that is wrong or can't work together with the others; or what to
     set, if none is on."""
@@ -176,8 +176,8 @@ def _shared(found: Mapping[str, Any]) -> dict[str, SettingError]:
     return wrong
 
 
-def _builder(settings: Any) -> Callable[[Surroundings], Adapter]:
-    def build(surroundings: Surroundings) -> Adapter:
+def _builder(settings: Any) -> Callable[[AdapterContext], Adapter]:
+    def build(surroundings: AdapterContext) -> Adapter:
         adapter: Adapter = load(settings.platform)(settings, surroundings)
         return adapter
 

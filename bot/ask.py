@@ -15,8 +15,8 @@ from typing import Protocol
 from bot.clock import SystemClock
 from bot.commands.parameters import named
 from bot.commands.writing.forms import is_blank
-from bot.errors import RequestRefused, SettingError, UnknownModel
-from bot.gateways.capabilities import Learned
+from bot.errors import InvalidRequest, SettingError, UnknownModel
+from bot.gateways.capabilities import CapabilityCache
 from bot.gateways.catalogue import Catalogue
 from bot.gateways.gateway import Models, make_client, make_gateway, sandboxed
 from bot.gateways.parameters import PARAMETERS
@@ -35,6 +35,7 @@ from bot.turns.queue import TurnEnds
 from bot.types import (
     Ack,
     Adapter,
+    AdapterContext,
     ChatSettings,
     Clock,
     Json,
@@ -44,7 +45,6 @@ from bot.types import (
     NoteKind,
     Outcome,
     Store,
-    Surroundings,
     Text,
     Translation,
     Turn,
@@ -83,7 +83,7 @@ class Terminal(Adapter, Protocol):
 
 async def ask(
     question: Question,
-    terminal_in: Callable[[Surroundings], Terminal],
+    terminal_in: Callable[[AdapterContext], Terminal],
     memory: Callable[[Clock], Awaitable[Store]],
     *,
     sandbox: bool = False,
@@ -100,7 +100,7 @@ async def ask(
         store = await memory(SystemClock())
         stack.push_async_callback(store.close)
         ends, clock = TurnEnds(), SystemClock()
-        terminal = terminal_in(Surroundings(store, models.all, clock, say=say, on_turn_end=ends.follow))
+        terminal = terminal_in(AdapterContext(store, models.all, clock, say=say, on_turn_end=ends.follow))
         stack.callback(terminal.close)
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="magpie-")))
         access = Access(store, everyone=True)
@@ -145,7 +145,7 @@ async def _answered(
     """Ctrl+C: what was read is labelled, then it ends."""
     asked = await terminal.say(question.text, question.pictures, settings)
     if asked.turn is None:
-        raise RequestRefused("{problem}", problem=asked.toast)
+        raise InvalidRequest("{problem}", problem=asked.toast)
     answered = asyncio.create_task(terminal.ended(asked.turn), name="answer")
     try:
         await first_of(answered, *working)
@@ -202,7 +202,7 @@ def _setting(words: str, info: ModelInfo) -> tuple[str, Json]:
     """(name, value of its row) of "temperature=0.7" or "translate=German", as the model takes it."""
     name, sign, said = words.partition("=")
     if not sign:
-        raise RequestRefused("{got} is no NAME=VALUE. Example: --set temperature=0.7", got=words)
+        raise InvalidRequest("{got} is no NAME=VALUE. Example: --set temperature=0.7", got=words)
     name = named(name)
     if name in PARAMETERS:
         return name, PARAMETERS[name].check(PARAMETERS[name].parse(said), info)
@@ -212,7 +212,7 @@ def _setting(words: str, info: ModelInfo) -> tuple[str, Json]:
 def _translation(words: str) -> Json:
     wanted = parse(words)
     if not isinstance(wanted, Translation):
-        raise RequestRefused(
+        raise InvalidRequest(
             '{got} is no language, nor two and which way. Example: "Chinese to English"', got=words[:40]
         )
     return to_json(wanted)
@@ -221,7 +221,7 @@ def _translation(words: str) -> Json:
 def _chosen(settings: Sequence[str], info: ModelInfo) -> dict[str, Json]:
     try:
         return dict(_setting(words, info) for words in settings)
-    except RequestRefused as error:
+    except InvalidRequest as error:
         raise SettingError("--set", "{problem}", problem=error) from error
 
 
@@ -235,7 +235,7 @@ async def _gateway(sandbox: bool) -> AsyncIterator[tuple[Settings, Models]]:
             settings = settings.model_copy(update=await stack.enter_async_context(sandboxed()))
         gateway = make_gateway(settings, toml)
         catalogue = Catalogue(toml.models, thinking=gateway.profile.thinking)
-        client = make_client(gateway, catalogue, settings, SystemClock(), Learned())
+        client = make_client(gateway, catalogue, settings, SystemClock(), CapabilityCache())
         stack.push_async_callback(client.aclose)
         yield settings, Models(gateway, client, catalogue)
 

@@ -6,9 +6,9 @@ MagpieError
 ├── WrongValue              what is wrong with a setting's value, from its validator; a ValueError too, for pydantic
 ├── AdapterError            what a platform said to a call
 │   ├── RetryLater          not now: again after `after` seconds
-│   ├── Unknown             the call may or may not have had its effect
-│   ├── Gone                the chat, thread or message is not there (any more), or we may not write there
-│   └── Refused             the platform will never take this
+│   ├── OutcomeUnknown      the call may or may not have had its effect
+│   ├── Undeliverable       the chat, thread or message is not there (any more), or we may not write there
+│   └── Rejected            the platform will never take this
 ├── GatewayError            what the chat API said, or failed to say
 │   ├── BadKey              the key is missing or rejected
 │   ├── NoMoney             the account is empty
@@ -20,7 +20,7 @@ MagpieError
 │   ├── Unreachable         no connection, or nothing came in time
 │   ├── Broken              the answer stopped in the middle, or made no sense
 │   └── Upstream            any other trouble on their side (5xx)
-├── RequestRefused          a request that can't work, refused before it is sent
+├── InvalidRequest          a request that can't work, refused before it is sent
 │   └── Unaskable           what is asked is nothing to ask, however often it is tried
 ├── MediaError              a picture or file that can't be used; says the reason and the limit
 │   └── NotFetched          one that can't be had now, and maybe later
@@ -46,14 +46,14 @@ __all__ = [
     "Blocked",
     "Broken",
     "GatewayError",
-    "Gone",
+    "InvalidRequest",
     "MagpieError",
     "MediaError",
     "NoMoney",
     "NotFetched",
+    "OutcomeUnknown",
     "RateLimited",
-    "Refused",
-    "RequestRefused",
+    "Rejected",
     "RetryLater",
     "SettingError",
     "StoreError",
@@ -64,7 +64,7 @@ __all__ = [
     "Superseded",
     "TooLong",
     "Unaskable",
-    "Unknown",
+    "Undeliverable",
     "UnknownModel",
     "Unreachable",
     "Upstream",
@@ -176,11 +176,11 @@ class RetryLater(AdapterError):
         self.after = after  # seconds
 
 
-class Unknown(AdapterError):
+class OutcomeUnknown(AdapterError):
     text = "The outcome of a call is unknown."
 
 
-class Gone(AdapterError):
+class Undeliverable(AdapterError):
     text = "The chat or message is gone: {reason}"
 
     def __init__(self, reason: str, /, *, detail: str = "") -> None:
@@ -188,7 +188,7 @@ class Gone(AdapterError):
         self.reason = reason
 
 
-class Refused(AdapterError):
+class Rejected(AdapterError):
     text = "The chat platform refused this: {what}"
 
     def __init__(self, what: str, /, *, detail: str = "") -> None:
@@ -291,11 +291,11 @@ class Upstream(GatewayError):
     text = "The model's service has a problem of its own. Please try again in a minute."
 
 
-class RequestRefused(MagpieError):
+class InvalidRequest(MagpieError):
     text = "This request can't work."
 
 
-class Unaskable(RequestRefused):
+class Unaskable(InvalidRequest):
     text = "This can't be asked."
 
 

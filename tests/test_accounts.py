@@ -13,9 +13,9 @@ from adapters import checks_of_platforms, secrets, switched_off, switched_on, ta
 from adapters.slack.settings import load_settings as slack_settings
 from adapters.telegram.settings import load_settings as telegram_settings
 from bot.errors import SettingError
-from bot.intake.access import Access, Standing
+from bot.intake.access import Access, UserRole
 from bot.locales import say
-from bot.money.recipients import Hearers, check_places
+from bot.money.recipients import Recipients, check_places
 from bot.service.accounts import Accounts
 from bot.service.config import Toml, load_toml
 from bot.types import Account, AccountTable, Adapter, Chat, ChatSettings, Finding, Mark, Person
@@ -346,9 +346,9 @@ async def test_an_account_has_admins_and_doors_of_its_own() -> None:
     stranger = Person("9")
     assert (await access.rights(MINE, stranger, group=False)).admitted
     assert not (await access.rights(USUAL, stranger, group=False)).admitted
-    assert (await access.rights(MINE, Person("8"))).standing is Standing.ADMIN
-    assert (await access.rights(USUAL, Person("8"))).standing is Standing.UNKNOWN
-    assert {(await access.rights(chat, Person("7"))).standing for chat in (MINE, USUAL)} == {Standing.ADMIN}
+    assert (await access.rights(MINE, Person("8"))).standing is UserRole.ADMIN
+    assert (await access.rights(USUAL, Person("8"))).standing is UserRole.UNKNOWN
+    assert {(await access.rights(chat, Person("7"))).standing for chat in (MINE, USUAL)} == {UserRole.ADMIN}
     closed = there([AccountTable("telegram", "sales", access="allowlist")], telegram="11", telegram__sales="22")
     opened = Access(reader, everyone=True, table=closed.table)
     assert not (await opened.rights(MINE, stranger, group=False)).admitted
@@ -362,7 +362,7 @@ async def test_an_account_has_admins_and_doors_of_its_own() -> None:
 
 def hearing(place: str, accounts: Accounts) -> list[str]:
     adapters: Mapping[str, Adapter] = accounts.adapters
-    return [chat.key for chat in Hearers([(place, "5", None)], adapters, {}).chats()]
+    return [chat.key for chat in Recipients([(place, "5", None)], adapters, {}).chats()]
 
 
 def test_an_alert_goes_to_the_account_that_is_named() -> None:

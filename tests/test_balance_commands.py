@@ -12,7 +12,7 @@ import pytest
 from bot.commands import Commands
 from bot.gateways.catalogue import Catalogue
 from bot.money.alerts import MUTED, Rules
-from bot.types import BalanceReading, Chat, ChatSettings, Money, Notice, Set
+from bot.types import BalanceReading, Chat, ChatSettings, Money, Notice, SetSetting
 from storage.store import SqlStore
 from tests.fakes.clock import START, SimClock
 from tests.test_commands import ANN, DAY, GATEWAY, MEI, Talk, actions
@@ -99,7 +99,7 @@ async def test_where_nothing_is_set_up_it_says_how(store: SqlStore, clock: SimCl
 )
 async def test_a_mute_lasts_as_long_as_was_said(talk: Talk, words: str, length: float) -> None:
     reply = await talk.say(f"/alerts {words}")
-    assert reply.effects == (Set("*", MUTED, START + round(length * 1000)),)
+    assert reply.effects == (SetSetting("*", MUTED, START + round(length * 1000)),)
     shown = await talk.say("/alerts")
     assert "Alerts are muted until 2027-01-" in shown.text or "Alerts are muted until 2027-02-" in shown.text
     assert actions(shown) == ["/alerts on", "/alerts test"]

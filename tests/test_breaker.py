@@ -13,7 +13,7 @@ import pytest
 
 from bot.clock import SystemClock
 from bot.errors import BadKey, Blocked, GatewayError, NoMoney, UnknownModel, Unreachable
-from bot.gateways.breaker import Guarded
+from bot.gateways.breaker import CircuitBreaker
 from bot.types import BalanceReading, Delta, ModelRequest, Money, PromptMessage
 from tests.fakes.account import Platform, Prepaid, living
 from tests.fakes.clock import START, SimClock
@@ -34,7 +34,7 @@ class Guard:
         self.model = FakeModel(self.clock, list(scripts))
         self.heard: list[GatewayError] = []
         self.answers = 0
-        self.guarded = Guarded(self.model, self.clock, self._hear, self._answered)
+        self.guarded = CircuitBreaker(self.model, self.clock, self._hear, self._answered)
 
     async def _hear(self, error: GatewayError) -> None:
         self.heard.append(error)
@@ -240,7 +240,7 @@ async def test_the_same_over_the_wire(body: bytes) -> None:
         heard.append(error)
 
     async with serving(yes, no, no, yes) as (client, gateway):
-        guarded = Guarded(client, SystemClock(), hear, lambda: None)
+        guarded = CircuitBreaker(client, SystemClock(), hear, lambda: None)
 
         async def said(request: ModelRequest) -> str:
             async with aclosing(guarded.stream(request)) as stream:

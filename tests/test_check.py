@@ -18,7 +18,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.gateways.catalogue import Catalogue
 from bot.gateways.chat_api.check import check
 from bot.gateways.chat_api.wire import encode, is_native
@@ -102,7 +102,7 @@ def test_pictures_keep_their_place_when_neighbours_are_joined() -> None:
     "messages", [(), (system("s"),), (said("a"),), (user(""),), (user(" \n"),), (user("a"), said("b"), user(""))]
 )
 def test_no_question_is_refused(messages: tuple[PromptMessage, ...]) -> None:
-    with pytest.raises(RequestRefused, match="nothing to answer"):
+    with pytest.raises(InvalidRequest, match="nothing to answer"):
         ready(ModelRequest("qwen-plus", messages))
 
 
@@ -171,7 +171,7 @@ VIDEO = VideoPart("https://example.org/v.mp4")
     ],
 )
 def test_refusals_say_why(request_: ModelRequest, words: list[str]) -> None:
-    with pytest.raises(RequestRefused) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         ready(request_)
     for word in words:
         assert word in str(caught.value)
@@ -180,7 +180,7 @@ def test_refusals_say_why(request_: ModelRequest, words: list[str]) -> None:
 def test_a_profile_may_be_narrower() -> None:
     request = asked(user("a"), seed=2**31)
     assert ready(request).parameters == {"seed": 2**31}
-    with pytest.raises(RequestRefused, match="2147483647"):
+    with pytest.raises(InvalidRequest, match="2147483647"):
         ready(request, "dashscope")
 
 
@@ -230,7 +230,7 @@ def test_what_is_not_known_is_tried() -> None:
 )
 def test_pictures_that_cannot_be_used(url: str, words: list[str]) -> None:
     for part in (ImagePart(url), FramesPart((URL, URL, URL, url))):
-        with pytest.raises(RequestRefused) as caught:
+        with pytest.raises(InvalidRequest) as caught:
             ready(asked(user("a", part), model="qwen-vl-max"))
         for word in words:
             assert word in str(caught.value)
@@ -247,22 +247,22 @@ def test_pictures_that_can(url: str) -> None:
 def test_videos_by_address_or_where_the_gateway_allows_inside() -> None:
     inside = asked(user("a", VideoPart("data:video/mp4;base64,AAAA")), model="qwen-vl-max")
     assert ready(asked(user("a", VIDEO), model="qwen-vl-max")).messages == (user("a", VIDEO),)
-    with pytest.raises(RequestRefused, match="web address"):
+    with pytest.raises(InvalidRequest, match="web address"):
         ready(inside)
     taking = replace(WCODE, video_data=True)
     assert check(inside, CATALOGUE.info("qwen-vl-max"), taking) == inside
     big = asked(user("a", VideoPart("data:video/mp4;base64," + "A" * 12_300_000)), model="qwen-vl-max")
-    with pytest.raises(RequestRefused, match=r"12\.3 MB"):
+    with pytest.raises(InvalidRequest, match=r"12\.3 MB"):
         check(big, CATALOGUE.info("qwen-vl-max"), taking)
-    with pytest.raises(RequestRefused, match="can't fetch"):
+    with pytest.raises(InvalidRequest, match="can't fetch"):
         ready(asked(user("a", VideoPart("http://10.0.0.1/v.mp4")), model="qwen-vl-max"))
 
 
 def test_a_question_that_can_never_fit() -> None:
-    with pytest.raises(RequestRefused, match=r"about \d+ tokens; qwen-math-plus takes 4096"):
+    with pytest.raises(InvalidRequest, match=r"about \d+ tokens; qwen-math-plus takes 4096"):
         ready(asked(user("字" * 20_000), model="qwen-math-plus"))
     assert ready(asked(user("字" * 5_000), model="qwen-math-plus")), "an estimate alone is not certain enough"
-    with pytest.raises(RequestRefused, match="tokens"):
+    with pytest.raises(InvalidRequest, match="tokens"):
         ready(asked(user("a", *[ImagePart(URL, tokens=1280)] * 20), model="qwen-vl-plus"))
 
 
@@ -460,7 +460,7 @@ def requests(draw: st.DrawFn) -> ModelRequest:
 def test_nothing_leaves_that_the_seeds_refuse(request_: ModelRequest, profile: str) -> None:
     try:
         checked = ready(request_, profile)
-    except RequestRefused:
+    except InvalidRequest:
         event("refused")
         return
     event("sent")

@@ -25,9 +25,9 @@ from bot.errors import (
     Blocked,
     Broken,
     GatewayError,
+    InvalidRequest,
     NoMoney,
     RateLimited,
-    RequestRefused,
     StoreFull,
     TooLong,
     UnknownModel,
@@ -35,7 +35,7 @@ from bot.errors import (
     Upstream,
 )
 from bot.gateways.catalogue import Catalogue
-from bot.gateways.chat_api.client import Client, Learned, Timeouts
+from bot.gateways.chat_api.client import CapabilityCache, Client, Timeouts
 from bot.gateways.chat_api.stream.chunks import Damaged
 from bot.gateways.chat_api.stream.reader import TEXT
 from bot.gateways.profiles import PROFILES, Gateway
@@ -83,12 +83,12 @@ class Hurry(SystemClock):
             await asyncio.sleep(3600)
 
 
-def make(url: str, clock: Clock | None = None, learned: Learned | None = None, **more: Any) -> Client:
+def make(url: str, clock: Clock | None = None, learned: CapabilityCache | None = None, **more: Any) -> Client:
     gateway = Gateway(
         "test", url, more.pop("key", KEY), PROFILES[more.pop("profile", "generic")], more.pop("extra_body", {})
     )
     more.setdefault("random", lambda: 0.5)
-    return Client(gateway, Catalogue(), clock or Hurry(), learned=learned or Learned(), **more)
+    return Client(gateway, Catalogue(), clock or Hurry(), learned=learned or CapabilityCache(), **more)
 
 
 @asynccontextmanager
@@ -474,19 +474,19 @@ class Kept(dict[str, Json]):
 )
 async def test_usage_is_done_without(reply: Reply) -> None:
     kept = Kept()
-    async with serving(reply, Reply([sse(chunk("a"))]), learned=Learned({}, kept.save)) as (client, gateway):
+    async with serving(reply, Reply([sse(chunk("a"))]), learned=CapabilityCache({}, kept.save)) as (client, gateway):
         for _ in range(2):
             assert text(await ask(client)) == "a"
         assert ["stream_options" in each.json for each in gateway.requests] == [True, False, False]
     assert kept["stream_options"] is False
-    async with serving(Reply([ANSWER]), learned=Learned(kept)) as (client, gateway):
+    async with serving(Reply([ANSWER]), learned=CapabilityCache(kept)) as (client, gateway):
         await ask(client)
         assert "stream_options" not in gateway.requests[0].json
 
 
 async def test_a_vague_refusal_that_had_another_reason_teaches_nothing() -> None:
     kept = Kept()
-    async with serving(failing(400, "Something is wrong"), learned=Learned({}, kept.save)) as (client, gateway):
+    async with serving(failing(400, "Something is wrong"), learned=CapabilityCache({}, kept.save)) as (client, gateway):
         with pytest.raises(GatewayError, match="does not take this question"):
             await ask(client)
         assert len(gateway.requests) == 2
@@ -506,7 +506,7 @@ async def test_search_is_done_without() -> None:
     async with serving(refusal, Reply([ANSWER])) as (client, gateway):
         assert text(await ask(client, request)) == "你好"
         assert ["enable_search" in each.json for each in gateway.requests] == [True, False]
-        with pytest.raises(RequestRefused, match="no web search"):
+        with pytest.raises(InvalidRequest, match="no web search"):
             await ask(client, request)
 
 
@@ -515,11 +515,11 @@ async def test_thinking_is_switched_until_it_is_refused() -> None:
     refusal = failing(400, "The value of the enable_thinking parameter is restricted to True.")
     without = ModelRequest("some-new-model", HELLO.messages, {"enable_thinking": False})
     kept = Kept()
-    more = {"profile": "dashscope", "learned": Learned({}, kept.save)}
+    more = {"profile": "dashscope", "learned": CapabilityCache({}, kept.save)}
     async with serving(refusal, Reply([ANSWER]), Reply([ANSWER]), **more) as (client, gateway):
         assert text(await ask(client, without)) == "你好"
         assert client.info("some-new-model").thinking is False
-        with pytest.raises(RequestRefused, match="Thinking can't be switched for some-new-model"):
+        with pytest.raises(InvalidRequest, match="Thinking can't be switched for some-new-model"):
             await ask(client, without)
         assert text(await ask(client, replace(without, model="qwen3-8b"))) == "你好"
         assert [each.json.get("enable_thinking") for each in gateway.requests] == [False, None, False]
@@ -530,7 +530,7 @@ async def test_max_tokens_is_clamped() -> None:
     request = ModelRequest("some-new-model", HELLO.messages, {"max_tokens": 9000})
     kept = Kept()
     async with serving(
-        failing(400, "Range of max_tokens should be [1, 8192]"), Reply([ANSWER]), learned=Learned({}, kept.save)
+        failing(400, "Range of max_tokens should be [1, 8192]"), Reply([ANSWER]), learned=CapabilityCache({}, kept.save)
     ) as (client, gateway):
         assert text(await ask(client, request)) == "你好"
         assert [each.json["max_tokens"] for each in gateway.requests] == [9000, 8192]
@@ -549,9 +549,9 @@ async def test_too_long_teaches_the_limit() -> None:
 async def test_a_model_that_turns_out_to_be_blind() -> None:
     kept = Kept()
     refusal = failing(400, "This model does not support image input")
-    async with serving(refusal, learned=Learned({}, kept.save)) as (client, gateway):
+    async with serving(refusal, learned=CapabilityCache({}, kept.save)) as (client, gateway):
         for _ in range(2):
-            with pytest.raises(RequestRefused, match="some-eye cannot see"):
+            with pytest.raises(InvalidRequest, match="some-eye cannot see"):
                 await ask(client, PICTURE)
         assert len(gateway.requests) == 1, "the second time it is known"
         assert client.info("some-eye").image is False
@@ -580,14 +580,14 @@ async def test_what_cannot_be_kept_still_holds() -> None:
     async def full(*_: object) -> None:
         raise StoreFull("no space")
 
-    learned = Learned({}, full)
+    learned = CapabilityCache({}, full)
     await learned.note("m/image", False)
     assert learned.applied(Catalogue().info("m")).image is False
 
 
 async def test_what_cannot_work_is_not_sent() -> None:
     async with serving(Reply([ANSWER])) as (client, gateway):
-        with pytest.raises(RequestRefused, match="below 2"):
+        with pytest.raises(InvalidRequest, match="below 2"):
             await ask(client, ModelRequest("qwen-plus", HELLO.messages, {"temperature": 2}))
         assert gateway.requests == []
 

@@ -39,7 +39,7 @@ from bot.types import (
     Person,
     Reopen,
     Reply,
-    Set,
+    SetSetting,
     Stop,
     Translation,
     Turn,
@@ -125,7 +125,7 @@ def talk(store: SqlStore, clock: SimClock) -> Talk:
 
 
 def sets(reply: Reply) -> list[tuple[str, str, Json]]:
-    return [(each.scope, each.name, each.value) for each in reply.effects if isinstance(each, Set)]
+    return [(each.scope, each.name, each.value) for each in reply.effects if isinstance(each, SetSetting)]
 
 
 def choices(reply: Reply) -> list[Choice]:

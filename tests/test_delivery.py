@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import Gone, Refused, RetryLater, Unknown
+from bot.errors import OutcomeUnknown, Rejected, RetryLater, Undeliverable
 from bot.markdown import plain
-from bot.types import Bucket, Call, Chat, NoteKind, Outcome, Piece, Turn
+from bot.types import Bucket, CallKind, Chat, NoteKind, Outcome, Piece, Turn
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Core, running_core
 from tests.fakes.model import FakeModel, Script, words
@@ -128,7 +128,7 @@ async def test_a_new_message_of_unknown_outcome_is_sent_again_and_marked(
     core: Core, platform: FakePlatform, model: FakeModel
 ) -> None:
     model.scripts = [Script(["An answer that may stand here twice."])]
-    platform.troubles = {1: Trouble(Unknown(), "after")}
+    platform.troubles = {1: Trouble(OutcomeUnknown(), "after")}
     await core.say(platform.says("hi"))
     await core.quiet()
     assert len(platform.shown()) == 2
@@ -141,7 +141,7 @@ async def test_a_platform_that_can_be_read_is_looked_at_instead(
 ) -> None:
     platform.readable = True
     model.scripts = [Script(["An answer that stands here once."])]
-    platform.troubles = {1: Trouble(Unknown(), "after")}
+    platform.troubles = {1: Trouble(OutcomeUnknown(), "after")}
     await core.say(platform.says("hi"))
     await core.quiet()
     assert len(platform.shown()) == 1
@@ -150,7 +150,7 @@ async def test_a_platform_that_can_be_read_is_looked_at_instead(
 
 async def test_an_unknown_change_is_simply_made_again(core: Core, platform: FakePlatform, model: FakeModel) -> None:
     model.scripts = [words(LONG[:150], 0.2)]
-    platform.troubles = {3: Trouble(Unknown(), "before"), 5: Trouble(Unknown(), "after")}
+    platform.troubles = {3: Trouble(OutcomeUnknown(), "before"), 5: Trouble(OutcomeUnknown(), "after")}
     await core.say(platform.says("hi"))
     await core.quiet()
     assert platform.text().split() == LONG[:150].split()
@@ -171,7 +171,7 @@ async def test_a_chat_that_is_gone_in_the_middle_closes_the_stream(
     core: Core, platform: FakePlatform, model: FakeModel
 ) -> None:
     model.scripts = [words(LONG, 1.0)]
-    platform.troubles = {3: Trouble(Gone("blocked"))}
+    platform.troubles = {3: Trouble(Undeliverable("blocked"))}
     await core.say(platform.says("hi"))
     await core.quiet()
     assert (await ended(core)).outcome is Outcome.GONE
@@ -182,13 +182,13 @@ async def test_refused_formatting_goes_out_plain_and_at_last_says_so(
     core: Core, platform: FakePlatform, model: FakeModel
 ) -> None:
     model.scripts = [Script(["Some **bold** text that is odd."])]
-    platform.troubles = {1: Trouble(Refused("can't parse")), 2: Trouble(Refused("can't parse"))}
+    platform.troubles = {1: Trouble(Rejected("can't parse")), 2: Trouble(Rejected("can't parse"))}
     await core.say(platform.says("hi"))
     await core.quiet()
     assert platform.text() == "Some bold text that is odd."
     platform.made.clear()
     platform.posts.clear()
-    platform.troubles = {n: Trouble(Refused("can't parse")) for n in (1, 2, 3)}
+    platform.troubles = {n: Trouble(Rejected("can't parse")) for n in (1, 2, 3)}
     await core.say(platform.says("hi"))
     await core.quiet()
     assert "refuses to show" in platform.text()
@@ -206,7 +206,7 @@ async def test_somebody_at_work_is_shown_until_there_is_text(
 async def test_nobody_is_shown_at_work_where_the_platform_wants_silence(
     core: Core, platform: FakePlatform, model: FakeModel
 ) -> None:
-    platform.buckets = lambda _, call: () if call is Call.STATUS else (Bucket("room", 1.0),)
+    platform.buckets = lambda _, call: () if call is CallKind.STATUS else (Bucket("room", 1.0),)
     platform.troubles = {1: Trouble(RetryLater(60.0))}
     model.scripts = [Script(["One."]), Script(["The answer after a long thought."], 9.0)]
     await core.say(platform.says("hi"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot.errors import BadKey, Blocked, Broken, RequestRefused, StoreRejects, TooLong
+from bot.errors import BadKey, Blocked, Broken, InvalidRequest, StoreRejects, TooLong
 from bot.types import (
     Answer,
     Finish,
@@ -146,9 +146,9 @@ async def test_the_same_event_three_times_is_one_answer(core: Core, platform: Fa
         (Script(["Half of an answer, then"], finish=Finish.LENGTH), Outcome.PART, NoteKind.PART),
         (Script(["Half of an answer, then"], finish=Finish.CUT), Outcome.PART, NoteKind.PART),
         (Script(["Half of an answer, then"], finish=Finish.FILTER), Outcome.PART, NoteKind.PART),
-        (Script([], error=BadKey()), Outcome.REFUSED, NoteKind.ERROR),
-        (Script([]), Outcome.REFUSED, NoteKind.ERROR),
-        (Script(["  \n"]), Outcome.REFUSED, NoteKind.ERROR),
+        (Script([], error=BadKey()), Outcome.FAILED, NoteKind.ERROR),
+        (Script([]), Outcome.FAILED, NoteKind.ERROR),
+        (Script(["  \n"]), Outcome.FAILED, NoteKind.ERROR),
     ],
 )
 async def test_what_is_not_whole_says_so_and_offers_retry(
@@ -301,7 +301,7 @@ async def test_a_broken_picture_gets_its_reason(core: Core, platform: FakePlatfo
     await core.quiet()
     assert model.asked == []
     assert "web page" in notes(platform, NoteKind.ERROR)[0]
-    assert (await last(core)).outcome is Outcome.REFUSED
+    assert (await last(core)).outcome is Outcome.FAILED
 
 
 async def test_what_the_model_turned_out_not_to_see_is_asked_of_one_that_does(
@@ -311,7 +311,7 @@ async def test_what_the_model_turned_out_not_to_see_is_asked_of_one_that_does(
     await core.say(platform.says("/model some-new-model"))
     await core.quiet()
     model.scripts = [
-        Script(error=RequestRefused("it can't see"), blind=True),
+        Script(error=InvalidRequest("it can't see"), blind=True),
         words("A picture of something teal."),
     ]
     await core.say(platform.says("what is this?", files=["cat"]))

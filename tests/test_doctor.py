@@ -10,12 +10,12 @@ import pytest
 from pydantic import SecretStr
 
 from bot.clock import SystemClock
-from bot.errors import Gone, NoMoney, SettingError, StoreLocked, Unreachable, joined
+from bot.errors import NoMoney, SettingError, StoreLocked, Undeliverable, Unreachable, joined
 from bot.gateways.catalogue import Catalogue
-from bot.gateways.chat_api.client import Client, Learned
+from bot.gateways.chat_api.client import CapabilityCache, Client
 from bot.gateways.profiles import Gateway
 from bot.locales import say
-from bot.money.recipients import Hearers, Place
+from bot.money.recipients import Place, Recipients
 from bot.service.config import Settings, Toml
 from bot.service.doctor import Check, check_alerts, check_gateway, check_key, examine
 from bot.service.variables import unknown_variables
@@ -44,7 +44,7 @@ async def test_every_check_is_made_and_told() -> None:
 
 
 async def ask(gateway: FakeGateway) -> Sequence[Finding]:
-    client = Client(Gateway("fake", gateway.url, "sk-1234567"), Catalogue(), SystemClock(), learned=Learned())
+    client = Client(Gateway("fake", gateway.url, "sk-1234567"), Catalogue(), SystemClock(), learned=CapabilityCache())
     try:
         return await check_key(client, "qwen-plus", gateway.url)
     finally:
@@ -95,7 +95,7 @@ async def test_what_the_gateway_says_is_the_finding() -> None:
 
 async def test_a_gateway_that_can_not_be_reached_names_the_variable() -> None:
     client = Client(
-        Gateway("fake", "http://127.0.0.1:9/v1", "sk-1234567"), Catalogue(), SystemClock(), learned=Learned()
+        Gateway("fake", "http://127.0.0.1:9/v1", "sk-1234567"), Catalogue(), SystemClock(), learned=CapabilityCache()
     )
     try:
         ((mark, words),) = await check_key(client, "qwen-plus", "http://127.0.0.1:9/v1")
@@ -165,15 +165,17 @@ class Guarded(FakePlatform):
 
     async def can_post(self, chat: Chat) -> bool:
         if chat.id == "closed":
-            raise Gone("the bot is not in this chat")
+            raise Undeliverable("the bot is not in this chat")
         if chat.id == "?":
             raise ValueError
         return chat.id != "who knows"
 
 
 async def alerts(*places: Place, below: str = "20", own: Mapping[str, str] = {}) -> list[tuple[Mark, str]]:
-    hearers = Hearers(places, {"fake": Guarded(SimClock())}, own)
-    return [(mark, say(words, "en")) for mark, words in await check_alerts(hearers, [Decimal(below)] if below else [])]
+    recipients = Recipients(places, {"fake": Guarded(SimClock())}, own)
+    return [
+        (mark, say(words, "en")) for mark, words in await check_alerts(recipients, [Decimal(below)] if below else [])
+    ]
 
 
 async def test_alert_chats_that_can_be_written_to_are_well() -> None:

@@ -106,7 +106,7 @@ def test_an_error_before_text_is_a_clear_refusal() -> None:
     made = exchange()
     made.error = NoMoney()
     answer = conclude(made, 5, "en")
-    assert answer.outcome is Outcome.REFUSED
+    assert answer.outcome is Outcome.FAILED
     assert answer.exclude
     assert answer.notes[0].text == NoMoney.text
 

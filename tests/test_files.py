@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.decoding.pool import Decoder
-from bot.errors import Unknown
+from bot.errors import OutcomeUnknown
 from bot.types import (
     Attachment,
     Chat,
@@ -147,7 +147,7 @@ async def test_a_question_about_nothing_that_can_be_read_is_refused_by_name(
         assert len(note.splitlines()) == 2  # what would be read
         assert platform.shown()[-1].menu is None  # a Retry could only fail again
     assert model.asked == []
-    assert (await last(core)).outcome is Outcome.REFUSED
+    assert (await last(core)).outcome is Outcome.FAILED
 
 
 async def test_several_are_all_named(core: Core, platform: FakePlatform, model: FakeModel) -> None:
@@ -161,7 +161,7 @@ async def test_several_are_all_named(core: Core, platform: FakePlatform, model: 
 
 
 async def test_what_may_go_well_later_can_be_retried(core: Core, platform: FakePlatform, model: FakeModel) -> None:
-    platform.file_troubles = [Unknown(), Unknown()]
+    platform.file_troubles = [OutcomeUnknown(), OutcomeUnknown()]
     await core.say(platform.says("what is it?", files=["cat"]))
     await core.quiet()
     assert told(platform, NoteKind.ERROR) == [

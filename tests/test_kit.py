@@ -21,7 +21,7 @@ from adapters.kit.recent import Recent
 from adapters.kit.tasks import Tasks
 from adapters.kit.transfers import TooLong, check_found, collected, copied, mebibytes, written
 from adapters.kit.unread import MOST_UNREAD, UnknownShape, Unread
-from bot.errors import Gone, RetryLater, SettingError, Unknown
+from bot.errors import OutcomeUnknown, RetryLater, SettingError, Undeliverable
 from bot.types import Choice
 from tests.fakes.clock import PATIENCE, SimClock
 
@@ -62,7 +62,7 @@ async def test_a_pause_is_never_shorter_than_the_platform_asks_for() -> None:
     await backoff.pause(0.0)
     assert clock.slept[0] == 90
     assert clock.slept[1] <= 2
-    assert (after(RetryLater(7.0)), after(Unknown()), after(Gone("no"))) == (7.0, 0.0, 0.0)
+    assert (after(RetryLater(7.0)), after(OutcomeUnknown()), after(Undeliverable("no"))) == (7.0, 0.0, 0.0)
 
 
 async def test_trouble_is_said_once_in_a_while_and_its_end_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -93,18 +93,18 @@ async def test_trouble_is_said_once_in_a_while_and_its_end_once(caplog: pytest.L
 
 
 async def test_a_call_is_made_until_it_is_answered() -> None:
-    clock, tried = Adding(), list[Unknown]()
+    clock, tried = Adding(), list[OutcomeUnknown]()
 
     async def call() -> str:
         if len(tried) < 3:
-            raise Unknown(detail=str(len(tried)))
+            raise OutcomeUnknown(detail=str(len(tried)))
         return "an answer"
 
-    def failed(error: Unknown) -> float:
+    def failed(error: OutcomeUnknown) -> float:
         tried.append(error)
         return 5.0
 
-    assert await Backoff(clock).until_answered(call, Unknown, failed) == "an answer"
+    assert await Backoff(clock).until_answered(call, OutcomeUnknown, failed) == "an answer"
     assert [each.detail for each in tried] == ["0", "1", "2"]
     assert len(clock.slept) == 3
     assert min(clock.slept) >= 2
@@ -114,13 +114,13 @@ async def test_nothing_is_tried_again_that_can_not_work() -> None:
     clock = Adding()
 
     async def call() -> str:
-        raise Unknown
+        raise OutcomeUnknown
 
-    def failed(_error: Unknown) -> float:
+    def failed(_error: OutcomeUnknown) -> float:
         raise SettingError("TOKEN", "is rejected")
 
     with pytest.raises(SettingError):
-        await Backoff(clock).until_answered(call, Unknown, failed)
+        await Backoff(clock).until_answered(call, OutcomeUnknown, failed)
     assert not clock.slept
 
 
@@ -202,7 +202,15 @@ async def test_a_body_that_never_ends_is_not_read_to_its_end() -> None:
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(200, None), (404, Gone), (403, Gone), (206, Gone), (429, Unknown), (500, Unknown), (503, Unknown)],
+    [
+        (200, None),
+        (404, Undeliverable),
+        (403, Undeliverable),
+        (206, Undeliverable),
+        (429, OutcomeUnknown),
+        (500, OutcomeUnknown),
+        (503, OutcomeUnknown),
+    ],
 )
 def test_whether_a_file_is_there_now_later_or_never(status: int, error: type[Exception] | None) -> None:
     if error is None:
@@ -361,9 +369,9 @@ async def test_connections_are_closed_with_the_last_who_needs_them() -> None:
             pass
         assert closed == 0
     assert closed == 1
-    with pytest.raises(Unknown):
+    with pytest.raises(OutcomeUnknown):
         async with kept():
-            raise Unknown
+            raise OutcomeUnknown
     assert closed == 2
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.languages.detection import detect, read
 from bot.languages.names import ENGLISH, chinese, resolve
 
@@ -72,7 +72,7 @@ def test_loosely_written(name: str, english: str) -> None:
 
 @pytest.mark.parametrize("name", ["Klingon", "", "  ", "xx", "auto", "x" * 500, "-"])
 def test_an_unknown_one_names_some_that_are_known(name: str) -> None:
-    with pytest.raises(RequestRefused) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         resolve(name)
     assert "is not supported. Supported: Chinese, English, Japanese" in str(caught.value)
     assert "20 more" in str(caught.value)
@@ -81,7 +81,7 @@ def test_an_unknown_one_names_some_that_are_known(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["中文 英文", "zh en", "zh-en", "en_zh", "English, French", "德语 Klingon", "zh-"])
 def test_two_are_not_one(name: str) -> None:
-    with pytest.raises(RequestRefused):
+    with pytest.raises(InvalidRequest):
         resolve(name)
 
 

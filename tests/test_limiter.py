@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.delivery.limiter import Gate
-from bot.types import Bucket, Call, Chat
+from bot.delivery.limiter import RateLimiter
+from bot.types import Bucket, CallKind, Chat
 from tests.fakes.clock import SimClock
 
 TINY = 1e-5  # seconds
-URGENT = (Call.FINAL, Call.STOP)
+URGENT = (CallKind.FINAL, CallKind.STOP)
 
 
 def chat(name: str) -> Chat:
@@ -32,12 +32,12 @@ class Bench:
     came: list[tuple[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.gate = Gate(self.clock)
+        self.limiter = RateLimiter(self.clock)
         self.start = asyncio.all_tasks()
 
-    def send(self, name: str, call: Call, *buckets: Bucket, of: str = "") -> asyncio.Task[None]:
+    def send(self, name: str, call: CallKind, *buckets: Bucket, of: str = "") -> asyncio.Task[None]:
         async def one() -> None:
-            await self.gate.enter(chat(of or name), call, buckets)
+            await self.limiter.enter(chat(of or name), call, buckets)
             self.came.append((name, round(self.clock.seconds, 3)))
 
         return asyncio.create_task(one())
@@ -60,36 +60,36 @@ ONE = Bucket("one", interval=1.0)
 
 async def test_no_buckets_no_waiting() -> None:
     bench = Bench()
-    await bench.gate.enter(chat("a"), Call.CHANGE, ())
-    assert bench.gate.try_enter(chat("a"), Call.STATUS, ())
-    assert bench.gate.wait(chat("a"), Call.CHANGE, ()) == bench.gate.silent(()) == 0.0
+    await bench.limiter.enter(chat("a"), CallKind.CHANGE, ())
+    assert bench.limiter.try_enter(chat("a"), CallKind.STATUS, ())
+    assert bench.limiter.wait(chat("a"), CallKind.CHANGE, ()) == bench.limiter.silent(()) == 0.0
 
 
 async def test_who_is_cancelled_in_the_moment_of_being_let_through_takes_nothing_and_breaks_nobody() -> None:
     """Its future is cancelled at once; its task hears of it only when it runs, and others may be let through first."""
     bench = Bench()
-    await bench.gate.enter(chat("first"), Call.CHANGE, (ONE,))
-    waiting = bench.send("cancelled", Call.CHANGE, ONE)
-    other = bench.send("other", Call.CHANGE, ONE)
+    await bench.limiter.enter(chat("first"), CallKind.CHANGE, (ONE,))
+    waiting = bench.send("cancelled", CallKind.CHANGE, ONE)
+    other = bench.send("other", CallKind.CHANGE, ONE)
     await bench.clock.settle()
     bench.clock.seconds += 1.0
     waiting.cancel()
-    assert not bench.gate.try_enter(chat("third"), Call.CHANGE, (ONE,)), "the other is due"
+    assert not bench.limiter.try_enter(chat("third"), CallKind.CHANGE, (ONE,)), "the other is due"
     await bench.clock.settle()
     assert waiting.cancelled()
     assert other.done()
     assert bench.names == ["other"]
     await bench.clock.advance(1.0)
-    assert bench.gate.try_enter(chat("third"), Call.CHANGE, (ONE,)), "and nothing is left behind"
+    assert bench.limiter.try_enter(chat("third"), CallKind.CHANGE, (ONE,)), "and nothing is left behind"
 
 
 async def test_a_burst_then_one_per_interval_and_the_last_token_is_for_finals() -> None:
     bench = Bench()
     for number in range(4):
-        bench.send(f"change {number}", Call.CHANGE, room(), of="a")
+        bench.send(f"change {number}", CallKind.CHANGE, room(), of="a")
     await bench.clock.advance(0)
     assert bench.came == [("change 0", 0.0), ("change 1", 0.0)]
-    bench.send("final", Call.FINAL, room(), of="a")
+    bench.send("final", CallKind.FINAL, room(), of="a")
     await bench.clock.advance(0)
     assert bench.came[-1] == ("final", 0.0)
     await bench.clock.advance(10)
@@ -99,11 +99,11 @@ async def test_a_burst_then_one_per_interval_and_the_last_token_is_for_finals() 
 async def test_what_grows_leaves_room_for_what_is_new() -> None:
     bench, group = Bench(), Bucket("group", interval=3.0, burst=4, spare=2)
     for number in range(4):
-        bench.send(f"change {number}", Call.CHANGE, group)
+        bench.send(f"change {number}", CallKind.CHANGE, group)
     await bench.clock.advance(0)
     assert bench.came == [("change 0", 0.0), ("change 1", 0.0)]
-    bench.send("final", Call.FINAL, group)
-    bench.send("new", Call.NEW, group)
+    bench.send("final", CallKind.FINAL, group)
+    bench.send("new", CallKind.NEW, group)
     await bench.clock.advance(3)
     assert bench.came[2:] == [("final", 0.0), ("new", 3.0)]
     await bench.clock.advance(5.9)
@@ -116,11 +116,11 @@ async def test_a_window_and_its_reserve() -> None:
     bench = Bench()
     bucket = Bucket("group", interval=0.1, burst=1, count=4, window=60.0, reserve=2)
     for number in range(3):
-        bench.send(f"change {number}", Call.CHANGE, bucket, of="a")
+        bench.send(f"change {number}", CallKind.CHANGE, bucket, of="a")
     await bench.clock.advance(1)
-    bench.send("final", Call.FINAL, bucket, of="a")
-    bench.send("stop", Call.STOP, bucket, of="a")
-    bench.send("late final", Call.FINAL, bucket, of="b")
+    bench.send("final", CallKind.FINAL, bucket, of="a")
+    bench.send("stop", CallKind.STOP, bucket, of="a")
+    bench.send("late final", CallKind.FINAL, bucket, of="b")
     await bench.clock.advance(200)
     assert bench.came == [
         ("change 0", 0.0),
@@ -134,8 +134,8 @@ async def test_a_window_and_its_reserve() -> None:
 
 async def test_priorities() -> None:
     bench = Bench()
-    await bench.gate.enter(chat("x"), Call.NEW, (ONE,))
-    for call in reversed(Call):
+    await bench.limiter.enter(chat("x"), CallKind.NEW, (ONE,))
+    for call in reversed(CallKind):
         bench.send(call.name, call, ONE)
     await bench.clock.advance(10)
     assert bench.came == [("FINAL", 1.0), ("STOP", 2.0), ("NEW", 3.0), ("CHANGE", 4.0), ("STATUS", 5.0)]
@@ -143,21 +143,21 @@ async def test_priorities() -> None:
 
 async def test_a_chat_with_much_to_say_does_not_starve_another() -> None:
     bench = Bench()
-    await bench.gate.enter(chat("x"), Call.NEW, (ONE,))
+    await bench.limiter.enter(chat("x"), CallKind.NEW, (ONE,))
     for number in range(4):
-        bench.send(f"a{number}", Call.CHANGE, ONE, of="a")
-    bench.send("b0", Call.CHANGE, ONE, of="b")
-    bench.send("c0", Call.CHANGE, ONE, of="c")
-    bench.send("b1", Call.CHANGE, ONE, of="b")
+        bench.send(f"a{number}", CallKind.CHANGE, ONE, of="a")
+    bench.send("b0", CallKind.CHANGE, ONE, of="b")
+    bench.send("c0", CallKind.CHANGE, ONE, of="c")
+    bench.send("b1", CallKind.CHANGE, ONE, of="b")
     await bench.clock.advance(20)
     assert bench.names == ["a0", "b0", "c0", "a1", "b1", "a2", "a3"]
 
 
 async def test_who_waits_for_one_bucket_holds_up_nobody_in_another() -> None:
     bench, shared = Bench(), Bucket("bot", interval=0.1, burst=5)
-    bench.gate.refused((room("a"),), 100.0)
-    bench.send("a", Call.FINAL, room("a"), shared)
-    bench.send("b", Call.CHANGE, room("b"), shared)
+    bench.limiter.throttled((room("a"),), 100.0)
+    bench.send("a", CallKind.FINAL, room("a"), shared)
+    bench.send("b", CallKind.CHANGE, room("b"), shared)
     await bench.clock.advance(0)
     assert bench.came == [("b", 0.0)]
     await bench.clock.advance(200)
@@ -167,13 +167,13 @@ async def test_who_waits_for_one_bucket_holds_up_nobody_in_another() -> None:
 async def test_a_final_is_not_starved_by_lower_calls_that_take_its_buckets_in_turn() -> None:
     bench = Bench()
     left, right = Bucket("left", interval=1.0), Bucket("right", interval=1.0)
-    bench.send("left", Call.NEW, left)
+    bench.send("left", CallKind.NEW, left)
     await bench.clock.advance(0.5)
-    bench.send("right", Call.NEW, right)
+    bench.send("right", CallKind.NEW, right)
     for number in range(5):
-        bench.send(f"left {number}", Call.NEW, left)
-        bench.send(f"right {number}", Call.NEW, right)
-    bench.send("both", Call.FINAL, left, right)
+        bench.send(f"left {number}", CallKind.NEW, left)
+        bench.send(f"right {number}", CallKind.NEW, right)
+    bench.send("both", CallKind.FINAL, left, right)
     await bench.clock.advance(20)
     assert ("both", 1.5) in bench.came
     assert len(bench.came) == 13
@@ -181,49 +181,49 @@ async def test_a_final_is_not_starved_by_lower_calls_that_take_its_buckets_in_tu
 
 async def test_silence_is_kept_and_the_longest_announcement_wins() -> None:
     bench = Bench()
-    bench.gate.refused((ONE,), 30.0)
-    bench.gate.refused((ONE,), 5.0)
-    assert bench.gate.silent((ONE, room())) == 30.0
-    assert bench.gate.silent((room(),)) == 0.0
-    bench.send("final", Call.FINAL, ONE)
-    assert not bench.gate.try_enter(chat("b"), Call.STATUS, (ONE,))
+    bench.limiter.throttled((ONE,), 30.0)
+    bench.limiter.throttled((ONE,), 5.0)
+    assert bench.limiter.silent((ONE, room())) == 30.0
+    assert bench.limiter.silent((room(),)) == 0.0
+    bench.send("final", CallKind.FINAL, ONE)
+    assert not bench.limiter.try_enter(chat("b"), CallKind.STATUS, (ONE,))
     await bench.clock.advance(29.9)
     assert bench.came == []
     await bench.clock.advance(10)
     assert bench.came == [("final", 30.0)]
-    assert bench.gate.silent((ONE,)) == 0.0
+    assert bench.limiter.silent((ONE,)) == 0.0
 
 
 async def test_one_chats_flood_silences_that_chat_and_two_at_once_what_they_share() -> None:
     bench, shared = Bench(), Bucket("bot", interval=0.1, burst=5)
-    bench.gate.refused((room("a"), shared), 100.0)
-    bench.gate.refused((room("a"), shared), 100.0)
-    bench.send("b", Call.CHANGE, room("b"), shared)
+    bench.limiter.throttled((room("a"), shared), 100.0)
+    bench.limiter.throttled((room("a"), shared), 100.0)
+    bench.send("b", CallKind.CHANGE, room("b"), shared)
     await bench.clock.advance(1)
     assert bench.came == [("b", 0.0)]
-    bench.gate.refused((room("b"), shared), 50.0)
-    bench.send("c", Call.FINAL, room("c"), shared)
+    bench.limiter.throttled((room("b"), shared), 50.0)
+    bench.send("c", CallKind.FINAL, room("c"), shared)
     await bench.clock.advance(200)
     assert bench.came[1:] == [("c", 51.0)]
-    bench.gate.refused((room("c"), shared), 50.0)  # a's and b's silence is over by now
-    assert bench.gate.silent((shared,)) == 0.0
+    bench.limiter.throttled((room("c"), shared), 50.0)  # a's and b's silence is over by now
+    assert bench.limiter.silent((shared,)) == 0.0
 
 
 async def test_silence_that_begins_while_somebody_waits() -> None:
     bench = Bench()
-    bench.send("a", Call.NEW, ONE)
-    bench.send("b", Call.NEW, ONE)
+    bench.send("a", CallKind.NEW, ONE)
+    bench.send("b", CallKind.NEW, ONE)
     await bench.clock.advance(0.5)
-    bench.gate.refused((ONE,), 20.0)
+    bench.limiter.throttled((ONE,), 20.0)
     await bench.clock.advance(60)
     assert bench.came == [("a", 0.0), ("b", 20.5)]
 
 
 async def test_nothing_goes_out_as_a_burst_after_a_silence() -> None:
     bench = Bench()
-    bench.gate.refused((Bucket("bot", interval=0.5, burst=30),), 60.0)
+    bench.limiter.throttled((Bucket("bot", interval=0.5, burst=30),), 60.0)
     for number in range(10):
-        bench.send(f"{number}", Call.FINAL, Bucket("bot", interval=0.5, burst=30))
+        bench.send(f"{number}", CallKind.FINAL, Bucket("bot", interval=0.5, burst=30))
     await bench.clock.advance(60.4)
     assert len(bench.came) == 2
     await bench.clock.advance(0.2)
@@ -233,8 +233,8 @@ async def test_nothing_goes_out_as_a_burst_after_a_silence() -> None:
 @pytest.mark.parametrize("after", [math.inf, math.nan, -1.0])
 async def test_a_silly_announcement_does_no_harm(after: float) -> None:
     bench = Bench()
-    bench.gate.refused((ONE,), after)
-    task = bench.send("a", Call.FINAL, ONE)
+    bench.limiter.throttled((ONE,), after)
+    task = bench.send("a", CallKind.FINAL, ONE)
     await bench.clock.advance(0)
     assert task.done() == (after != math.inf)
     task.cancel()
@@ -244,9 +244,9 @@ async def test_a_silly_announcement_does_no_harm(after: float) -> None:
 
 async def paces(bench: Bench, bucket: Bucket) -> float:
     """Seconds between two finals."""
-    await bench.clock.run(bench.gate.enter(chat("x"), Call.FINAL, (bucket,)))
+    await bench.clock.run(bench.limiter.enter(chat("x"), CallKind.FINAL, (bucket,)))
     start = bench.clock.seconds
-    await bench.clock.run(bench.gate.enter(chat("x"), Call.FINAL, (bucket,)))
+    await bench.clock.run(bench.limiter.enter(chat("x"), CallKind.FINAL, (bucket,)))
     return round(bench.clock.seconds - start, 3)
 
 
@@ -254,14 +254,14 @@ async def test_refused_against_its_budget_a_bucket_slows_down_and_recovers() -> 
     bench = Bench()
     assert await paces(bench, ONE) == 1.0
     for _ in range(3):
-        bench.gate.refused((ONE,), 3.0)  # three calls under way, refused together
+        bench.limiter.throttled((ONE,), 3.0)  # three calls under way, refused together
     assert await paces(bench, ONE) == 2.0
-    bench.gate.refused((ONE,), 3.0)
+    bench.limiter.throttled((ONE,), 3.0)
     assert await paces(bench, ONE) == 4.0
     await bench.clock.advance(60)
     assert await paces(bench, ONE) == 3.6
     for _ in range(9):
-        bench.gate.refused((ONE,), 0.0)
+        bench.limiter.throttled((ONE,), 0.0)
         assert await paces(bench, ONE) <= 16.0
     await bench.clock.advance(3600)
     assert await paces(bench, ONE) == 1.0
@@ -270,42 +270,42 @@ async def test_refused_against_its_budget_a_bucket_slows_down_and_recovers() -> 
 async def test_a_bucket_of_a_window_alone_slows_down_too() -> None:
     bench, bucket = Bench(), Bucket("team", interval=0.0, count=60, window=60.0)
     assert await paces(bench, bucket) == 0.0
-    bench.gate.refused((bucket,), 1.0)
+    bench.limiter.throttled((bucket,), 1.0)
     assert await paces(bench, bucket) == 2.0
 
 
 async def test_a_status_never_waits_and_never_takes_the_last_token() -> None:
     bench = Bench()
-    assert bench.gate.try_enter(chat("a"), Call.STATUS, (room(), ONE))
-    assert not bench.gate.try_enter(chat("a"), Call.STATUS, (room(), ONE))
-    assert bench.gate.try_enter(chat("a"), Call.STATUS, (room(),))  # what failed took nothing
-    assert not bench.gate.try_enter(chat("a"), Call.STATUS, (room(),))
-    assert bench.gate.wait(chat("a"), Call.FINAL, (room(),)) == 0.0
+    assert bench.limiter.try_enter(chat("a"), CallKind.STATUS, (room(), ONE))
+    assert not bench.limiter.try_enter(chat("a"), CallKind.STATUS, (room(), ONE))
+    assert bench.limiter.try_enter(chat("a"), CallKind.STATUS, (room(),))  # what failed took nothing
+    assert not bench.limiter.try_enter(chat("a"), CallKind.STATUS, (room(),))
+    assert bench.limiter.wait(chat("a"), CallKind.FINAL, (room(),)) == 0.0
 
 
 async def test_a_status_steps_back_behind_who_is_due() -> None:
     bench = Bench()
-    await bench.gate.enter(chat("a"), Call.NEW, (ONE,))
-    bench.send("b", Call.CHANGE, ONE)
+    await bench.limiter.enter(chat("a"), CallKind.NEW, (ONE,))
+    bench.send("b", CallKind.CHANGE, ONE)
     await bench.clock.settle()
     bench.clock.seconds = 1.5  # the alarm is late
-    assert not bench.gate.try_enter(chat("c"), Call.STATUS, (ONE,))
+    assert not bench.limiter.try_enter(chat("c"), CallKind.STATUS, (ONE,))
     await bench.clock.settle()
     assert bench.came == [("b", 1.5)]
 
 
 async def test_wait_tells_what_enter_takes() -> None:
     bench = Bench()
-    assert bench.gate.wait(chat("a"), Call.CHANGE, (ONE, room())) == 0.0
-    await bench.gate.enter(chat("a"), Call.CHANGE, (ONE, room()))
-    assert bench.gate.wait(chat("a"), Call.CHANGE, (ONE, room())) == pytest.approx(1.0)
+    assert bench.limiter.wait(chat("a"), CallKind.CHANGE, (ONE, room())) == 0.0
+    await bench.limiter.enter(chat("a"), CallKind.CHANGE, (ONE, room()))
+    assert bench.limiter.wait(chat("a"), CallKind.CHANGE, (ONE, room())) == pytest.approx(1.0)
     for number in range(3):
-        bench.send(f"{number}", Call.CHANGE, ONE)
+        bench.send(f"{number}", CallKind.CHANGE, ONE)
     await bench.clock.settle()
-    assert bench.gate.wait(chat("a"), Call.CHANGE, (ONE,)) == pytest.approx(4.0)
-    assert bench.gate.wait(chat("a"), Call.FINAL, (ONE,)) == pytest.approx(1.0)  # goes before them
-    bench.gate.refused((ONE,), 7200.0)
-    assert bench.gate.wait(chat("a"), Call.FINAL, (ONE,)) == pytest.approx(7200.0)
+    assert bench.limiter.wait(chat("a"), CallKind.CHANGE, (ONE,)) == pytest.approx(4.0)
+    assert bench.limiter.wait(chat("a"), CallKind.FINAL, (ONE,)) == pytest.approx(1.0)  # goes before them
+    bench.limiter.throttled((ONE,), 7200.0)
+    assert bench.limiter.wait(chat("a"), CallKind.FINAL, (ONE,)) == pytest.approx(7200.0)
     await bench.clock.advance(8000)
     assert len(bench.came) == 3
 
@@ -313,16 +313,16 @@ async def test_wait_tells_what_enter_takes() -> None:
 async def test_wait_counts_the_windows_that_those_ahead_fill() -> None:
     bench, bucket = Bench(), Bucket("window", interval=0.1, count=2, window=10.0)
     for number in range(5):
-        bench.send(f"{number}", Call.NEW, bucket, of="a")
+        bench.send(f"{number}", CallKind.NEW, bucket, of="a")
     await bench.clock.advance(1)
     assert len(bench.came) == 2
-    assert bench.gate.wait(chat("b"), Call.NEW, (bucket,)) == pytest.approx(19.0)
+    assert bench.limiter.wait(chat("b"), CallKind.NEW, (bucket,)) == pytest.approx(19.0)
 
 
 async def test_a_cancelled_waiter_leaves_nothing_behind() -> None:
     bench = Bench()
-    await bench.gate.enter(chat("a"), Call.NEW, (ONE,))
-    first, _second = bench.send("first", Call.FINAL, ONE), bench.send("second", Call.FINAL, ONE)
+    await bench.limiter.enter(chat("a"), CallKind.NEW, (ONE,))
+    first, _second = bench.send("first", CallKind.FINAL, ONE), bench.send("second", CallKind.FINAL, ONE)
     await bench.clock.advance(0.5)
     first.cancel()
     await bench.clock.advance(10)
@@ -332,40 +332,40 @@ async def test_a_cancelled_waiter_leaves_nothing_behind() -> None:
 
 async def test_cancelled_in_the_moment_it_comes_through_it_gives_its_tokens_back() -> None:
     bench, bucket = Bench(), Bucket("window", interval=1.0, count=2, window=100.0)
-    await bench.gate.enter(chat("a"), Call.NEW, (bucket,))
-    first, _second = bench.send("first", Call.FINAL, bucket), bench.send("second", Call.FINAL, bucket)
+    await bench.limiter.enter(chat("a"), CallKind.NEW, (bucket,))
+    first, _second = bench.send("first", CallKind.FINAL, bucket), bench.send("second", CallKind.FINAL, bucket)
     await bench.clock.settle()
     bench.clock.seconds = 1.0
-    bench.gate.try_enter(chat("a"), Call.STATUS, (bucket,))  # lets the first through, whose task hasn't run yet
+    bench.limiter.try_enter(chat("a"), CallKind.STATUS, (bucket,))  # lets the first through, whose task hasn't run yet
     first.cancel()
     await bench.clock.settle()
     assert bench.came == [("second", 1.0)]
-    assert bench.gate.wait(chat("a"), Call.NEW, (bucket,)) == pytest.approx(99.0)
+    assert bench.limiter.wait(chat("a"), CallKind.NEW, (bucket,)) == pytest.approx(99.0)
 
 
 async def test_nothing_runs_while_nobody_waits_and_unused_buckets_are_forgotten() -> None:
     bench = Bench()
     for number in range(500):
-        await bench.gate.enter(chat(f"{number}"), Call.NEW, (room(f"room {number}"), Bucket("bot", 0.001, 1000)))
-    bench.send("a", Call.NEW, ONE)
-    bench.send("b", Call.NEW, ONE)
+        await bench.limiter.enter(chat(f"{number}"), CallKind.NEW, (room(f"room {number}"), Bucket("bot", 0.001, 1000)))
+    bench.send("a", CallKind.NEW, ONE)
+    bench.send("b", CallKind.NEW, ONE)
     await bench.clock.settle()
     assert bench.background > 0
     await bench.clock.advance(1)
     assert bench.background == 0
     await bench.clock.advance(100)
     for _ in range(300):
-        bench.gate.try_enter(chat("a"), Call.STATUS, (ONE,))
-    assert len(bench.gate._levels) < 10
-    assert not bench.gate._lines
-    assert not bench.gate._speakers
+        bench.limiter.try_enter(chat("a"), CallKind.STATUS, (ONE,))
+    assert len(bench.limiter._levels) < 10
+    assert not bench.limiter._lines
+    assert not bench.limiter._speakers
 
 
 async def test_a_window_remembers_no_more_than_it_holds() -> None:
     bench, bucket = Bench(), Bucket("window", interval=0.1, count=3, window=2.0)
     for _ in range(50):
-        await bench.clock.run(bench.gate.enter(chat("a"), Call.NEW, (bucket,)))
-    assert len(bench.gate._levels["window"].taken) <= 4
+        await bench.clock.run(bench.limiter.enter(chat("a"), CallKind.NEW, (bucket,)))
+    assert len(bench.limiter._levels["window"].taken) <= 4
 
 
 class QuickClock:
@@ -407,9 +407,9 @@ async def drain(waiters: list[Coroutine[None, None, None]], clock: QuickClock) -
 async def test_a_thousand_waiters_are_cheap(burst: int) -> None:
     """The bound is wide of what it takes (a tenth of a second), so that a busy machine doesn't fail it."""
     clock = QuickClock()
-    gate, bot = Gate(clock), Bucket("bot", 1 / 30, burst)
+    limiter, bot = RateLimiter(clock), Bucket("bot", 1 / 30, burst)
     calls = [
-        gate.enter(chat(f"{number}"), Call(number % 4), (Bucket(f"room {number}", 1.1, 3), bot))
+        limiter.enter(chat(f"{number}"), CallKind(number % 4), (Bucket(f"room {number}", 1.1, 3), bot))
         for number in range(1000)
     ]
     assert await drain(calls, clock) < 4
@@ -423,7 +423,7 @@ async def test_a_thousand_waiters_are_cheap(burst: int) -> None:
 class Ask:
     at: float
     chat: int
-    call: Call
+    call: CallKind
     buckets: tuple[Bucket, ...]
     patience: float | None  # cancelled after so many seconds
 
@@ -472,7 +472,7 @@ def schedules(draw: st.DrawFn, refusals: bool) -> tuple[list[Ask], list[Refusal]
     patience = st.one_of(st.none(), st.none(), times)
     asks = draw(
         st.lists(
-            st.builds(Ask, times, st.integers(0, 3), st.sampled_from(Call), some, patience), min_size=1, max_size=25
+            st.builds(Ask, times, st.integers(0, 3), st.sampled_from(CallKind), some, patience), min_size=1, max_size=25
         )
     )
     refused = st.lists(st.builds(Refusal, times, some, times), max_size=3 if refusals else 0)
@@ -481,13 +481,13 @@ def schedules(draw: st.DrawFn, refusals: bool) -> tuple[list[Ask], list[Refusal]
 
 async def play(asks: list[Ask], refusals: list[Refusal]) -> list[Seen]:
     clock, log = SimClock(), list[Seen]()
-    gate = Gate(clock)
+    limiter = RateLimiter(clock)
 
     async def one(number: int, ask: Ask) -> None:
         await clock.sleep(ask.at)
         log.append(Seen("came", clock.seconds, ask, number))
         try:
-            await gate.enter(chat(str(ask.chat)), ask.call, ask.buckets)
+            await limiter.enter(chat(str(ask.chat)), ask.call, ask.buckets)
         except asyncio.CancelledError:
             log.append(Seen("left", clock.seconds, ask, number))
             return
@@ -499,7 +499,7 @@ async def play(asks: list[Ask], refusals: list[Refusal]) -> list[Seen]:
 
     async def refuse(refusal: Refusal) -> None:
         await clock.sleep(refusal.at)
-        gate.refused(refusal.buckets, refusal.after)
+        limiter.throttled(refusal.buckets, refusal.after)
         log.append(Seen("refused", clock.seconds, refusal=refusal))
 
     tasks = [asyncio.create_task(one(number, ask)) for number, ask in enumerate(asks)]
@@ -511,11 +511,11 @@ async def play(asks: list[Ask], refusals: list[Refusal]) -> list[Seen]:
     others += [asyncio.create_task(refuse(refusal)) for refusal in refusals]
     await clock.run(asyncio.gather(*tasks, *others))
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    assert not gate._lines
+    assert not limiter._lines
     return log
 
 
-def check_budget(bucket: Bucket, calls: list[tuple[float, Call]]) -> None:
+def check_budget(bucket: Bucket, calls: list[tuple[float, CallKind]]) -> None:
     for first in range(len(calls)):
         for last in range(first, len(calls)):
             span, size = calls[last][0] - calls[first][0] + TINY, last - first + 1

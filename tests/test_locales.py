@@ -16,14 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import errors
-from bot.errors import BadParameter, MagpieError, RequestRefused, SettingError, Unreachable
+from bot.errors import BadParameter, InvalidRequest, MagpieError, SettingError, Unreachable
 from bot.locales import LANGUAGES, available, say
 from bot.types import Money, Text
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("bot", "adapters", "storage")
 # Errors whose first argument is data, not a sentence.
-NO_SENTENCE = {"BadParameter", "Gone", "RateLimited", "Refused", "RetryLater", "TooLong", "UnknownModel"}
+NO_SENTENCE = {"BadParameter", "RateLimited", "Rejected", "RetryLater", "TooLong", "Undeliverable", "UnknownModel"}
 SPEAKERS = {"Text", "say"}
 METHODS = {"say", "error", "label"}  # of a command's Call
 
@@ -137,7 +137,8 @@ def test_both_languages_fill_the_same_braces() -> None:
 
 
 def test_the_collector_sees_every_way_a_sentence_is_written() -> None:
-    code = 'RequestRefused("a" if x else "b"); SettingError("N", "c"); call.say("d"); Gone("no"); Text("e"); Text(F)'
+    code = 'InvalidRequest("a" if x else "b"); SettingError("N", "c");'
+    code += 'call.say("d"); Undeliverable("no"); Text("e"); Text(F)'
     module = ast.parse(f'F = "f"\n{code}')
     calls = [node for node in ast.walk(module) if isinstance(node, ast.Call)]
     heard = [sentence for call in calls if (sentence := sentence_of(call)) is not None]
@@ -186,7 +187,7 @@ def test_an_error_is_said_in_the_persons_language() -> None:
 
 
 def test_data_fills_the_braces_in_both_languages() -> None:
-    error = RequestRefused("temperature must be at least 0 and below 2, got {got}", got=2.0)
+    error = InvalidRequest("temperature must be at least 0 and below 2, got {got}", got=2.0)
     assert say(error, "en") == "temperature must be at least 0 and below 2, got 2"
     assert say(error, "zh").startswith("temperature")
     assert say(error, "zh").endswith("2")
@@ -224,7 +225,7 @@ def test_a_brace_in_the_data_is_only_a_brace() -> None:
 
 def test_a_missing_key_is_shown_as_it_stands() -> None:
     assert say("{a} and {b}", "en", a=1) == "1 and {b}"
-    assert say(RequestRefused("{model} can't see"), "en") == "{model} can't see"
+    assert say(InvalidRequest("{model} can't see"), "en") == "{model} can't see"
 
 
 def test_an_unknown_sentence_is_said_as_it_is() -> None:

@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 
 from bot.decoding.pool import Decoder
-from bot.errors import Gone, MediaError, NotFetched, Refused, RetryLater, StoreError, StoreFull, Unknown
+from bot.errors import (
+    MediaError,
+    NotFetched,
+    OutcomeUnknown,
+    Rejected,
+    RetryLater,
+    StoreError,
+    StoreFull,
+    Undeliverable,
+)
 from bot.gateways.tokens import image_tokens
 from bot.locales import say
 from bot.media.prepared import MediaStore
@@ -41,7 +50,7 @@ class Files:
         self.began.put_nowait(ref)
         await asyncio.to_thread(to.write_bytes, b"half")
         await self.open.wait()
-        found = self.files.get(ref, Gone("file"))
+        found = self.files.get(ref, Undeliverable("file"))
         if isinstance(found, Exception):
             raise found
         await asyncio.to_thread(to.write_bytes, found)
@@ -145,7 +154,7 @@ async def test_when_nobody_wants_it_any_more_the_work_ends(store: Stores) -> Non
 
 
 async def test_a_bad_picture_is_not_fetched_at_every_turn(store: Stores) -> None:
-    adapter: Any = Files(one=b"<html>", two=Gone("file"))
+    adapter: Any = Files(one=b"<html>", two=Undeliverable("file"))
     media = store()
     for _ in range(2):
         with pytest.raises(MediaError, match=r"x\.png is not a picture: it looks like a web page"):
@@ -233,7 +242,7 @@ async def test_what_can_not_be_read_is_called_by_its_name(
     assert say(refused.value, "zh") != str(refused.value)
 
 
-@pytest.mark.parametrize("error", [Unknown(detail="HTTP 500 for a file"), RetryLater(2.0)])
+@pytest.mark.parametrize("error", [OutcomeUnknown(detail="HTTP 500 for a file"), RetryLater(2.0)])
 async def test_a_download_is_tried_once_more(store: Stores, error: Exception) -> None:
     adapter: Any = Hiccup(error, encoded(drawing(), "PNG"), times=1)
     assert (await store.clock.run(store().read(adapter, CHAT, ONE))).pictures
@@ -243,10 +252,18 @@ async def test_a_download_is_tried_once_more(store: Stores, error: Exception) ->
 @pytest.mark.parametrize(
     ("error", "words", "later"),
     [
-        (Unknown(), "This picture could not be fetched from the chat platform right now. Please try again.", True),
+        (
+            OutcomeUnknown(),
+            "This picture could not be fetched from the chat platform right now. Please try again.",
+            True,
+        ),
         (RetryLater(60.0), "This picture could not be fetched from the chat platform right now.", True),
-        (Gone("no file"), "This picture can't be fetched: it isn't there any more, or I may not read it.", False),
-        (Refused("not_allowed"), "This picture can't be fetched: the chat platform does not give it out.", False),
+        (
+            Undeliverable("no file"),
+            "This picture can't be fetched: it isn't there any more, or I may not read it.",
+            False,
+        ),
+        (Rejected("not_allowed"), "This picture can't be fetched: the chat platform does not give it out.", False),
         (MediaError("The file is larger than {limit} MB.", limit=20), "The file is larger than 20 MB.", False),
         (MediaError("{name} lies elsewhere."), "This picture lies elsewhere.", False),
     ],

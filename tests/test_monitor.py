@@ -10,7 +10,7 @@ import pytest
 
 from bot.errors import BadKey, GatewayError, NoMoney, StoreFull, Unreachable
 from bot.money.alerts import MUTED, Rules
-from bot.money.monitor import Watch
+from bot.money.monitor import BalanceMonitor
 from bot.types import (
     Answer,
     BalanceReading,
@@ -22,7 +22,7 @@ from bot.types import (
     Person,
     Reply,
     Role,
-    Set,
+    SetSetting,
     Usage,
 )
 from storage.store import SqlStore
@@ -49,7 +49,7 @@ class Owner:
         self.says: BalanceReading | GatewayError | None = None
         self.asked = 0
         self.wakes = 0
-        self.watch = Watch(store, rules, clock, self._probe, every, self._wake)
+        self.watch = BalanceMonitor(store, rules, clock, self._probe, every, self._wake)
 
     def _wake(self) -> None:
         self.wakes += 1
@@ -214,7 +214,7 @@ async def test_what_was_spent_longer_ago_does_not_count(owner: Owner, store: Sql
 
 async def test_the_chats_own_language_goes_first(owner: Owner, store: SqlStore) -> None:
     event = IncomingMessage("k", MONEY_ROOM, ANN, "/language zh", owner.clock.now())
-    await store.answer(event, Reply("", effects=(Set(MONEY_ROOM.key, "language", "zh"),)))
+    await store.answer(event, Reply("", effects=(SetSetting(MONEY_ROOM.key, "language", "zh"),)))
     await owner.reads("18")
     assert (await owner.told(MONEY_ROOM))[0].startswith("余额不足")
     assert (await owner.told())[0].startswith("The balance")
@@ -226,7 +226,7 @@ async def test_the_chats_own_language_goes_first(owner: Owner, store: SqlStore) 
 async def mute(owner: Owner, seconds: float | None) -> None:
     until = None if seconds is None else owner.clock.now() + round(seconds * 1000)
     event = IncomingMessage(f"mute {until}", OPS, ANN, "/alerts", owner.clock.now())
-    await owner.store.answer(event, Reply("", effects=(Set("*", MUTED, until),)))
+    await owner.store.answer(event, Reply("", effects=(SetSetting("*", MUTED, until),)))
 
 
 async def test_what_still_holds_after_a_mute_is_told_then(owner: Owner) -> None:

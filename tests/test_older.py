@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import AdapterError, Unknown
+from bot.errors import AdapterError, OutcomeUnknown
 from bot.types import Chat, Features, Message, Person, PostId, Role
 from tests.fakes.clock import SimClock
 from tests.fakes.core import running_core
@@ -69,7 +69,7 @@ async def test_it_is_asked_for_once_and_outlives_a_restart(
 async def test_without_it_the_question_is_answered_all_the_same(
     clock: SimClock, tmp_path: Path, platform: Talkative, model: FakeModel, caplog: pytest.LogCaptureFixture
 ) -> None:
-    platform.trouble = Unknown()
+    platform.trouble = OutcomeUnknown()
     async with running_core(clock, tmp_path, platform, model) as core:
         await core.say(platform.says("What is the cat called?"))
         await core.quiet()
@@ -104,7 +104,7 @@ async def test_a_look_that_failed_is_made_good_by_the_next(
         platform.past = [("p0", "said 0")]
         first = platform.says("One?", group=True)
         for number, question in enumerate([first, None, None]):
-            platform.trouble = Unknown() if number == 1 else None
+            platform.trouble = OutcomeUnknown() if number == 1 else None
             platform.past = [(f"p{number}", f"said {number}")]
             await core.say(question or platform.says("Next?", group=True))
             await core.quiet()

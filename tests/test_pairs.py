@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.languages.pairs import Once, Which, parse
 from bot.types import Translation
 
@@ -72,5 +72,5 @@ def test_a_text_is_no_language(words: str, text: str) -> None:
     ],
 )
 def test_what_is_missing_or_unknown_is_said(words: str, told: str) -> None:
-    with pytest.raises(RequestRefused, match=told):
+    with pytest.raises(InvalidRequest, match=told):
         parse(words)

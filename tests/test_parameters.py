@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.gateways.catalogue import Catalogue
 from bot.gateways.parameters import PARAMETERS, resolve
 from bot.types import Json, ModelInfo
@@ -26,7 +26,7 @@ def taken(name: str, words: str, info: ModelInfo = PLUS) -> Json:
 
 
 def refusal(name: str, words: str, info: ModelInfo = PLUS) -> str:
-    with pytest.raises(RequestRefused) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         taken(name, words, info)
     return str(caught.value)
 
@@ -148,19 +148,19 @@ def test_search_needs_a_model_that_has_it() -> None:
 @pytest.mark.parametrize("name", ["temperature", "top_p", "presence_penalty", "seed", "max_tokens"])
 @pytest.mark.parametrize("value", [True, False, math.nan, math.inf, -math.inf, "1", None, [1], {"a": 1}])
 def test_wrong_types(name: str, value: Any) -> None:
-    with pytest.raises(RequestRefused):
+    with pytest.raises(InvalidRequest):
         PARAMETERS[name].check(value, PLUS)
 
 
 @pytest.mark.parametrize("value", [1, 0, "on", None])
 def test_a_switch_is_true_or_false(value: Json) -> None:
-    with pytest.raises(RequestRefused):
+    with pytest.raises(InvalidRequest):
         PARAMETERS["enable_search"].check(value, PLUS)
 
 
 @pytest.mark.parametrize("value", [[], None, 5, True, [1.5], ["a", None], ["a", 1], [[]]])
 def test_what_stop_can_not_be(value: Json) -> None:
-    with pytest.raises(RequestRefused):
+    with pytest.raises(InvalidRequest):
         PARAMETERS["stop"].check(value, PLUS)
 
 
@@ -192,7 +192,7 @@ def test_other_names(alias: str, name: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(RequestRefused, match=r"warmth is not a setting\. Settings: enable_search, enable_th"):
+    with pytest.raises(InvalidRequest, match=r"warmth is not a setting\. Settings: enable_search, enable_th"):
         resolve("warmth")
 
 
@@ -200,7 +200,7 @@ def test_an_unknown_name_lists_the_known() -> None:
 def test_whatever_is_typed_is_taken_or_refused(name: str, words: str) -> None:
     try:
         value = taken(name, words)
-    except RequestRefused:
+    except InvalidRequest:
         return
     json.dumps(value, allow_nan=False)
     assert PARAMETERS[name].check(value, PLUS) == value

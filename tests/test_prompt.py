@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.gateways.catalogue import Catalogue
 from bot.gateways.tokens import estimate
 from bot.media.attached import Material
-from bot.turns.prompt import CEILING, Scene, budget, build, fitting, spoken, translations
+from bot.turns.prompt import CEILING, PromptContext, budget, build, fitting, spoken, translations
 from bot.types import (
     Attachment,
     Chat,
@@ -31,7 +31,7 @@ CHAT = Chat("fake", "bot", "room")
 ANN, BEN = Person("1", "Ann"), Person("2", "Ben")
 CATALOGUE = Catalogue()
 SETTINGS = ChatSettings("qwen-plus")
-SCENE = Scene(START)
+SCENE = PromptContext(START)
 PICTURE = Attachment(Kind.IMAGE, "cat.png")
 
 
@@ -58,7 +58,7 @@ def ask(
 
 
 def test_the_system_prompt_comes_first_and_knows_date_zone_title_and_speakers() -> None:
-    scene = Scene(1_795_305_600_000, "Asia/Shanghai", "Tea house", group=True)
+    scene = PromptContext(1_795_305_600_000, "Asia/Shanghai", "Tea house", group=True)
     request = ask([message(1, "hi")], settings=replace(SETTINGS, system="Be brief."), scene=scene)
     system = request.messages[0]
     assert system.role == "system"
@@ -79,7 +79,7 @@ def test_history_stands_in_order_before_the_question_and_roles_alternate() -> No
 
 
 def test_in_a_group_lines_carry_their_speakers() -> None:
-    request = ask([message(1, "hi"), message(2, "hello", author=BEN)], scene=Scene(START, group=True))
+    request = ask([message(1, "hi"), message(2, "hello", author=BEN)], scene=PromptContext(START, group=True))
     assert request.messages[-1].content == "Ann: hi\n\nBen: hello"
 
 
@@ -93,7 +93,7 @@ def test_whose_words_are_quoted_is_said() -> None:
         return ask([asked], **more).messages[-1].content
 
     asked = message(1, "is he right?", quoted="100 元。\n不贵", quoted_by=BEN)
-    group = Scene(START, group=True, language="zh")
+    group = PromptContext(START, group=True, language="zh")
     assert last(asked) == "> Ben: 100 元。\n> 不贵\nis he right?"
     assert last(asked, scene=group) == "Ann:\n> Ben: 100 元。\n> 不贵\nis he right?"
     assert last(replace(asked, text=""), scene=group) == "Ann:\n> Ben: 100 元。\n> 不贵"
@@ -105,7 +105,7 @@ def test_forwarded_words_are_told_from_ones_own_and_once() -> None:
     def forward(id: int, text: str, by: Person = BEN, turn: int = 7, **more: object) -> Message:
         return replace(message(id, text, forwarded_from=by, **more), turn=turn)
 
-    zh = Scene(START, language="zh")
+    zh = PromptContext(START, language="zh")
     assert ask([forward(1, "hm")]).messages[-1].content == "Forwarded from Ben:\nhm"
     assert ask([forward(1, "hm", Person(""))]).messages[-1].content == "Forwarded:\nhm"
     own = replace(message(1, "so?"), turn=7)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from adapters.slack.outgoing.render import measure as slack_measure
 from adapters.telegram.outgoing.render import measure as telegram_measure
-from bot.delivery.layout import Draft, Phrases
+from bot.delivery.layout import Layout, Phrases
 from bot.markdown import Block, Fence, Heading, List, Quote, Segmenter, Strong, Table, parse, plain, utf8, utf16
 from bot.markdown.incremental import Growth
 from bot.markdown.parser import clean, read
@@ -454,7 +454,7 @@ def test_a_part_is_found_without_reading_it_again_and_again() -> None:
 def test_the_sources_of_all_pieces_are_the_answer(text: str, size: int, steps: list[float]) -> None:
     """Whatever shows nothing is in them too."""
     limits = Limits(size, length, lambda _chat, _call: ())
-    draft = Draft(1, None, limits, Phrases("", ""))
+    draft = Layout(1, None, limits, Phrases("", ""))
     before: list[str] = []
     for end in sorted(int(step * len(text)) for step in steps):
         for _ in draft.steps(text[:end], final=False):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.settings.overlay import LONGEST_SYSTEM, checked
 from bot.types import Json, Outcome, Press, Turn
 from tests.fakes.core import Core
@@ -122,5 +122,5 @@ async def test_what_can_not_be_set_is_not_asked(
 def test_languages_are_known_by_any_of_their_names() -> None:
     wanted: dict[str, Json] = {"translate": {"target": "zh-CN", "source": "Deutsch", "both": True}}
     assert checked(wanted) == {"translate": {"target": "Chinese", "source": "German", "both": True}}
-    with pytest.raises(RequestRefused):
+    with pytest.raises(InvalidRequest):
         checked({"translate": {"target": ""}})

@@ -30,13 +30,23 @@ from adapters.slack.limits import STREAMS
 from adapters.slack.outgoing.streams import LIFE
 from adapters.slack.settings import EVENTS_PATH, SlackSettings
 from adapters.slack.surfaces.views import HOME
-from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, SettingError, StoreError, Unknown
+from bot.errors import (
+    AdapterError,
+    MediaError,
+    OutcomeUnknown,
+    Rejected,
+    RetryLater,
+    SettingError,
+    StoreError,
+    Undeliverable,
+)
 from bot.http.host import Host
 from bot.http.server import serving
 from bot.languages.names import ENGLISH, listing
 from bot.locales import learn, say
 from bot.types import (
     Ack,
+    AdapterContext,
     Chat,
     Choice,
     Deleted,
@@ -52,7 +62,6 @@ from bot.types import (
     Role,
     SettingRow,
     Status,
-    Surroundings,
     Turn,
     TurnKind,
     TurnState,
@@ -117,7 +126,7 @@ class House(Trial):
         self.shelf = Shelf()
         self.listener.reader = self.shelf  # type: ignore[assignment]  # as much of one as adapters read
         defaults = {"model": "qwen-plus"}
-        around = Surroundings(self.shelf, lambda: (), clock, defaults=defaults, say=say, languages=listing)  # type: ignore[arg-type]
+        around = AdapterContext(self.shelf, lambda: (), clock, defaults=defaults, say=say, languages=listing)  # type: ignore[arg-type]
         self.adapter = SlackAdapter(self.settings, around)
         self.ann, self.ben = slack.private("Ann"), slack.person("Ben")
         self.me = f"<@{slack.bot.id}>"
@@ -412,7 +421,7 @@ async def test_what_is_deleted_is_told_with_its_thread(house: House) -> None:
 async def test_nothing_is_posted_for_what_is_gone(house: House, growing: bool) -> None:
     """Posted, it would stand at the channel's root, for all to see."""
     house.ann.lose(house.asked)
-    with pytest.raises(Gone, match="thread is deleted"):
+    with pytest.raises(Undeliverable, match="thread is deleted"):
         await house.put("Stopped.", reply_to=house.asked.ts, growing=growing)
     assert house.methods() == []
 
@@ -420,10 +429,10 @@ async def test_nothing_is_posted_for_what_is_gone(house: House, growing: bool) -
 async def test_a_deleted_reply_gets_no_answer_though_its_thread_is_there(house: House) -> None:
     reply = house.ann.write("and then?", thread=house.asked, unheard=True)
     house.ann.lose(reply)
-    with pytest.raises(Gone):
+    with pytest.raises(Undeliverable):
         await house.put("An answer", reply_to=reply.ts)
     house.ann.lose(house.asked)
-    with pytest.raises(Gone):
+    with pytest.raises(Undeliverable):
         await house.put("A notice")
 
 
@@ -455,7 +464,7 @@ async def test_an_answer_that_came_to_the_root_is_taken_away_again(house: House)
             house.ann.lose(house.asked)
 
     house.slack.at = at
-    with pytest.raises(Gone):
+    with pytest.raises(Undeliverable):
         await house.put("An answer", reply_to=house.asked.ts)
     assert house.methods() == ["chat.postMessage", "chat.delete"]
     assert house.slack.shown(house.ann) == []
@@ -933,7 +942,7 @@ async def test_what_changes_above_is_shown_by_a_message(house: House) -> None:
 async def test_an_append_of_unknown_outcome_is_not_made_twice(house: House) -> None:
     post = await house.streams("This is the")
     house.slack.fail("chat.appendStream", 1, "lost")
-    with pytest.raises(Unknown):
+    with pytest.raises(OutcomeUnknown):
         await house.grows(LONG + "More", post)
     await house.grows(LONG + "More", post)
     await house.put(LONG + "More.", post)
@@ -944,7 +953,7 @@ async def test_an_append_of_unknown_outcome_is_not_made_twice(house: House) -> N
 async def test_a_stop_of_unknown_outcome(house: House) -> None:
     post = await house.streams("This is the")
     house.slack.fail("chat.stopStream", 1, "lost")
-    with pytest.raises(Unknown):
+    with pytest.raises(OutcomeUnknown):
         await house.put(LONG + "More.", post)
     await house.put(LONG + "More.", post)
     assert house.text(post) == LONG + "More."
@@ -973,7 +982,7 @@ async def test_where_no_stream_can_be_started_a_message_is_posted(house: House, 
 async def test_a_start_of_unknown_outcome_is_found_again(house: House) -> None:
     await house.thinks()
     house.slack.fail("chat.startStream", 1, "lost")
-    with pytest.raises(Unknown):
+    with pytest.raises(OutcomeUnknown):
         await house.grows("First words")
     post = await house.adapter.find(house.chat, "1.0")
     assert house.text(post) == "First words …"
@@ -986,7 +995,7 @@ async def test_a_message_of_unknown_outcome_is_found_again(house: House) -> None
     house.slack.fail("chat.postMessage", 1, "lost")
     other = await house.streams("Another piece, of which no metadata tells yet")
     house.shelf.turns[1] = replace(house.shelf.turns[1], posts=(Posted(0, other),))
-    with pytest.raises(Unknown):
+    with pytest.raises(OutcomeUnknown):
         await house.put("Whole.", key="1.1")
     post = await house.adapter.find(house.chat, "1.1")
     assert house.text(post) == "Whole."
@@ -1021,7 +1030,7 @@ async def test_blocks_that_are_refused_go_out_plainer(house: House) -> None:
     post = await house.put("| a | b |\n|---|---|\n| 1 | 2 |\n", menu=STOP)
     assert [block["type"] for block in house.post(post).blocks] == ["markdown"]
     house.slack.fail("chat.update", 1, "invalid_blocks", times=2)
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         await house.put("more", post)
 
 
@@ -1141,26 +1150,26 @@ def refused(word: str, status: int = 200, headers: dict[str, str] | None = None)
     [
         (refused("ratelimited", 429, {"Retry-After": "12"}), RetryLater),
         (refused("", 429), RetryLater),
-        (refused("channel_not_found"), Gone),
-        (refused("is_archived"), Gone),
-        (refused("is_inactive"), Gone),
-        (refused("not_in_channel"), Gone),
-        (refused("thread_not_found"), Gone),
-        (refused("message_not_found"), Gone),
-        (refused("edit_window_closed"), Gone),
-        (refused("restricted_action_non_threadable_channel"), Gone),
-        (refused("restricted_action_of_tomorrow"), Gone),
-        (refused("cant_delete_message"), Refused),
-        (refused("msg_too_long"), Refused),
-        (refused("invalid_blocks"), Refused),
+        (refused("channel_not_found"), Undeliverable),
+        (refused("is_archived"), Undeliverable),
+        (refused("is_inactive"), Undeliverable),
+        (refused("not_in_channel"), Undeliverable),
+        (refused("thread_not_found"), Undeliverable),
+        (refused("message_not_found"), Undeliverable),
+        (refused("edit_window_closed"), Undeliverable),
+        (refused("restricted_action_non_threadable_channel"), Undeliverable),
+        (refused("restricted_action_of_tomorrow"), Undeliverable),
+        (refused("cant_delete_message"), Rejected),
+        (refused("msg_too_long"), Rejected),
+        (refused("invalid_blocks"), Rejected),
         (refused("token_revoked"), RetryLater),
         (refused("missing_scope"), RetryLater),
-        (refused("internal_error"), Unknown),
-        (refused("service_unavailable", 503), Unknown),
-        (refused("", 502), Unknown),
-        (ServerDisconnectedError(), Unknown),
-        (TimeoutError(), Unknown),
-        (ClientPayloadError(f"of {BOT_TOKEN}"), Unknown),
+        (refused("internal_error"), OutcomeUnknown),
+        (refused("service_unavailable", 503), OutcomeUnknown),
+        (refused("", 502), OutcomeUnknown),
+        (ServerDisconnectedError(), OutcomeUnknown),
+        (TimeoutError(), OutcomeUnknown),
+        (ClientPayloadError(f"of {BOT_TOKEN}"), OutcomeUnknown),
         (ClientConnectorError(CONNECTION, OSError(111, "refused")), RetryLater),
     ],
 )
@@ -1179,7 +1188,7 @@ async def test_a_channel_that_is_gone_says_why(house: House) -> None:
     _, chat = house.begun(channel)
     for happens, reason in ((channel.archive, "archived"), (channel.remove_bot, "removed")):
         happens()
-        with pytest.raises(Gone) as caught:
+        with pytest.raises(Undeliverable) as caught:
             await house.put("hi", chat=chat)
         assert reason in caught.value.reason
         channel.archived = False
@@ -1206,7 +1215,7 @@ async def test_our_token_goes_nowhere_else(house: House, tmp_path: Path) -> None
     file, files = house.slack.file(), house.slack.files
     files.stranger = "https://files.slack.com.example.org/f"
     for files.redirect in ("stranger", "circle"):
-        with pytest.raises((Gone, MediaError)):
+        with pytest.raises((Undeliverable, MediaError)):
             await house.adapter.fetch(f"{file.id} {file.url}", tmp_path / "f", 10_000)
     for url in ("http://files.slack.com/f", "https://example.org/slack.com", "file:///etc/passwd"):
         with pytest.raises(MediaError, match="outside of Slack"):
@@ -1251,7 +1260,7 @@ async def test_a_web_page_that_somebody_sends_is_a_file(
     while not fetching.done():
         await house.clock.advance(0.1)
         await asyncio.sleep(0.01)
-    with pytest.raises(Unknown):  # nobody knows yet: another try may tell
+    with pytest.raises(OutcomeUnknown):  # nobody knows yet: another try may tell
         await fetching
     with pytest.raises(MediaError, match="larger"):
         await house.adapter.fetch(f"{file.id} {file.url}", tmp_path / "f", 10)
@@ -1259,7 +1268,7 @@ async def test_a_web_page_that_somebody_sends_is_a_file(
 
 async def test_a_file_that_is_not_there(house: House, tmp_path: Path) -> None:
     for ref in ("", "F1"):
-        with pytest.raises((Gone, Refused)):
+        with pytest.raises((Undeliverable, Rejected)):
             await house.adapter.fetch(ref, tmp_path / "f", 10_000)
 
 
@@ -1285,7 +1294,7 @@ async def test_whether_a_channel_can_be_posted_to(house: House) -> None:
     here, there = house.begun(channel)[1].room, house.begun(foreign)[1].room
     assert await house.adapter.can_post(here)
     assert not await house.adapter.can_post(house.chat.room)
-    with pytest.raises(Gone):
+    with pytest.raises(Undeliverable):
         await house.adapter.can_post(there)
     house.slack.world.scopes -= {"channels:read"}
     assert not await house.adapter.can_post(here)

@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from bot.types import Surroundings, TextPart
+from bot.types import AdapterContext, TextPart
 from tests.contract.places import SlackPlace, house
 from tests.fakes.model import FakeModel, Script, words
 from tests.fakes.slack import FakeSlack, Limits, Post, Room
@@ -49,7 +49,7 @@ class Tap:
 class Town(SlackPlace):
     """People, and a channel with Ann and Bob."""
 
-    def __init__(self, slack: FakeSlack, folder: Path, around: Surroundings, model: FakeModel, tap: Tap) -> None:
+    def __init__(self, slack: FakeSlack, folder: Path, around: AdapterContext, model: FakeModel, tap: Tap) -> None:
         super().__init__(slack, folder, around)
         self.slack, self.model, self.tap = slack, model, tap
         self.dm = self._room

@@ -28,7 +28,7 @@ from bot.languages.names import ENGLISH, listing
 from bot.markdown import Segmenter, parse, utf8
 from bot.types import (
     Addressing,
-    Call,
+    CallKind,
     Chat,
     Choice,
     Deleted,
@@ -489,17 +489,17 @@ async def test_every_stream_that_starts_can_be_stopped_when_it_has_to_be() -> No
 def test_which_bucket_a_call_takes_from() -> None:
     pace, chat = Pace(SimClock()), Chat("slack", "T1", "D1", TS)
 
-    def names(call: Call) -> list[str]:
+    def names(call: CallKind) -> list[str]:
         return [bucket.name.removeprefix("slack:T1:") for bucket in pace.buckets(chat, call)]
 
-    assert names(Call.NEW) == ["post:D1", "post", "begin"]
-    assert names(Call.FINAL) == ["post:D1", "post"]
+    assert names(CallKind.NEW) == ["post:D1", "post", "begin"]
+    assert names(CallKind.FINAL) == ["post:D1", "post"]
     pace.posted(chat, growing=True)
-    assert names(Call.CHANGE) == ["update", "growth"]
-    assert names(Call.FINAL) == ["update"]
+    assert names(CallKind.CHANGE) == ["update", "growth"]
+    assert names(CallKind.FINAL) == ["update"]
     pace.started(chat, TS)
-    assert names(Call.CHANGE) == ["append"]
-    assert names(Call.FINAL) == []
+    assert names(CallKind.CHANGE) == ["append"]
+    assert names(CallKind.FINAL) == []
 
 
 async def test_a_window() -> None:

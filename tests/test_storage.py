@@ -37,7 +37,7 @@ from bot.types import (
     Person,
     Reopen,
     Reply,
-    Set,
+    SetSetting,
     Stop,
 )
 from storage import DataLock, SqlStore, open_store
@@ -567,7 +567,7 @@ async def _a_day(store: SqlStore) -> None:
     turn = await store.claim(START, OURS)
     assert turn is not None
     await store.end(turn, Outcome.WHOLE)
-    effects = (Set(HERE.key, "x", 1), Forget(HERE), Reopen(HERE, turn.id), Stop(HERE, turn.id, DROPPED))
+    effects = (SetSetting(HERE.key, "x", 1), Forget(HERE), Reopen(HERE, turn.id), Stop(HERE, turn.id, DROPPED))
     await store.answer(said("k3", "/all"), Reply("done", effects=effects))
     await store.notify(HERE, "words", key="n1")
     await store.reading(BalanceReading("g", Money(Decimal(1)), START))

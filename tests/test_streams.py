@@ -423,7 +423,7 @@ def test_a_call_of_a_tool_that_nobody_offered(finish: str) -> None:
     assert not played.exchange.wanting("")
     alone = stream(delta(CALL), chunk("", finish))
     assert alone.notes == ["The model only wanted to use a tool, and there are none here. Ask it to answer without."]
-    assert (alone.answer.outcome, alone.calls, alone.exchange.wanting("")) == (Outcome.REFUSED, 1, False)
+    assert (alone.answer.outcome, alone.calls, alone.exchange.wanting("")) == (Outcome.FAILED, 1, False)
 
 
 def test_a_tool_that_the_gateway_used_itself() -> None:

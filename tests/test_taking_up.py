@@ -125,7 +125,7 @@ async def test_an_empty_answer_is_asked_for_once_more(core: Core, platform: Fake
     model.scripts = [Script([" \n"]), words(WHOLE), Script()]
     assert (await ask(core, platform)).outcome is Outcome.WHOLE
     assert platform.text() == WHOLE
-    assert (await ask(core, platform)).outcome is Outcome.REFUSED
+    assert (await ask(core, platform)).outcome is Outcome.FAILED
     assert len(model.asked) == 4
 
 

@@ -21,13 +21,23 @@ from adapters.telegram.checks import checks
 from adapters.telegram.errors import translate
 from adapters.telegram.inbound.polling import PROGRESS
 from adapters.telegram.settings import TelegramSettings, load_settings
-from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, SettingError, StoreError, Unknown
+from bot.errors import (
+    AdapterError,
+    MediaError,
+    OutcomeUnknown,
+    Rejected,
+    RetryLater,
+    SettingError,
+    StoreError,
+    Undeliverable,
+)
 from bot.http.host import Host
 from bot.http.server import serving
 from bot.locales import say
 from bot.types import (
     Ack,
-    Call,
+    AdapterContext,
+    CallKind,
     Chat,
     Choice,
     Inbound,
@@ -39,7 +49,6 @@ from bot.types import (
     NoteKind,
     Press,
     Status,
-    Surroundings,
 )
 from tests.fakes.clock import PATIENCE, SimClock
 from tests.fakes.proxy import FakeProxy
@@ -71,7 +80,7 @@ class House(Trial):
         values = {"telegram_bot_token": tg.token, "telegram_api_url": tg.url, "data_dir": folder, "_env_file": None}
         self.settings = TelegramSettings(**{**values, **settings})
         self.shelf = Shelf()
-        around = Surroundings(self.shelf, lambda: (), clock, commands=commands)  # type: ignore[arg-type]
+        around = AdapterContext(self.shelf, lambda: (), clock, commands=commands)  # type: ignore[arg-type]
         self.adapter = TelegramAdapter(self.settings, around)
         self.ann = tg.private("Ann")
 
@@ -555,7 +564,7 @@ def unknown_topic(house: House) -> Chat:
 )
 async def test_where_nothing_can_be_written(house: House, place: Callable[[House], Chat], reason: str) -> None:
     chat = place(house)
-    with pytest.raises(Gone) as caught:
+    with pytest.raises(Undeliverable) as caught:
         await house.adapter.put(chat, piece("text"))
     assert caught.value.reason == reason
 
@@ -563,19 +572,26 @@ async def test_where_nothing_can_be_written(house: House, place: Callable[[House
 async def test_a_message_that_is_gone(house: House) -> None:
     post = await house.put("text")
     house.ann.delete(house.ann.posts[int(post)])
-    with pytest.raises(Gone, match="the message is deleted"):
+    with pytest.raises(Undeliverable, match="the message is deleted"):
         await house.put("more", at=post)
 
 
 async def test_a_message_too_old_to_be_deleted_is_said_so(house: House) -> None:
     post = await house.put("text")
     await house.clock.advance(49 * 3600)
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         await house.adapter.put(house.chat(house.ann), None, post)
 
 
 @pytest.mark.parametrize(
-    ("how", "expected"), [("429", RetryLater), ("500", Unknown), ("502", Unknown), ("drop", Unknown), ("lost", Unknown)]
+    ("how", "expected"),
+    [
+        ("429", RetryLater),
+        ("500", OutcomeUnknown),
+        ("502", OutcomeUnknown),
+        ("drop", OutcomeUnknown),
+        ("lost", OutcomeUnknown),
+    ],
 )
 async def test_trouble_on_the_way(house: House, how: Any, expected: type[AdapterError]) -> None:
     house.tg.fail("sendMessage", 1, how, seconds=37)
@@ -701,16 +717,18 @@ async def test_files_that_are_not_to_be_had(house: House, tmp_path: Path) -> Non
     with pytest.raises(MediaError) as caught:
         await house.adapter.fetch(document.fields["document"]["file_id"], tmp_path / "file", 10**9)
     assert "20 MB" in say(caught.value, "en")
-    with pytest.raises(Gone):
+    with pytest.raises(Undeliverable):
         await house.adapter.fetch("", tmp_path / "file", 10**9)
-    with pytest.raises(Unknown):  # "wrong file_id or the file is temporarily unavailable": tried once more by the core
+    with pytest.raises(
+        OutcomeUnknown
+    ):  # "wrong file_id or the file is temporarily unavailable": tried once more by the core
         await house.adapter.fetch("unknown", tmp_path / "file", 10**9)
     small = house.ann.document(b"x", "x", "image/png").fields["document"]["file_id"]
     house.tg.fail("file", 1, "502")
-    with pytest.raises(Unknown):
+    with pytest.raises(OutcomeUnknown):
         await house.adapter.fetch(small, tmp_path / "file", 10**9)
     house.tg.fail("file", 1, "drop", times=3)
-    with pytest.raises(Unknown) as unknown:
+    with pytest.raises(OutcomeUnknown) as unknown:
         await house.adapter.fetch(small, tmp_path / "file", 10**9)
     assert SECRET not in f"{unknown.value.detail}{unknown.value.__cause__}"
 
@@ -732,7 +750,7 @@ async def test_a_server_of_ones_own_names_paths(tmp_path: Path) -> None:
             await house.adapter.fetch(ref, tmp_path / "file", 4999)
         house.settings = house.settings.model_copy(update={"telegram_api_url": "https://api.telegram.org"})
         house.adapter._files._local = house.settings.official is False
-        with pytest.raises(Gone):
+        with pytest.raises(Undeliverable):
             await house.adapter.fetch(ref, tmp_path / "file", 5000)
 
 
@@ -741,33 +759,33 @@ async def test_whether_a_chat_can_be_written_to(house: House) -> None:
     for chat in (house.chat(house.ann), house.chat(room)):
         assert await house.adapter.can_post(chat) is True
     for chat in (replace(house.chat(room), id="@name"), replace(house.chat(room), id="-100987"), kicked(house)):
-        with pytest.raises(Gone):
+        with pytest.raises(Undeliverable):
             await house.adapter.can_post(chat)
     house.ann.blocked = True
-    with pytest.raises(Gone):
+    with pytest.raises(Undeliverable):
         await house.adapter.can_post(house.chat(house.ann))
 
 
 async def test_posts_can_not_be_looked_up(house: House) -> None:
     assert not house.adapter.features.find
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         await house.adapter.find(house.chat(house.ann), "1.0")
 
 
 async def test_buckets(house: House) -> None:
-    def names(chat: Chat, call: Call) -> list[str]:
+    def names(chat: Chat, call: CallKind) -> list[str]:
         return [bucket.name for bucket in house.adapter.limits.buckets(chat, call)]
 
-    private, everything = house.adapter.limits.buckets(house.chat(house.ann), Call.NEW)
+    private, everything = house.adapter.limits.buckets(house.chat(house.ann), CallKind.NEW)
     assert (private.interval, private.burst, private.count) == (1.1, 3, 0)
     assert (everything.count, everything.window) == (30, 1.0)
     room = house.tg.supergroup(forum=True)
-    group, _ = house.adapter.limits.buckets(house.chat(room), Call.FINAL)
+    group, _ = house.adapter.limits.buckets(house.chat(room), CallKind.FINAL)
     assert (group.interval, group.burst, group.count, group.window, group.reserve) == (3.1, 4, 20, 60.0, 2)
-    assert names(house.chat(room, 5), Call.NEW) == names(house.chat(room), Call.CHANGE)
-    assert names(house.chat(room), Call.STATUS)[1:] == [everything.name]
-    assert names(house.chat(room), Call.STATUS)[0] not in names(house.chat(room), Call.NEW)
-    assert all(name.startswith(f"telegram:{house.tg.bot.id}:") for name in names(house.chat(room), Call.NEW))
+    assert names(house.chat(room, 5), CallKind.NEW) == names(house.chat(room), CallKind.CHANGE)
+    assert names(house.chat(room), CallKind.STATUS)[1:] == [everything.name]
+    assert names(house.chat(room), CallKind.STATUS)[0] not in names(house.chat(room), CallKind.NEW)
+    assert all(name.startswith(f"telegram:{house.tg.bot.id}:") for name in names(house.chat(room), CallKind.NEW))
 
 
 # ── settings and doctor ─────────────────────────────────────────────────────────────────────────────────────────────

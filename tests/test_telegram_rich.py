@@ -14,9 +14,9 @@ from hypothesis import given
 from adapters.telegram.adapter import TelegramAdapter
 from adapters.telegram.outgoing.blocks import MOST_COLUMNS, gains, rich
 from adapters.telegram.settings import TelegramSettings
-from bot.errors import Gone
+from bot.errors import Undeliverable
 from bot.markdown import parse, plain
-from bot.types import Chat, Note, NoteKind, Piece, Surroundings
+from bot.types import AdapterContext, Chat, Note, NoteKind, Piece
 from tests.fakes.clock import SimClock
 from tests.fakes.telegram import FakeTelegram, Room
 from tests.fakes.telegram.limits import Limits
@@ -141,7 +141,7 @@ async def test_where_nothing_can_be_written_no_text_is_tried(tmp_path: Path) -> 
     async with house(tmp_path, "auto") as (tg, adapter):
         room = tg.private("Ann")
         room.blocked = True
-        with pytest.raises(Gone):
+        with pytest.raises(Undeliverable):
             await adapter.put(chat(tg, room), piece(TABLE))
         assert not tg.called("sendMessage")
 
@@ -165,7 +165,7 @@ async def house(
     async with server(clock=clock, limits=Limits(on=False)) as tg:
         values: dict[str, Any] = {"telegram_bot_token": tg.token, "telegram_api_url": tg.url, "telegram_rich": mode}
         settings = TelegramSettings(**values, data_dir=folder, _env_file=None)  # type: ignore[call-arg]
-        yield tg, TelegramAdapter(settings, Surroundings(None, lambda: (), clock))  # type: ignore[arg-type]
+        yield tg, TelegramAdapter(settings, AdapterContext(None, lambda: (), clock))  # type: ignore[arg-type]
 
 
 def chat(tg: FakeTelegram, room: Room) -> Chat:

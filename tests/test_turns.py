@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from bot.errors import StoreError
-from bot.turns.queue import Turns
+from bot.turns.queue import TurnQueue
 from bot.types import Chat, IncomingMessage, Outcome, Person, Store, Turn
 from storage import open_store
 from tests.fakes.accounts import OURS
@@ -34,7 +34,7 @@ class Work:
         self.store, self.clock, self.seconds = store, clock, seconds
         self.log: list[tuple[str, int]] = []
         self.failing: list[Exception] = []
-        self.turns = Turns(store, self.run, clock, lambda: ["fake/bot"])
+        self.turns = TurnQueue(store, self.run, clock, lambda: ["fake/bot"])
         self.task = asyncio.create_task(self.turns.run())
 
     async def run(self, turn: Turn, stop: asyncio.Event) -> None:
@@ -98,7 +98,7 @@ async def test_what_fails_ten_times_is_given_up(work: Work) -> None:
     work.failing = [ValueError("a bug")] * 50
     turn = await work.ask("a")
     await work.clock.advance(300)
-    assert (await work.state(turn)).outcome is Outcome.REFUSED
+    assert (await work.state(turn)).outcome is Outcome.FAILED
     assert work.log.count(("begin", turn)) == 10
     assert len(work.log) > 10, "nobody was told"
 

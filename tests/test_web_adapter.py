@@ -21,14 +21,15 @@ from adapters.web.checks import checks
 from adapters.web.inbound.files import KEPT_BYTES, MOST_BYTES, Files
 from adapters.web.rooms import HEARTBEAT, KEPT_EVENTS, KEPT_ROOMS, Room, Rooms
 from adapters.web.settings import WebSettings, load_settings
-from bot.errors import Gone, MediaError, RetryLater, SettingError, StoreError
+from bot.errors import MediaError, RetryLater, SettingError, StoreError, Undeliverable
 from bot.markdown.parser import parse
 from bot.media.attached import MAX_BYTES
 from bot.turns.queue import TurnEnds
 from bot.types import (
     Ack,
+    AdapterContext,
     Attachment,
-    Call,
+    CallKind,
     Chat,
     Choice,
     IncomingMessage,
@@ -47,7 +48,6 @@ from bot.types import (
     Role,
     SettingRow,
     Status,
-    Surroundings,
     TurnKind,
     TurnState,
 )
@@ -72,7 +72,7 @@ class House:
         self.clock = SimClock()
         self.settings = WebSettings(**{"data_dir": folder, "http_host": "127.0.0.1", "_env_file": None, **settings})
         self.ends = TurnEnds()
-        around = Surroundings(
+        around = AdapterContext(
             self.core, lambda: MODELS, self.clock, "gateway", {"model": "qwen-plus"}, on_turn_end=self.ends.follow
         )
         self.adapter = WebAdapter(self.settings, around)
@@ -196,7 +196,7 @@ async def test_what_the_adapter_says_of_itself(house: House) -> None:
     assert (adapter.account.platform, adapter.account.id) == ("web", "local")
     assert adapter.features.find
     assert adapter.limits.frame == 0.1
-    assert adapter.limits.buckets(CHAT, Call.NEW) == ()
+    assert adapter.limits.buckets(CHAT, CallKind.NEW) == ()
     assert adapter.limits.measure(parse("字" * 500)) < adapter.limits.size
 
 
@@ -209,7 +209,7 @@ async def test_the_table_of_platforms_leads_to_it(monkeypatch: pytest.MonkeyPatc
         switched_on()
     monkeypatch.setenv("WEB", "on")
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    opened = switched_on()["web"](Surroundings(WebCore(), lambda: MODELS, SimClock()))
+    opened = switched_on()["web"](AdapterContext(WebCore(), lambda: MODELS, SimClock()))
     assert isinstance(opened, WebAdapter)
 
 
@@ -477,7 +477,7 @@ async def test_notes_and_buttons_come_with_the_end(house: House) -> None:
 
 async def test_an_error_without_a_text_is_shown(house: House) -> None:
     await house.send("hello")
-    house.core.generate(1, "", outcome=Outcome.REFUSED, notes=(Note(NoteKind.ERROR, "No money."),))
+    house.core.generate(1, "", outcome=Outcome.FAILED, notes=(Note(NoteKind.ERROR, "No money."),))
     await house.core.deliver(house.adapter, 1)
     piece = (await house.page())["turns"][0]["pieces"][0]
     assert (piece["blocks"], piece["notes"]) == ([], [{"kind": "error", "text": "No money."}])
@@ -510,7 +510,7 @@ async def test_a_deleted_piece_is_gone(house: House) -> None:
 
 
 async def test_a_post_that_never_was_is_gone(house: House) -> None:
-    with pytest.raises(Gone):
+    with pytest.raises(Undeliverable):
         await house.adapter.put(CHAT, None, "nonsense")
 
 
@@ -638,7 +638,7 @@ async def test_a_message_shows_in_every_open_page(house: House) -> None:
     assert (told["messages"][0]["text"], told["messages"][0]["client"], told["open"]) == ("hello", "message-1", True)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.GONE, Outcome.EXPIRED, Outcome.STOPPED, Outcome.REFUSED])
+@pytest.mark.parametrize("outcome", [Outcome.GONE, Outcome.EXPIRED, Outcome.STOPPED, Outcome.FAILED])
 async def test_an_end_of_which_nothing_was_put_is_told(house: House, outcome: Outcome) -> None:
     await house.send("hello")
     async with Stream(house, (await house.page())["position"]) as stream:
@@ -777,7 +777,7 @@ async def test_a_file_too_large_or_empty_says_so_and_leaves_nothing(house: House
 async def test_nothing_but_uploads_is_opened(house: House, tmp_path: Path, ref: str) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "secret").write_text("secret")
-    with pytest.raises(Gone):
+    with pytest.raises(Undeliverable):
         await house.adapter.fetch(ref, tmp_path / "copy", 1000)
     answer = await house.client.get(f"/api/files/{ref.strip()}")
     assert answer.status_code in (404, 405)

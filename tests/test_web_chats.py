@@ -12,7 +12,7 @@ import pytest
 from adapters.web.adapter import WebAdapter
 from adapters.web.chats import PAGE
 from adapters.web.settings import WebSettings
-from bot.types import Chat, IncomingMessage, Person, Surroundings
+from bot.types import AdapterContext, Chat, IncomingMessage, Person
 from tests.fakes.clock import SimClock
 from tests.fakes.web_core import WebCore
 
@@ -24,7 +24,7 @@ class Site:
 
     def __init__(self, folder: Path, count: int) -> None:
         self.core = WebCore()
-        around = Surroundings(
+        around = AdapterContext(
             self.core,
             list,
             SimClock(),
@@ -118,7 +118,7 @@ async def test_the_page_is_told_what_can_be_read_and_who_answers(site: Site) -> 
 
 async def test_the_commands_are_offered_in_the_pages_language(tmp_path: Path) -> None:
     core = WebCore()
-    around = Surroundings(core, list, SimClock(), commands=lambda language: [("new", f"in {language}")])
+    around = AdapterContext(core, list, SimClock(), commands=lambda language: [("new", f"in {language}")])
     adapter = WebAdapter(WebSettings(data_dir=tmp_path, _env_file=None), around)  # type: ignore[call-arg]
     transport = httpx.ASGITransport(adapter.http["/"])  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url=BASE) as http:
@@ -130,7 +130,7 @@ async def test_where_nothing_can_be_kept_nothing_is_done(tmp_path: Path) -> None
     core = WebCore()
     adapter = WebAdapter(
         WebSettings(data_dir=tmp_path, _env_file=None),  # type: ignore[call-arg]
-        replace(Surroundings(core, list, SimClock()), archive=None),
+        replace(AdapterContext(core, list, SimClock()), archive=None),
     )
     transport = httpx.ASGITransport(adapter.http["/"])  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url=BASE, headers={"Origin": BASE}) as http:

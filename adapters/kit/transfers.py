@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 
-from bot.errors import Gone, Unknown
+from bot.errors import OutcomeUnknown, Undeliverable
 
 __all__ = ["CHUNK", "TooLong", "check_found", "collected", "copied", "mebibytes", "written"]
 
@@ -46,11 +46,12 @@ async def copied(source: Path, to: Path, limit: int) -> None:
 
 
 def check_found(status: int) -> None:
-    """Whether a file's address gives the file out. Unknown if it may do so later, Gone if there is none (HTTP)."""
+    """Whether a file's address gives the file out. OutcomeUnknown if it may do so later, Undeliverable if
+    there is none (HTTP)."""
     if status >= 500 or status == 429:
-        raise Unknown(detail=f"HTTP {status} for a file")
+        raise OutcomeUnknown(detail=f"HTTP {status} for a file")
     if status != 200:
-        raise Gone("no file", detail=f"HTTP {status} for a file")
+        raise Undeliverable("no file", detail=f"HTTP {status} for a file")
 
 
 def mebibytes(limit: int) -> int:

@@ -37,6 +37,7 @@ from adapters.slack.wire import SDK_LOG, Wire
 from bot.errors import SettingError
 from bot.types import (
     Account,
+    AdapterContext,
     AsgiApp,
     Chat,
     Features,
@@ -46,7 +47,6 @@ from bot.types import (
     Piece,
     PostId,
     Status,
-    Surroundings,
     Text,
 )
 
@@ -60,7 +60,7 @@ PEOPLE = r"[UW][A-Z0-9]{2,30}"
 class SlackAdapter:
     """SettingError if the settings can't work together."""
 
-    def __init__(self, settings: SlackSettings, surroundings: Surroundings) -> None:
+    def __init__(self, settings: SlackSettings, surroundings: AdapterContext) -> None:
         settings.check()
         self._settings = settings
         self._around = surroundings

@@ -12,7 +12,7 @@ from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from adapters.kit.connections import ADMIN_WAIT, NEVER_LEFT, NOT_CONNECTED, words_of
-from bot.errors import AdapterError, Gone, Refused, RetryLater, Unknown
+from bot.errors import AdapterError, OutcomeUnknown, Rejected, RetryLater, Undeliverable
 
 __all__ = ["FAILURES", "TOKEN_ERRORS", "code", "missing_scope", "reason", "retry_after", "translate"]
 
@@ -108,7 +108,7 @@ def translate(error: BaseException, secrets: Iterable[str]) -> AdapterError:
     if isinstance(error, NOT_CONNECTED):
         return RetryLater(NEVER_LEFT, detail=detail)  # it has surely not arrived
     if reason(word):
-        return Gone(reason(word), detail=detail)
+        return Undeliverable(reason(word), detail=detail)
     if word and word not in _TROUBLE:
-        return Refused(detail, detail=detail)
-    return Unknown(detail=detail)
+        return Rejected(detail, detail=detail)
+    return OutcomeUnknown(detail=detail)

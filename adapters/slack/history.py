@@ -16,7 +16,7 @@ from adapters.slack.inbound.people import People
 from adapters.slack.limits import Window
 from adapters.slack.outgoing.streams import EVENT
 from adapters.slack.wire import Wire
-from bot.errors import Gone, RetryLater
+from bot.errors import RetryLater, Undeliverable
 from bot.types import Chat, Message, PostId, Reader
 
 __all__ = ["can_post", "find", "just_before", "older"]
@@ -101,7 +101,7 @@ async def just_before(reader: Reader, chat: Chat, now: int) -> tuple[Message, ..
 
 
 async def can_post(wire: Wire, chat: Chat) -> bool:
-    """False for a conversation with one person: that can't be looked up. Gone with the reason why not."""
+    """False for a conversation with one person: that can't be looked up. Undeliverable with the reason why not."""
     if is_direct(chat.id) or chat.id.startswith(("U", "W")):
         return False
     try:
@@ -110,9 +110,9 @@ async def can_post(wire: Wire, chat: Chat) -> bool:
         return False  # not now, or not with our scopes: posting will tell
     channel = answer.get("channel") or {}
     if channel.get("is_archived"):
-        raise Gone(reason("is_archived"))
+        raise Undeliverable(reason("is_archived"))
     if channel.get("is_member") is False:
-        raise Gone(reason("not_in_channel"))
+        raise Undeliverable(reason("not_in_channel"))
     return True
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from adapters.slack.outgoing.render import measure
-from bot.types import Bucket, Call, Chat, Clock, Limits, PostId
+from bot.types import Bucket, CallKind, Chat, Clock, Limits, PostId
 
 __all__ = ["LOOKS", "SIZE", "Pace", "Window", "limits"]
 
@@ -109,20 +109,20 @@ class Pace:
         else:
             self._growing.discard(chat.key)
 
-    def buckets(self, chat: Chat, call: Call) -> tuple[Bucket, ...]:
+    def buckets(self, chat: Chat, call: CallKind) -> tuple[Bucket, ...]:
         prefix = f"{chat.platform}:{chat.account}"
         post = Bucket(f"{prefix}:post:{chat.id}", 1.1, burst=3), Bucket(f"{prefix}:post", 0.0, count=290, window=MINUTE)
         update = Bucket(f"{prefix}:update", 0.0, count=UPDATES, window=MINUTE, reserve=FINISHED)
         match call:
-            case Call.STATUS:
+            case CallKind.STATUS:
                 return (Bucket(f"{prefix}:status", 0.0, count=90, window=MINUTE),)
-            case Call.NEW if chat.key in self._reserved:  # it will be a stream, whose stop has room
+            case CallKind.NEW if chat.key in self._reserved:  # it will be a stream, whose stop has room
                 return post
-            case Call.NEW:  # who finds no room here is shown when it is whole
+            case CallKind.NEW:  # who finds no room here is shown when it is whole
                 return *post, Bucket(f"{prefix}:begin", 0.0, count=FINISHED, window=MINUTE)
-            case Call.CHANGE if self.streams(chat):
+            case CallKind.CHANGE if self.streams(chat):
                 return (Bucket(f"{prefix}:append", 0.6, burst=30, count=96, window=MINUTE),)
-            case Call.CHANGE:
+            case CallKind.CHANGE:
                 return update, Bucket(f"{prefix}:growth", 4.0, burst=8)
         if self.streams(chat):
             return ()  # `reserve` keeps room for each stop

@@ -33,10 +33,11 @@ from adapters.telegram.limits import LIMITS
 from adapters.telegram.outgoing.posting import Poster
 from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.wire import Wire
-from bot.errors import Refused, SettingError
+from bot.errors import Rejected, SettingError
 from bot.types import (
     Account,
     Ack,
+    AdapterContext,
     AsgiApp,
     Chat,
     Features,
@@ -46,7 +47,6 @@ from bot.types import (
     Piece,
     PostId,
     Status,
-    Surroundings,
 )
 
 __all__ = ["TelegramAdapter"]
@@ -60,7 +60,7 @@ _TOAST = 200  # characters (Bot API: answerCallbackQuery, text)
 class TelegramAdapter:
     """SettingError if the settings can't work together."""
 
-    def __init__(self, settings: TelegramSettings, surroundings: Surroundings) -> None:
+    def __init__(self, settings: TelegramSettings, surroundings: AdapterContext) -> None:
         settings.check()
         self._settings = settings
         self._around = surroundings
@@ -185,7 +185,7 @@ class TelegramAdapter:
             except AiogramError as error:
                 trouble = translate(error, self._wire.secrets)
                 backoff.say(f"the list of commands is not set: {trouble.detail[:200]}")
-                if isinstance(trouble, Refused):
+                if isinstance(trouble, Rejected):
                     return
                 await backoff.pause(after(trouble))
 
@@ -221,7 +221,7 @@ class TelegramAdapter:
         return True
 
     async def find(self, chat: Chat, key: str) -> PostId | None:  # noqa: ARG002
-        raise Refused("messages can't be looked up here")
+        raise Rejected("messages can't be looked up here")
 
     async def older(self, chat: Chat, before: PostId, since: int = 0) -> Sequence[Message]:  # noqa: ARG002
-        raise Refused("messages can't be looked up here")
+        raise Rejected("messages can't be looked up here")

@@ -23,7 +23,7 @@ from aiogram.exceptions import (
 )
 
 from adapters.kit.connections import ADMIN_WAIT, NEVER_LEFT, NOT_CONNECTED, hide
-from bot.errors import AdapterError, Gone, Refused, RetryLater, Unknown
+from bot.errors import AdapterError, OutcomeUnknown, Rejected, RetryLater, Undeliverable
 
 __all__ = ["NotConnected", "is_deleted", "is_not_modified", "is_rejected_token", "remedy", "translate"]
 
@@ -90,22 +90,22 @@ def translate(error: AiogramError, secrets: Iterable[str]) -> AdapterError:
         case TelegramRetryAfter():
             return RetryLater(float(error.retry_after), detail=detail)
         case TelegramForbiddenError():
-            return Gone(_reason(error.message) or detail, detail=detail)
+            return Undeliverable(_reason(error.message) or detail, detail=detail)
         case TelegramEntityTooLarge():
-            return Refused(detail, detail=detail)
+            return Rejected(detail, detail=detail)
         case NotConnected():
             return RetryLater(NEVER_LEFT, detail=detail)
         case TelegramNetworkError() if isinstance(error.__cause__, NOT_CONNECTED):
             return RetryLater(NEVER_LEFT, detail=detail)  # it has surely not arrived
         case TelegramNetworkError() | TelegramServerError() | ClientDecodeError():
-            return Unknown(detail=detail)
+            return OutcomeUnknown(detail=detail)
         case TelegramBadRequest():
             reason = _reason(error.message)
-            return Gone(reason, detail=detail) if reason else Refused(detail, detail=detail)
+            return Undeliverable(reason, detail=detail) if reason else Rejected(detail, detail=detail)
     if is_rejected_token(error):
         # the answers stay in the store until there is a valid one
         return RetryLater(ADMIN_WAIT, detail="the bot's token is rejected by the platform")
-    return Refused(detail, detail=detail) if isinstance(error, TelegramNotFound) else Unknown(detail=detail)
+    return Rejected(detail, detail=detail) if isinstance(error, TelegramNotFound) else OutcomeUnknown(detail=detail)
 
 
 def _reason(description: str) -> str:

@@ -16,15 +16,16 @@ from typing import TextIO
 
 from adapters.kit.transfers import CHUNK, TooLong, written
 from adapters.terminal.screens import Screen, screen_on
-from bot.errors import Gone, MediaError, Refused
+from bot.errors import MediaError, Rejected, Undeliverable
 from bot.markdown import Block, plain
 from bot.types import (
     Account,
     Ack,
+    AdapterContext,
     AsgiApp,
     Attachment,
     Bucket,
-    Call,
+    CallKind,
     Chat,
     Features,
     IncomingMessage,
@@ -40,7 +41,6 @@ from bot.types import (
     PostId,
     Press,
     Status,
-    Surroundings,
     Turn,
     TurnState,
 )
@@ -53,7 +53,7 @@ SIZE = 10_000_000  # characters: more than any answer has, for nothing needs to 
 FRAME = 0.05
 
 
-def _no_buckets(_chat: Chat, _call: Call) -> tuple[Bucket, ...]:
+def _no_buckets(_chat: Chat, _call: CallKind) -> tuple[Bucket, ...]:
     return ()
 
 
@@ -67,7 +67,7 @@ class TerminalAdapter:
 
     def __init__(
         self,
-        surroundings: Surroundings,
+        surroundings: AdapterContext,
         language: str,
         *,
         options: Collection[str] = (),
@@ -128,7 +128,7 @@ class TerminalAdapter:
         await asyncio.Event().wait()
 
     async def put(self, chat: Chat, piece: Piece | None, at: PostId | None = None) -> PostId:  # noqa: ARG002 - there is one
-        """See `Adapter.put`. Gone if nobody reads what is written."""
+        """See `Adapter.put`. Undeliverable if nobody reads what is written."""
         post = at or (piece.key if piece else "")
         turn, _, index = post.partition(".")
         if turn != self._turn:
@@ -142,7 +142,7 @@ class TerminalAdapter:
             self._show()
         except OSError as error:
             self._broken = error
-            raise Gone("nobody reads what is written", detail=str(error)) from error
+            raise Undeliverable("nobody reads what is written", detail=str(error)) from error
         return post
 
     async def status(self, chat: Chat, what: Status) -> None:
@@ -161,10 +161,10 @@ class TerminalAdapter:
         return self._broken is None
 
     async def find(self, chat: Chat, key: str) -> PostId | None:  # noqa: ARG002
-        raise Refused("a terminal can't be read")
+        raise Rejected("a terminal can't be read")
 
     async def older(self, chat: Chat, before: PostId, since: int = 0) -> Sequence[Message]:  # noqa: ARG002
-        raise Refused("a terminal can't be read")
+        raise Rejected("a terminal can't be read")
 
     # ── what the program calls ──────────────────────────────────────────────────────────────────────────────────────
 

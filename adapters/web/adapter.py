@@ -21,12 +21,13 @@ from adapters.web.outgoing.render import measure
 from adapters.web.rooms import Room, Rooms, parse_key
 from adapters.web.settings import WebSettings
 from adapters.web.view import Conversation, piece_view, place_of
-from bot.errors import Gone, MagpieError, Refused, RetryLater, StoreError
+from bot.errors import MagpieError, Rejected, RetryLater, StoreError, Undeliverable
 from bot.types import (
     Account,
+    AdapterContext,
     AsgiApp,
     Bucket,
-    Call,
+    CallKind,
     Chat,
     Features,
     Intake,
@@ -36,7 +37,6 @@ from bot.types import (
     Piece,
     PostId,
     Status,
-    Surroundings,
     Turn,
 )
 
@@ -52,14 +52,14 @@ PRUNE = 3600.0  # seconds between two looks at old uploads
 MOST_CHATS = 1000  # the newest, in which questions may be open
 
 
-def _no_buckets(_chat: Chat, _call: Call) -> tuple[Bucket, ...]:
+def _no_buckets(_chat: Chat, _call: CallKind) -> tuple[Bucket, ...]:
     return ()
 
 
 class WebAdapter:
     """SettingError if the settings would let strangers in."""
 
-    def __init__(self, settings: WebSettings, surroundings: Surroundings) -> None:
+    def __init__(self, settings: WebSettings, surroundings: AdapterContext) -> None:
         settings.check()
         self._reader = surroundings.reader
         self._clock = surroundings.clock
@@ -138,7 +138,7 @@ class WebAdapter:
         try:
             parse_key(at or (piece.key if piece else ""))
         except ValueError as error:
-            raise Gone("no such message") from error
+            raise Undeliverable("no such message") from error
         try:
             if piece is None:
                 post = at or ""
@@ -164,7 +164,7 @@ class WebAdapter:
         return self._rooms.of(chat.id).find(key) or await self._stored_post(key)
 
     async def older(self, chat: Chat, before: PostId, since: int = 0) -> Sequence[Message]:  # noqa: ARG002
-        raise Refused("nobody talks here without us")
+        raise Rejected("nobody talks here without us")
 
     async def _stored_post(self, key: str) -> PostId | None:
         try:

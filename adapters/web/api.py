@@ -25,10 +25,10 @@ from adapters.web.inbound.requests import MOST_CHARACTERS, MOST_FILES, BadReques
 from adapters.web.rooms import Event, Rooms
 from adapters.web.settings import WebSettings
 from adapters.web.view import Conversation, file_view, menu_view, model_view, settings_view
-from bot.errors import Gone, MagpieError, StoreError
+from bot.errors import MagpieError, StoreError, Undeliverable
 from bot.markdown.parser import parse
 from bot.markdown.plain import plain
-from bot.types import Ack, Chat, IncomingMessage, Intake, Press, Surroundings, Turn
+from bot.types import Ack, AdapterContext, Chat, IncomingMessage, Intake, Press, Turn
 
 __all__ = ["Api"]
 
@@ -39,7 +39,7 @@ _STATUS: Mapping[type[MagpieError], tuple[int, str]] = {
     TooLarge: (413, "too_large"),
     EmptyFile: (400, "empty_file"),
     NoSpace: (507, "no_space"),
-    Gone: (404, "not_found"),
+    Undeliverable: (404, "not_found"),
     StoreError: (503, "store"),
 }
 
@@ -52,7 +52,7 @@ class Starting(MagpieError):
 class Api:
     """`tell` makes the page of a chat show a turn anew. Without `intake` nothing can be sent."""
 
-    around: Surroundings
+    around: AdapterContext
     rooms: Rooms
     files: Files
     sessions: Sessions

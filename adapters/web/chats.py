@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from adapters.web.inbound import requests
 from adapters.web.inbound.requests import BadRequest, clean
-from bot.errors import Gone
-from bot.types import Archive, Chat, Surroundings
+from bot.errors import Undeliverable
+from bot.types import AdapterContext, Archive, Chat
 
 __all__ = ["Chats"]
 
@@ -30,7 +30,7 @@ _CURSOR = re.compile(r"(\d{1,16})\.([A-Za-z0-9_-]{8,64})")
 class Chats:
     """The part of the page's API that is about conversations, not in them."""
 
-    around: Surroundings
+    around: AdapterContext
 
     def routes(self) -> list[Route]:
         one = "/api/chats/{id}"
@@ -67,7 +67,7 @@ class Chats:
         chat = requests.chat_of(request.path_params["id"])
         archive = self.around.archive
         if archive is None or chat.id == self.around.alerts or not await act(archive, chat):
-            raise Gone("no such conversation")
+            raise Undeliverable("no such conversation")
         return _json({})
 
 

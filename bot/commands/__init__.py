@@ -10,16 +10,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, tzinfo
 
-from bot.commands.base import Call, Command, Context, GatewayFacts, ModelBook, Topic
+from bot.commands.base import Command, Context, GatewayFacts, Invocation, ModelBook, Topic
 from bot.commands.help import near, unknown
 from bot.commands.table import BY_NAME, TABLE
 from bot.commands.writing.forms import markdown_here, prefix, typed
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.intake.access import Access, is_access
 from bot.locales import say
 from bot.money.alerts import Rules
 from bot.settings.overlay import effective
-from bot.types import Chat, ChatSettings, Reader, Reply, Set, Text, TurnKind, TurnState
+from bot.types import Chat, ChatSettings, Reader, Reply, SetSetting, Text, TurnKind, TurnState
 
 __all__ = ["TABLE", "Command", "Commands", "Context", "GatewayFacts", "ModelBook", "listing", "parse"]
 
@@ -100,14 +100,18 @@ class Commands:
             reply = replace(reply, text=said, ephemeral=False)
         return replace(reply, text=markdown_here(reply.text, prefix(context.features, context.chat), BY_NAME))
 
-    async def _answer(self, call: Call, command: Command) -> Reply:
+    async def _answer(self, call: Invocation, command: Command) -> Reply:
         context = call.context
         try:
             reply = await command.run(call)
-        except RequestRefused as error:
+        except InvalidRequest as error:
             return call.refuse(error)
-        if command.admin_only and not context.may_change and any(isinstance(each, Set) for each in reply.effects):
-            return call.refuse(RequestRefused("Only admins of this bot can change a group's settings."))
+        if (
+            command.admin_only
+            and not context.may_change
+            and any(isinstance(each, SetSetting) for each in reply.effects)
+        ):
+            return call.refuse(InvalidRequest("Only admins of this bot can change a group's settings."))
         return reply
 
     async def _bare(self, context: Context, text: str) -> tuple[str, str] | None:
@@ -121,13 +125,13 @@ class Commands:
         held = effective(self._defaults(context.chat), await self._reader.settings(context.chat))
         return None if held.translation is not None else ("stop", "")
 
-    async def _call(self, context: Context, command: Command | None, words: str) -> Call:
+    async def _call(self, context: Context, command: Command | None, words: str) -> Invocation:
         rows = [row for row in await self._reader.settings(context.chat) if not is_access(row)]
         threaded = context.chat.thread is not None
         defaults = self._defaults(context.chat)
         settings = effective(defaults, rows)
         found = _HERE.match(words) if command is not None and command.here and (threaded or not command.free) else None
-        return Call(
+        return Invocation(
             context=context,
             words=words[found.end() :] if found else words,
             here=threaded and found is not None,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from bot.commands.base import Call
+from bot.commands.base import Invocation
 from bot.commands.writing.wording import Markdown, code
-from bot.errors import RequestRefused
-from bot.intake.access import Standing
+from bot.errors import InvalidRequest
+from bot.intake.access import UserRole
 from bot.locales import say
 from bot.types import Chat, Person, Reply, Text
 
@@ -19,9 +19,9 @@ _ADMIN = ("admin", "管理员")
 _NAMED = 50  # people of a list whose names are looked up
 _LONGEST_ID = 100
 _STANDINGS = {
-    Standing.ADMIN: Text("admin"),
-    Standing.ALLOWED: Text("allowed"),
-    Standing.DENIED: Text("blocked"),
+    UserRole.ADMIN: Text("admin"),
+    UserRole.ALLOWED: Text("allowed"),
+    UserRole.DENIED: Text("blocked"),
 }
 
 
@@ -48,20 +48,20 @@ def turned_away(language: str) -> str:
     return say("You have not been let in here.", language)
 
 
-async def claim(call: Call) -> Reply:
+async def claim(call: Invocation) -> Reply:
     """Whoever gives the code that was shown at the start becomes admin."""
     context, access = call.context, call.access
     if context.group:
-        raise RequestRefused("Send me the code in private; here everybody can read it.")
+        raise InvalidRequest("Send me the code in private; here everybody can read it.")
     if context.author.admin:
         return call.reply(call.say("You are an admin of this bot already."))
     person = context.who
-    if not access.code.tries(person) or Standing.ADMIN in (await access.roster(context.chat)).values():
-        raise RequestRefused("No code is valid now. While nobody is its admin, Magpie shows a new one at each start.")
+    if not access.code.tries(person) or UserRole.ADMIN in (await access.roster(context.chat)).values():
+        raise InvalidRequest("No code is valid now. While nobody is its admin, Magpie shows a new one at each start.")
     if not call.words:
-        raise RequestRefused("Add the code that Magpie showed when it was started: {command}", command="/claim CODE")
+        raise InvalidRequest("Add the code that Magpie showed when it was started: {command}", command="/claim CODE")
     if not access.code.fits(person, call.words):
-        raise RequestRefused("This is not the code. Tries that are left: {left}", left=access.code.tries(person))
+        raise InvalidRequest("This is not the code. Tries that are left: {left}", left=access.code.tries(person))
     return call.reply(
         call.say("You are an admin of this bot now."),
         call.say(
@@ -71,11 +71,11 @@ async def claim(call: Call) -> Reply:
             deny=code("/deny ID"),
             list=code("/allow list"),
         ),
-        sets=[access.person(context.chat, context.author.id, Standing.ADMIN)],
+        sets=[access.person(context.chat, context.author.id, UserRole.ADMIN)],
     )
 
 
-async def allow(call: Call) -> Reply:
+async def allow(call: Invocation) -> Reply:
     id, as_what = _asked(call, "/allow 12345")
     chat = call.context.chat
     if not id:
@@ -86,20 +86,20 @@ async def allow(call: Call) -> Reply:
     if id.lower() in _REMOVE:
         return await _remove(call, as_what)
     person = code(_checked(call, id))
-    if (await call.access.roster(chat)).get(id) is Standing.ADMIN:
+    if (await call.access.roster(chat)).get(id) is UserRole.ADMIN:
         return call.reply(call.say("{person} is an admin, and may use me everywhere.", person=person))
     if as_what.lower() in _ADMIN:
         done = call.say("{person} is an admin of this bot now.", person=person)
-        return call.reply(done, sets=[call.access.person(chat, id, Standing.ADMIN)])
+        return call.reply(done, sets=[call.access.person(chat, id, UserRole.ADMIN)])
     if as_what:
         raise _whom()
     return call.reply(
         call.say("{person} may use me now, in private and in groups that are let in.", person=person),
-        sets=[call.access.person(chat, id, Standing.ALLOWED)],
+        sets=[call.access.person(chat, id, UserRole.ALLOWED)],
     )
 
 
-async def deny(call: Call) -> Reply:
+async def deny(call: Invocation) -> Reply:
     id, rest = _asked(call, "/deny 12345")
     chat = call.context.chat
     if not id:
@@ -115,36 +115,36 @@ async def deny(call: Call) -> Reply:
     _spare(call, id)
     return call.reply(
         call.say("{person} is blocked now, in private and in groups.", person=person),
-        sets=[call.access.person(chat, id, Standing.DENIED)],
+        sets=[call.access.person(chat, id, UserRole.DENIED)],
     )
 
 
-async def _remove(call: Call, id: str) -> Reply:
+async def _remove(call: Invocation, id: str) -> Reply:
     """Of this person nothing is said any more."""
     if not id:
-        raise RequestRefused("Say whom: {command}", command="/allow remove 12345")
+        raise InvalidRequest("Say whom: {command}", command="/allow remove 12345")
     person = code(id)
     if id not in await call.access.roster(call.context.chat):
         return call.reply(call.say("{person} is not in the list.", person=person))
     _spare(call, id)
     return call.reply(
         call.say("{person} is no longer in the list.", person=person),
-        sets=[call.access.person(call.context.chat, id, Standing.UNKNOWN)],
+        sets=[call.access.person(call.context.chat, id, UserRole.UNKNOWN)],
     )
 
 
-def _spare(call: Call, id: str) -> None:
+def _spare(call: Invocation, id: str) -> None:
     """Nobody is to lock themselves out, and whom ADMINS names no command can unseat."""
     if id == call.context.author.id:
-        raise RequestRefused("You can't block yourself.")
+        raise InvalidRequest("You can't block yourself.")
     if id in call.access.named(call.context.chat):
-        raise RequestRefused("{id} is an admin by the setting ADMINS, and can be removed only there.", id=id)
+        raise InvalidRequest("{id} is an admin by the setting ADMINS, and can be removed only there.", id=id)
 
 
-def _asked(call: Call, example: str) -> tuple[str, str]:
+def _asked(call: Invocation, example: str) -> tuple[str, str]:
     """The word that follows the command, '' for this group, and the one after it."""
     if not call.context.author.admin:
-        raise RequestRefused("Only an admin of this bot can do that.")
+        raise InvalidRequest("Only an admin of this bot can do that.")
     words = call.words.split()
     if len(words) > 2 or not (words or call.context.group):
         raise _whom(example)
@@ -152,24 +152,24 @@ def _asked(call: Call, example: str) -> tuple[str, str]:
     return first, second
 
 
-def _whom(example: str = "/allow 12345") -> RequestRefused:
-    return RequestRefused(
+def _whom(example: str = "/allow 12345") -> InvalidRequest:
+    return InvalidRequest(
         "Which person? Give the id, as in {command}. People who are not let in see theirs when they write to me in "
         "private. In a group, without an id, it is about the group.",
         command=example,
     )
 
 
-def _checked(call: Call, id: str) -> str:
+def _checked(call: Invocation, id: str) -> str:
     form = call.context.features.person
     if id.startswith(("@", "<")) or len(id) > _LONGEST_ID or (form and not re.fullmatch(form, id)):
-        raise RequestRefused(
+        raise InvalidRequest(
             "{got} is not an id. I tell people their id when they write to me in private.", got=id[:40]
         )
     return id
 
 
-async def _list(call: Call) -> Reply:
+async def _list(call: Invocation) -> Reply:
     """Who is who is for admins alone; where others read along, only what is said of the group."""
     context, access = call.context, call.access
     if context.group and not context.is_press:
@@ -190,21 +190,21 @@ async def _list(call: Call) -> Reply:
     )
 
 
-async def _line(call: Call, standing: Standing, id: str, *, named: bool) -> str:
+async def _line(call: Invocation, standing: UserRole, id: str, *, named: bool) -> str:
     who: Markdown = code(id)
     if named and (name := await _name(call, id)):
         who = call.say("{id} ({name})", id=who, name=name)
     return "- " + call.say("{name}: {what}", name=who, what=_STANDINGS[standing])
 
 
-async def _name(call: Call, id: str) -> str:
+async def _name(call: Invocation, id: str) -> str:
     """As they wrote it in their private chat, where that has their own id."""
     chat = call.context.chat
     said = await call.reader.history(Chat(chat.platform, chat.account, id), limit=5)
     return next((message.author.name for message in said if message.author.id == id), "")
 
 
-async def _group(call: Call) -> str:
+async def _group(call: Invocation) -> str:
     context = call.context
     if not context.group:
         return ""

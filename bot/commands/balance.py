@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.commands.base import Call
+from bot.commands.base import Invocation
 from bot.commands.writing.wording import Markdown, ago, code, plain, written
-from bot.errors import RequestRefused
-from bot.money.alerts import KEY, MONEY, MUTED, Message, below, muted_until, notices
+from bot.errors import InvalidRequest
+from bot.money.alerts import KEY, MONEY, MUTED, AlertMessage, below, muted_until, notices
 from bot.money.balance import finances, label
 from bot.service.config import seconds
-from bot.types import Choice, Menu, Money, Reply, Set
+from bot.types import Choice, Menu, Money, Reply, SetSetting
 
 __all__ = ["alerts", "balance"]
 
@@ -18,7 +18,7 @@ _LONGEST = 30 * 86_400  # seconds of silence
 _USUAL = "2h"
 
 
-async def balance(call: Call) -> Reply:
+async def balance(call: Invocation) -> Reply:
     _check(call)
     found = await finances(call.reader, call.rules.gateway, call.context.now, call.rules.account)
     if found.reading is None:
@@ -35,7 +35,7 @@ async def balance(call: Call) -> Reply:
     )
 
 
-async def alerts(call: Call) -> Reply:
+async def alerts(call: Invocation) -> Reply:
     _check(call)
     word, _, rest = call.words.partition(" ")
     match word.lower():
@@ -44,10 +44,10 @@ async def alerts(call: Call) -> Reply:
         case "mute" | "off" | "静音" | "关":
             return _mute(call, rest.strip() or _USUAL)
         case "on" | "unmute" | "开":
-            return call.reply(call.say("Alerts are on."), sets=[Set("*", MUTED, None)])
+            return call.reply(call.say("Alerts are on."), sets=[SetSetting("*", MUTED, None)])
         case "test" | "测试":
             return await _test(call)
-    raise RequestRefused(
+    raise InvalidRequest(
         "I don't know what {word} means here. Try {mute}, {on} or {test}",
         word=code(word),
         mute=code(f"/alerts mute {_USUAL}"),
@@ -56,12 +56,12 @@ async def alerts(call: Call) -> Reply:
     )
 
 
-def _check(call: Call) -> None:
+def _check(call: Invocation) -> None:
     if not call.context.author.admin:
-        raise RequestRefused("Only an admin of this bot can do that.")
+        raise InvalidRequest("Only an admin of this bot can do that.")
 
 
-async def _shown(call: Call) -> Reply:
+async def _shown(call: Invocation) -> Reply:
     reading = await call.reader.balance(call.rules.gateway)
     raised = await call.reader.alerts(call.rules.gateway)
     currency = reading.money.currency if reading else "CNY"
@@ -83,45 +83,45 @@ async def _shown(call: Call) -> Reply:
         switch = Choice(call.label("Alerts on"), "/alerts on")
     return call.reply(
         "\n".join(lines),
-        _hearers(call),
+        _recipients(call),
         await _muted(call),
         menu=Menu(((switch, Choice(call.label("Test"), "/alerts test")),)),
     )
 
 
-def _hearers(call: Call) -> Markdown:
+def _recipients(call: Invocation) -> Markdown:
     chats = [code(label(chat, call.rules.account(chat))) for chat in call.rules.chats()]
     if not chats:
         return call.say("Alerts go to nobody yet: set {setting}", setting=code("ALERT_CHATS"))
     return call.say("Alerts go to: {chats}", chats=chats)
 
 
-def _mute(call: Call, words: str) -> Reply:
+def _mute(call: Invocation, words: str) -> Reply:
     length = seconds(words)
     if not isinstance(length, float) or not 0 < length <= _LONGEST:
-        raise RequestRefused(
+        raise InvalidRequest(
             "{words} is not a time up to 30 days. Example: {command}",
             words=code(words[:40]),
             command=code(f"/alerts mute {_USUAL}"),
         )
     until = call.context.now + round(length * 1000)
     done = call.say("No alerts until {time}. What still holds then is told then.", time=_time(call, until))
-    return call.reply(done, sets=[Set("*", MUTED, until)])
+    return call.reply(done, sets=[SetSetting("*", MUTED, until)])
 
 
-async def _muted(call: Call) -> str:
+async def _muted(call: Invocation) -> str:
     until = await muted_until(call.reader, call.context.now)
     return "" if until is None else call.say("Alerts are muted until {time}.", time=_time(call, until))
 
 
-def _time(call: Call, at: int) -> Markdown:
+def _time(call: Invocation, at: int) -> Markdown:
     return plain(datetime.fromtimestamp(at / 1000, call.zone).strftime("%Y-%m-%d %H:%M %Z"))
 
 
-async def _test(call: Call) -> Reply:
+async def _test(call: Invocation) -> Reply:
     found = await finances(call.reader, call.rules.gateway, call.context.now, call.rules.account)
-    told = await notices(call.reader, call.rules, Message.test(found, call.rules), written)
+    told = await notices(call.reader, call.rules, AlertMessage.test(found, call.rules), written)
     if not told:
-        return call.reply(_hearers(call), error=True)
-    done = call.reply(call.say("A test is on its way."), _hearers(call))
+        return call.reply(_recipients(call), error=True)
+    done = call.reply(call.say("A test is on its way."), _recipients(call))
     return Reply(done.text, effects=tuple(told))

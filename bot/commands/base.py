@@ -16,9 +16,22 @@ from bot.intake.access import Access
 from bot.locales import say
 from bot.money.alerts import Rules
 from bot.settings.overlay import DEFAULT
-from bot.types import Chat, ChatSettings, Features, Json, Menu, ModelInfo, Person, Reader, Reply, Set, SettingRow, Text
+from bot.types import (
+    Chat,
+    ChatSettings,
+    Features,
+    Json,
+    Menu,
+    ModelInfo,
+    Person,
+    Reader,
+    Reply,
+    SetSetting,
+    SettingRow,
+    Text,
+)
 
-__all__ = ["Call", "Command", "Context", "GatewayFacts", "ModelBook", "Topic"]
+__all__ = ["Command", "Context", "GatewayFacts", "Invocation", "ModelBook", "Topic"]
 
 _LABELS = {
     "model": Text("Model"),
@@ -80,7 +93,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Invocation:
     """One call of a command. `words` is what follows its name and the word `here`; `settings` is what holds now.
     `rows` are those of settings proper: who may use the bot is `access`'s."""
 
@@ -122,7 +135,9 @@ class Call:
 
     # ── answers ──
 
-    def reply(self, *paragraphs: str, menu: Menu | None = None, sets: Sequence[Set] = (), error: bool = False) -> Reply:
+    def reply(
+        self, *paragraphs: str, menu: Menu | None = None, sets: Sequence[SetSetting] = (), error: bool = False
+    ) -> Reply:
         """The paragraphs that are not empty."""
         return Reply("\n\n".join(each for each in paragraphs if each), menu, tuple(sets), error)
 
@@ -146,8 +161,8 @@ class Call:
     def place(self) -> Markdown:
         return self.where(self.scope)
 
-    def set(self, name: str, value: Json) -> Set:
-        return Set(self.scope, name, value)
+    def set(self, name: str, value: Json) -> SetSetting:
+        return SetSetting(self.scope, name, value)
 
     def named(self, name: str) -> Markdown:
         """A setting's name for people."""
@@ -199,7 +214,7 @@ class Command:
     """A row of the table. `usage` is what may follow the name, `line` what it does, `examples` how it is said."""
 
     name: str
-    run: Callable[[Call], Awaitable[Reply]]
+    run: Callable[[Invocation], Awaitable[Reply]]
     topic: Topic
     line: Text
     usage: Text | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 
-from bot.commands.base import Call, Command, Topic
+from bot.commands.base import Command, Invocation, Topic
 from bot.commands.writing.forms import prefix
 from bot.commands.writing.wording import Markdown, code
 from bot.gateways.parameters import PARAMETERS
@@ -17,7 +17,7 @@ _NEAR = 0.6  # how alike a name must be to be suggested
 _NEAR_IN_CHINESE = 0.5  # a name has two characters there, of which one is wrong
 
 
-async def start(call: Call) -> Reply:
+async def start(call: Invocation) -> Reply:
     ways = (
         (Choice(call.label("Choose a model"), "/model"), Choice(call.label("All commands"), "/help")),
         (Choice(call.label("Settings"), "/settings"), Choice(call.label("Language"), "/language")),
@@ -36,7 +36,7 @@ async def start(call: Call) -> Reply:
     )
 
 
-async def help_(call: Call, table: Sequence[Command]) -> Reply:
+async def help_(call: Invocation, table: Sequence[Command]) -> Reply:
     """What can be said here by this person, or one command in detail."""
     asked = call.words.lstrip("/／").split()[:1]
     names = by_name(table)
@@ -64,7 +64,7 @@ async def help_(call: Call, table: Sequence[Command]) -> Reply:
     return call.reply(how, *topics, more, menu=Menu((ways,)))
 
 
-def _is_offered(call: Call, command: Command) -> bool:
+def _is_offered(call: Invocation, command: Command) -> bool:
     """Is it of use to this person here?"""
     context, admin = call.context, call.context.author.admin
     match command.name:
@@ -89,7 +89,7 @@ def near(name: str, table: Sequence[Command]) -> str:
     return found[0] if found else ""
 
 
-def unknown(call: Call, name: str, table: Sequence[Command]) -> Reply:
+def unknown(call: Invocation, name: str, table: Sequence[Command]) -> Reply:
     """A short answer to a command that isn't one, with the nearest that is."""
     meant = near(name, table)
     said = call.say("I do not know the command {command}.", command=code(f"/{name}"))
@@ -109,7 +109,7 @@ def question_here(features: Features) -> Text | str:
     return Text("To ask me something, write to me directly or mention me, without the slash command.")
 
 
-def _about(call: Call, command: Command) -> Reply:
+def _about(call: Invocation, command: Command) -> Reply:
     examples = ", ".join(code(each) for each in command.examples)
     here = call.say(
         "With the word here it holds for this thread only: {command}", command=code(f"/{command.name} here …")
@@ -122,11 +122,11 @@ def _about(call: Call, command: Command) -> Reply:
     )
 
 
-def _parameters(call: Call) -> str:
+def _parameters(call: Invocation) -> str:
     lines = [call.say("{name}: {what}", name=code(each.name), what=each.hint) for each in PARAMETERS.values()]
     return "\n".join([call.say("What can be set:"), "", *(f"- {line}" for line in lines)])
 
 
-def _line(call: Call, command: Command) -> Markdown:
+def _line(call: Invocation, command: Command) -> Markdown:
     usage = call.label(command.usage) if command.usage else ""
     return call.say("{name}: {what}", name=code(f"/{command.name} {usage}".rstrip()), what=command.line)

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from bot.commands.base import Call, ModelBook
+from bot.commands.base import Invocation, ModelBook
 from bot.commands.writing.menus import fits, page_of, pages, rows_of
 from bot.commands.writing.wording import Markdown, code, count
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.gateways.parameters import PARAMETERS
 from bot.money import price
 from bot.types import Choice, Json, Menu, ModelInfo, Money, Reply, Text
@@ -55,7 +55,7 @@ _KINDS = {  # what is chosen from first, and the families in it; one that is in 
 _ALL = "all"
 
 
-async def model(call: Call) -> Reply:
+async def model(call: Invocation) -> Reply:
     listed = ordered(call.models)
     if not call.words:
         return _start(call, listed)
@@ -90,7 +90,7 @@ def _find(listed: Sequence[ModelInfo], words: str) -> _Found:
     """A number of the list, a name, or a part of one. In quotes it is a name as it stands, listed or not."""
     if words.isascii() and words.isdigit() and len(words) <= 4:
         if not 1 <= int(words) <= len(listed):
-            raise RequestRefused("Models are numbered from 1 to {last}, got {got}", last=len(listed), got=words)
+            raise InvalidRequest("Models are numbered from 1 to {last}, got {got}", last=len(listed), got=words)
         return _Found(listed[int(words) - 1].id)
     if words[0] in _QUOTES:
         return _Found(_valid(words.strip(_QUOTES)))
@@ -110,7 +110,7 @@ def _find(listed: Sequence[ModelInfo], words: str) -> _Found:
 
 def _valid(id: str) -> str:
     if not id or len(id) > _LONGEST or not id.isprintable() or " " in id:
-        raise RequestRefused(
+        raise InvalidRequest(
             "A model's name has up to {limit} characters and no spaces, such as {example}",
             limit=_LONGEST,
             example="qwen-max",
@@ -121,7 +121,7 @@ def _valid(id: str) -> str:
 # ── choosing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _choose(call: Call, id: str, suggestions: Sequence[ModelInfo] = ()) -> Reply:
+def _choose(call: Invocation, id: str, suggestions: Sequence[ModelInfo] = ()) -> Reply:
     info = call.models.info(id)
     done = call.say("The model for {place} is now {model}.", place=call.place, model=code(id))
     unknown = (
@@ -138,7 +138,7 @@ def _choose(call: Call, id: str, suggestions: Sequence[ModelInfo] = ()) -> Reply
     return call.reply(done, *notes, call.shadowed("model"), menu=menu, sets=[call.set("model", id)])
 
 
-def abilities(call: Call, info: ModelInfo) -> Markdown:
+def abilities(call: Invocation, info: ModelInfo) -> Markdown:
     """One line: price, sizes, what it can do; what is not known is left out, but for the price."""
     facts = [Text("price unknown") if info.price is None else price.label(info.price)]
     if info.context:
@@ -156,7 +156,7 @@ def abilities(call: Call, info: ModelInfo) -> Markdown:
     return Markdown(" · ".join(call.say(fact) for fact in facts))
 
 
-def missing(call: Call, info: ModelInfo, parameters: Mapping[str, Json]) -> list[Markdown]:
+def missing(call: Invocation, info: ModelInfo, parameters: Mapping[str, Json]) -> list[Markdown]:
     """A sentence for each of these settings that the model can't have as it stands."""
     problems = []
     for name, wanted in parameters.items():
@@ -164,18 +164,18 @@ def missing(call: Call, info: ModelInfo, parameters: Mapping[str, Json]) -> list
             continue
         try:
             PARAMETERS[name].check(wanted, info)
-        except RequestRefused as error:
+        except InvalidRequest as error:
             problems.append(call.say("{problem} The setting is kept for other models.", problem=sentence(call, error)))
     return problems
 
 
-def sentence(call: Call, error: RequestRefused) -> Markdown:
+def sentence(call: Invocation, error: InvalidRequest) -> Markdown:
     """An error's words with a full stop at their end."""
     words = call.error(error)
     return words if words.endswith((".", "。", "?", "？", "!", "！")) else Markdown(words + call.say("."))
 
 
-def _mode(call: Call, info: ModelInfo) -> Markdown:
+def _mode(call: Invocation, info: ModelInfo) -> Markdown:
     if call.settings.translation is not None:
         return call.say(
             "This chat translates; the model answers again after {command}.", command=code("/translate off")
@@ -202,7 +202,7 @@ def _kind(info: ModelInfo) -> str:
     return next((kind for kind, (_, families) in _KINDS.items() if info.family in families), "others")
 
 
-def _start(call: Call, listed: Sequence[ModelInfo]) -> Reply:
+def _start(call: Invocation, listed: Sequence[ModelInfo]) -> Reply:
     """The model that answers here, and the kinds there are; the models themselves where they are few or of one kind."""
     kinds = Counter(_kind(info) for info in listed)
     if len(listed) <= _PER_PAGE or len(kinds) == 1:
@@ -226,7 +226,7 @@ def _start(call: Call, listed: Sequence[ModelInfo]) -> Reply:
     )
 
 
-def _list(call: Call, listed: Sequence[ModelInfo], kind: str, page: int) -> Reply:
+def _list(call: Invocation, listed: Sequence[ModelInfo], kind: str, page: int) -> Reply:
     chosen = [info for info in listed if kind in (_ALL, _kind(info))]
     last = max(1, -(-len(chosen) // _PER_PAGE))
     page = min(max(1, page), last)
@@ -241,20 +241,20 @@ def _list(call: Call, listed: Sequence[ModelInfo], kind: str, page: int) -> Repl
     return call.reply(_now(call), *families, _how(call), menu=menu)
 
 
-def _now(call: Call) -> Markdown:
+def _now(call: Invocation) -> Markdown:
     return call.say("The model here is {model}.", model=code(call.settings.model))
 
 
-def _how(call: Call) -> Markdown:
+def _how(call: Invocation) -> Markdown:
     return call.say("Choose by button, by number or by name: {command}", command=code("/model qwen-max"))
 
 
-def _family(call: Call, family: str, infos: Sequence[ModelInfo], listed: Sequence[ModelInfo]) -> str:
+def _family(call: Invocation, family: str, infos: Sequence[ModelInfo], listed: Sequence[ModelInfo]) -> str:
     title = call.say(_FAMILIES.get(family, family or Text("Others")))
     return f"**{title}**\n\n" + "\n".join(f"- {_line(call, info, listed)}" for info in infos)
 
 
-def _line(call: Call, info: ModelInfo, listed: Sequence[ModelInfo]) -> str:
+def _line(call: Invocation, info: ModelInfo, listed: Sequence[ModelInfo]) -> str:
     """One line of a phone: the number and what the button doesn't say."""
     facts = [_size(info.context)] if info.context else []
     facts += [call.say(word) for word in _can(info)]
@@ -279,15 +279,15 @@ def _can(info: ModelInfo) -> list[Text]:
     return [word for yes, word in able if yes]
 
 
-def _menu(call: Call, infos: Sequence[ModelInfo], listed: Sequence[ModelInfo]) -> Menu | None:
+def _menu(call: Invocation, infos: Sequence[ModelInfo], listed: Sequence[ModelInfo]) -> Menu | None:
     return Menu(rows) if (rows := _rows(call, infos, listed)) else None
 
 
-def _rows(call: Call, infos: Sequence[ModelInfo], listed: Sequence[ModelInfo]) -> tuple[tuple[Choice, ...], ...]:
+def _rows(call: Invocation, infos: Sequence[ModelInfo], listed: Sequence[ModelInfo]) -> tuple[tuple[Choice, ...], ...]:
     return tuple((_button(call, info, listed),) for info in infos)
 
 
-def _button(call: Call, info: ModelInfo, listed: Sequence[ModelInfo], sign: str = "") -> Choice:
+def _button(call: Invocation, info: ModelInfo, listed: Sequence[ModelInfo], sign: str = "") -> Choice:
     """The action names the model; where that doesn't fit into a button, its number in the list."""
     action = f"/model {call.prefix}{info.id}"
     if not fits(action):
@@ -297,7 +297,7 @@ def _button(call: Call, info: ModelInfo, listed: Sequence[ModelInfo], sign: str 
     return Choice(f"✓ {label}" if chosen else label, action, chosen=chosen)
 
 
-def _short(call: Call, info: ModelInfo) -> str:
+def _short(call: Invocation, info: ModelInfo) -> str:
     """The price alone: for input and output where they differ."""
     known = info.price
     if known is None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from bot.commands.base import Call
+from bot.commands.base import Invocation
 from bot.commands.models import abilities, missing
 from bot.commands.translation import language_name, translation_line
 from bot.commands.writing.menus import fits, rows_of
 from bot.commands.writing.wording import Markdown, ago, code, count, plain, value
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.gateways.parameters import PARAMETERS
 from bot.locales import LANGUAGES
 from bot.money.price import show
@@ -28,12 +28,12 @@ _FORM = "form"
 # ── /settings ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def settings(call: Call) -> Reply:
+async def settings(call: Invocation) -> Reply:
     """What holds. "form", by a button: may this person have a form to change it? An adapter asks that before it shows
     one, and gets no words, or an error with the reason why not."""
     if call.words == _FORM and call.context.is_press:
         if not call.context.may_change:
-            raise RequestRefused("Only admins of this bot can change a group's settings.")
+            raise InvalidRequest("Only admins of this bot can change a group's settings.")
         return Reply("")
     lines = [_line(call, "model", code(call.settings.model))]
     if call.settings.translation is not None:
@@ -62,16 +62,16 @@ async def settings(call: Call) -> Reply:
     )
 
 
-def _line(call: Call, name: str, shown: Markdown) -> str:
+def _line(call: Invocation, name: str, shown: Markdown) -> str:
     return _held(call, name, shown, call.settings.origins.get(name, DEFAULT))
 
 
-def _held(call: Call, name: str, shown: Markdown, scope: str) -> str:
+def _held(call: Invocation, name: str, shown: Markdown, scope: str) -> str:
     held = call.say("{name}: {value} ({place})", name=call.named(name), value=shown, place=call.where(scope))
     return f"- {held}"
 
 
-def _languages(call: Call) -> Markdown:
+def _languages(call: Invocation) -> Markdown:
     wanted = call.settings.translation
     if wanted is None:
         return Markdown()
@@ -85,7 +85,7 @@ def _short(text: str) -> str:
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
-def _resets(call: Call) -> Menu:
+def _resets(call: Invocation) -> Menu:
     """A button for each value that this chat or thread has of its own, and the way to change the most wanted."""
     chat = call.context.chat
     buttons = []
@@ -105,7 +105,7 @@ def _resets(call: Call) -> Menu:
 # ── /status ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def status(call: Call) -> Reply:
+async def status(call: Invocation) -> Reply:
     info = call.models.info(call.settings.model)
     lines = [call.say("Model: {model} ({abilities})", model=code(info.id), abilities=abilities(call, info))]
     if call.settings.translation is not None:
@@ -123,7 +123,7 @@ async def status(call: Call) -> Reply:
     return call.reply("\n".join(f"- {line}" for line in lines), menu=menu)
 
 
-async def _queue(call: Call) -> Markdown:
+async def _queue(call: Invocation) -> Markdown:
     turns = [turn for turn in await call.reader.open_turns(call.context.chat) if turn.kind is TurnKind.QUESTION]
     if not turns:
         return call.say("Nothing is being answered")
@@ -133,7 +133,7 @@ async def _queue(call: Call) -> Markdown:
     )
 
 
-async def _balance(call: Call) -> Markdown:
+async def _balance(call: Invocation) -> Markdown:
     reading = await call.reader.balance(call.gateway.name)
     if reading is None:
         return call.say("Balance: not known")
@@ -150,7 +150,7 @@ def _version() -> str:
 # ── /usage ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def usage(call: Call) -> Reply:
+async def usage(call: Invocation) -> Reply:
     now = datetime.fromtimestamp(call.context.now / 1000, call.zone)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     spans = (
@@ -165,7 +165,7 @@ async def usage(call: Call) -> Reply:
     return call.reply(call.say("What this chat has used:"), "\n".join(lines))
 
 
-def _spent(call: Call, spending: Spending) -> Markdown:
+def _spent(call: Invocation, spending: Spending) -> Markdown:
     if not spending.calls:
         return call.say("nothing")
     mark = "≈ " if spending.estimated else ""

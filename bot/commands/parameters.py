@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import orjson
 
-from bot.commands.base import Call
+from bot.commands.base import Invocation
 from bot.commands.models import missing, model
 from bot.commands.overview import settings
 from bot.commands.reasoning import reasoning
 from bot.commands.talk import language
 from bot.commands.translation import translate
 from bot.commands.writing.wording import Markdown, code, count, fence, value
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.gateways.parameters import PARAMETERS, Parameter, resolve
 from bot.settings.overlay import LONGEST_SYSTEM, effective
 from bot.types import Choice, Json, Menu, ModelInfo, Reply
@@ -34,7 +34,7 @@ _OTHERS = {
 
 
 def named(words: str) -> str:
-    """The name of a setting called by any of its names. RequestRefused if there is none."""
+    """The name of a setting called by any of its names. InvalidRequest if there is none."""
     asked = words.strip().lower()
     asked = _OTHERS.get(asked, asked)
     return asked if asked in _OTHERS.values() else resolve(words).name
@@ -43,7 +43,7 @@ def named(words: str) -> str:
 # ── /set ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def set_(call: Call) -> Reply:
+async def set_(call: Invocation) -> Reply:
     if not call.words:
         return _parameters(call)
     name, words = _split(call.words)
@@ -59,11 +59,11 @@ def _split(words: str) -> tuple[str, str]:
     return words[:at], words[at:].lstrip().lstrip("=:：＝").strip()
 
 
-def _set(call: Call, parameter: Parameter, words: str, *more: Markdown) -> Reply:
+def _set(call: Invocation, parameter: Parameter, words: str, *more: Markdown) -> Reply:
     info = call.models.info(call.settings.model)
     try:
         wanted = _parsed(parameter, words, info)
-    except RequestRefused as error:
+    except InvalidRequest as error:
         example = code(f"/set {call.prefix}{parameter.name} {parameter.example}")
         return call.refuse(error, call.say("Example: {example}", example=example))
     return call.reply(
@@ -76,7 +76,7 @@ def _set(call: Call, parameter: Parameter, words: str, *more: Markdown) -> Reply
     )
 
 
-def _done(call: Call, name: str, wanted: Json) -> Markdown:
+def _done(call: Invocation, name: str, wanted: Json) -> Markdown:
     label = call.named(name)
     if isinstance(wanted, bool):
         on = call.say("{name} is on for {place}.", name=label, place=call.place)
@@ -88,21 +88,21 @@ def _done(call: Call, name: str, wanted: Json) -> Markdown:
 def _parsed(parameter: Parameter, words: str, info: ModelInfo) -> Json:
     """A value that some model takes. Where none does, the complaint speaks of the chat's own model."""
     if len(words) > _LONGEST_VALUE:
-        raise RequestRefused("A value has at most {limit} characters, got {got}", limit=_LONGEST_VALUE, got=len(words))
+        raise InvalidRequest("A value has at most {limit} characters, got {got}", limit=_LONGEST_VALUE, got=len(words))
     wanted = parameter.parse(words)
     try:
         wanted = parameter.check(wanted, ModelInfo(""))
-    except RequestRefused:
+    except InvalidRequest:
         parameter.check(wanted, info)
         raise
     try:
         orjson.dumps(wanted)
     except orjson.JSONEncodeError:  # half of a surrogate pair, written as an escape
-        raise RequestRefused("{name} has a character that can't be sent", name=parameter.name) from None
+        raise InvalidRequest("{name} has a character that can't be sent", name=parameter.name) from None
     return wanted
 
 
-def _both(call: Call, name: str) -> Markdown:
+def _both(call: Invocation, name: str) -> Markdown:
     pair = {"temperature", "top_p"}
     other = (pair - {name}).pop()
     if name not in pair or other not in call.settings.parameters:
@@ -111,7 +111,7 @@ def _both(call: Call, name: str) -> Markdown:
     return call.say("temperature and top_p are both set now; use only one of them. {command} removes it.", command=undo)
 
 
-def _parameters(call: Call) -> Reply:
+def _parameters(call: Invocation) -> Reply:
     """What can be set."""
     lines = [
         "- " + call.say("{name}: {what}", name=code(f"/set {each.name} {each.example}"), what=each.hint)
@@ -120,7 +120,7 @@ def _parameters(call: Call) -> Reply:
     return call.reply(call.say("What can be set, with an example each:"), "\n".join(lines))
 
 
-def _about(call: Call, parameter: Parameter) -> Reply:
+def _about(call: Invocation, parameter: Parameter) -> Reply:
     """One parameter: what it means and what holds."""
     current = call.settings.parameters.get(parameter.name)
     if current is None:
@@ -139,9 +139,9 @@ def _about(call: Call, parameter: Parameter) -> Reply:
 # ── /unset ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def unset(call: Call) -> Reply:
+async def unset(call: Invocation) -> Reply:
     if not call.words:
-        raise RequestRefused(
+        raise InvalidRequest(
             "Which setting? Example: {one}, or {all}", one=code("/unset temperature"), all=code("/unset all")
         )
     if call.words.lower() in _ALL:
@@ -167,7 +167,7 @@ async def unset(call: Call) -> Reply:
     return replace(said, text=f"{said.text}\n\n{page.text}", menu=page.menu)
 
 
-def _now(call: Call, name: str) -> Markdown:
+def _now(call: Invocation, name: str) -> Markdown:
     """What holds for a setting all the same, if anything does."""
     origin = call.settings.origins.get(name)
     if origin is None:
@@ -187,7 +187,7 @@ def _now(call: Call, name: str) -> Markdown:
 # ── /search ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def search(call: Call) -> Reply:
+async def search(call: Invocation) -> Reply:
     parameter = PARAMETERS["enable_search"]
     if call.words:
         return _set(call, parameter, call.words)
@@ -196,7 +196,7 @@ async def search(call: Call) -> Reply:
     return call.reply(state, call.say(parameter.hint), menu=_switch(call, "search", on))
 
 
-def _switch(call: Call, command: str, on: bool | None) -> Menu:
+def _switch(call: Invocation, command: str, on: bool | None) -> Menu:
     """Buttons for on and off; `on` None: neither is chosen."""
     sides = (("on", on is True), ("off", on is False))
     return Menu(
@@ -207,7 +207,7 @@ def _switch(call: Call, command: str, on: bool | None) -> Menu:
 # ── /think ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def think(call: Call) -> Reply:
+async def think(call: Invocation) -> Reply:
     """Where it can't be switched this says so, and changes nothing."""
     parameter, info = PARAMETERS["enable_thinking"], call.models.info(call.settings.model)
     parameter.check(True, info)
@@ -227,7 +227,7 @@ async def think(call: Call) -> Reply:
 # ── /system ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def system(call: Call) -> Reply:
+async def system(call: Invocation) -> Reply:
     if not call.words:
         return _system(call)
     if call.off:
@@ -238,7 +238,7 @@ async def system(call: Call) -> Reply:
             sets=[call.set("system", "" if wider else None)],
         )
     if len(call.words) > LONGEST_SYSTEM:
-        raise RequestRefused(
+        raise InvalidRequest(
             "A system prompt has at most {limit} characters, got {got}",
             limit=count(LONGEST_SYSTEM),
             got=count(len(call.words)),
@@ -247,7 +247,7 @@ async def system(call: Call) -> Reply:
     return call.reply(done, fence(call.words), call.shadowed("system"), sets=[call.set("system", call.words)])
 
 
-def _system(call: Call) -> Reply:
+def _system(call: Invocation) -> Reply:
     hint = call.say(
         "Change it with {change}, remove it with {remove}.", change=code("/system …"), remove=code("/system off")
     )
@@ -257,7 +257,7 @@ def _system(call: Call) -> Reply:
     return call.reply(call.say("The system prompt ({place}):", place=place), fence(call.settings.system), hint)
 
 
-_COMMANDS: dict[str, Callable[[Call], Awaitable[Reply]]] = {
+_COMMANDS: dict[str, Callable[[Invocation], Awaitable[Reply]]] = {
     "model": model,
     "system": system,
     "translate": translate,

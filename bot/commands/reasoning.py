@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.commands.base import Call
+from bot.commands.base import Invocation
 from bot.commands.writing.wording import code
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.types import Choice, Menu, Reply, Text
 
 __all__ = ["reasoning"]
@@ -17,7 +17,7 @@ _NAMES = {
 _LABELS = {"off": Text("off"), "brief": Text("its beginning"), "full": Text("as much as fits")}
 
 
-async def reasoning(call: Call) -> Reply:
+async def reasoning(call: Invocation) -> Reply:
     asked = call.words.lower()
     if not asked:
         now = call.settings.reasoning or "off"
@@ -31,7 +31,7 @@ async def reasoning(call: Call) -> Reply:
         if asked in words:
             done = call.say("Reasoning shown in {place}: {value}.", place=call.place, value=call.say(_LABELS[name]))
             return call.reply(done, call.shadowed("reasoning"), sets=[call.set("reasoning", name)])
-    raise RequestRefused(
+    raise InvalidRequest(
         "Reasoning can be off, brief or full, got {got}. Example: {example}",
         got=call.words[:40],
         example=code("/reasoning brief"),

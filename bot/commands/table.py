@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.commands.access import allow, claim, deny
 from bot.commands.balance import alerts, balance
-from bot.commands.base import Call, Command, Topic
+from bot.commands.base import Command, Invocation, Topic
 from bot.commands.help import by_name, help_, start
 from bot.commands.models import model
 from bot.commands.overview import settings, status, usage
@@ -17,7 +17,7 @@ from bot.types import Reply, Text
 __all__ = ["BY_NAME", "TABLE"]
 
 
-async def _help(call: Call) -> Reply:
+async def _help(call: Invocation) -> Reply:
     return await help_(call, TABLE)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bot.commands.base import Call
+from bot.commands.base import Invocation
 from bot.commands.writing.wording import code, count
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.locales import LANGUAGES, say
 from bot.turns.exchange import unbegun
 from bot.types import Choice, Effect, Forget, Menu, Outcome, Reopen, Reply, Role, Stop, Turn, TurnKind, TurnState
@@ -25,7 +25,7 @@ _ALL = ("all", "全部", "所有")
 _AUTO = ("auto", "自动", "default", "默认")
 
 
-async def new(call: Call) -> Reply:
+async def new(call: Invocation) -> Reply:
     """What grows here ends where it is, and of the author's own what waits. Words that follow are asked, in the new
     conversation."""
     chat = call.context.chat
@@ -47,7 +47,7 @@ async def new(call: Call) -> Reply:
     return Reply(said, effects=effects, in_order=True)
 
 
-async def stop(call: Call) -> Reply:
+async def stop(call: Invocation) -> Reply:
     """The answer that grows; where none does, the author's own questions that wait; with "all", both."""
     running, waiting = await _open(call)
     if call.words.lower() in _ALL:
@@ -55,16 +55,16 @@ async def stop(call: Call) -> Reply:
     elif (number := _turn_number(call.words)) is not None:
         turn = await _turn(call, number)
         if turn.state is TurnState.ENDED:
-            raise RequestRefused("This question is no longer being answered, so there is nothing to stop.")
+            raise InvalidRequest("This question is no longer being answered, so there is nothing to stop.")
         meant = [turn]
     else:
         meant = running or waiting
     if not meant:
-        raise RequestRefused("Nothing is being answered here, so there is nothing to stop.")
+        raise InvalidRequest("Nothing is being answered here, so there is nothing to stop.")
     return Reply(call.say("Stopping."), effects=_stops(call, meant), ephemeral=True)
 
 
-async def _open(call: Call) -> tuple[list[Turn], list[Turn]]:
+async def _open(call: Invocation) -> tuple[list[Turn], list[Turn]]:
     """The answers that grow here, and the questions that wait: in a group only the author's own, but all for an
     admin."""
     turns = [turn for turn in await call.reader.open_turns(call.context.chat) if turn.kind is TurnKind.QUESTION]
@@ -73,25 +73,25 @@ async def _open(call: Call) -> tuple[list[Turn], list[Turn]]:
     return [turn for turn in turns if turn.state is TurnState.RUNNING], waiting
 
 
-def _stops(call: Call, turns: Sequence[Turn]) -> tuple[Stop, ...]:
+def _stops(call: Invocation, turns: Sequence[Turn]) -> tuple[Stop, ...]:
     return tuple(Stop(turn.chat, turn.id, unbegun(turn.id, call.language)) for turn in turns)
 
 
-async def retry(call: Call) -> Reply:
+async def retry(call: Invocation) -> Reply:
     turn = await _answered(call)
     said = call.say("Asking again. The new answer takes the place of the old one.")
     return Reply(said, effects=(Reopen(turn.chat, turn.id),), ephemeral=await _in_sight(call, turn))
 
 
-async def continue_(call: Call) -> Reply:
+async def continue_(call: Invocation) -> Reply:
     turn = await _broken_off(call) if not call.words else await _answered(call)
     if not _can_go_on(turn):
-        raise RequestRefused("This answer is not a part, so there is nothing to continue. /retry asks again.")
+        raise InvalidRequest("This answer is not a part, so there is nothing to continue. /retry asks again.")
     said = call.say("Going on where the answer ends.")
     return Reply(said, effects=(Reopen(turn.chat, turn.id, go_on=True),), ephemeral=await _in_sight(call, turn))
 
 
-async def _in_sight(call: Call, turn: Turn) -> bool:
+async def _in_sight(call: Invocation, turn: Turn) -> bool:
     """What happens to the newest answer is seen; an older one may stand far above."""
     newest = await call.reader.last_turn(call.context.chat)
     return newest is not None and newest.id == turn.id
@@ -101,7 +101,7 @@ def _can_go_on(turn: Turn) -> bool:
     return turn.outcome in (Outcome.PART, Outcome.STOPPED) and bool(turn.text.strip())
 
 
-async def _broken_off(call: Call) -> Turn:
+async def _broken_off(call: Invocation) -> Turn:
     """The newest answer that is only a part, though another question may be waiting or under way by now."""
     chat = call.context.chat
     newest = await call.reader.last_turn(chat)
@@ -113,14 +113,14 @@ async def _broken_off(call: Call) -> Turn:
     return await _answered(call)
 
 
-async def _answered(call: Call) -> Turn:
+async def _answered(call: Invocation) -> Turn:
     """The question that is meant, which has ended."""
     number = _turn_number(call.words)
     turn = await _turn(call, number) if number is not None else await call.reader.last_turn(call.context.chat)
     if turn is None:
-        raise RequestRefused("There is no question yet, so there is nothing to ask again.")
+        raise InvalidRequest("There is no question yet, so there is nothing to ask again.")
     if turn.state is not TurnState.ENDED:
-        raise RequestRefused("This question is still being answered. /stop ends that.")
+        raise InvalidRequest("This question is still being answered. /stop ends that.")
     return turn
 
 
@@ -128,19 +128,19 @@ def _turn_number(words: str) -> int | None:
     if not words:
         return None
     if not re.fullmatch(r"#?[0-9]{1,19}", words) or not 0 < int(words.lstrip("#")) <= _LARGEST:
-        raise RequestRefused("{got} is not the number of a question.", got=words[:40])
+        raise InvalidRequest("{got} is not the number of a question.", got=words[:40])
     return int(words.lstrip("#"))
 
 
-async def _turn(call: Call, number: int) -> Turn:
+async def _turn(call: Invocation, number: int) -> Turn:
     """A question of this chat: another chat's is none of its business."""
     turn = await call.reader.turn(number)
     if turn is None or turn.chat != call.context.chat or turn.kind is not TurnKind.QUESTION:
-        raise RequestRefused("There is no question {number} in this chat.", number=number)
+        raise InvalidRequest("There is no question {number} in this chat.", number=number)
     return turn
 
 
-async def language(call: Call) -> Reply:
+async def language(call: Invocation) -> Reply:
     """The bot's own words; the model answers in whatever language it is asked."""
     asked = call.words.lower()
     if not asked:
@@ -157,4 +157,4 @@ async def language(call: Call) -> Reply:
         if asked in names or re.split("[-_]", asked)[0] == tag:
             said = say("I speak English here now.", tag)
             return call.reply(said, call.shadowed("language"), sets=[call.set("language", tag)])
-    raise RequestRefused("I speak English and Chinese: /language en or /language zh, got {got}", got=call.words[:40])
+    raise InvalidRequest("I speak English and Chinese: /language en or /language zh, got {got}", got=call.words[:40])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.commands.base import Call
+from bot.commands.base import Invocation
 from bot.commands.writing.menus import page_of, pages, rows_of
 from bot.commands.writing.wording import Markdown, code
 from bot.languages import names as languages
@@ -17,7 +17,7 @@ _COLUMNS = 2
 _PER_PAGE = 14
 
 
-async def translate(call: Call) -> Reply:
+async def translate(call: Invocation) -> Reply:
     page = page_of(call.words)
     if page is not None or not call.words:
         return _list(call, page or 1)
@@ -38,7 +38,7 @@ async def translate(call: Call) -> Reply:
     )
 
 
-def translation_line(call: Call, translation: Translation) -> Markdown:
+def translation_line(call: Invocation, translation: Translation) -> Markdown:
     target = language_name(call, translation.target)
     model = code(call.gateway.translation_model)
     if translation.source is None:
@@ -59,13 +59,13 @@ def translation_line(call: Call, translation: Translation) -> Markdown:
     )
 
 
-def language_name(call: Call, english: str) -> str:
+def language_name(call: Invocation, english: str) -> str:
     """A language's name in the language that is spoken with the person."""
     known = english in languages.ENGLISH and available(call.language) == "zh"
     return languages.chinese(english) if known else english
 
 
-def _which(call: Call, one: str, two: str) -> Reply:
+def _which(call: Invocation, one: str, two: str) -> Reply:
     """Two languages, and it isn't said which way."""
     first, second = language_name(call, one), language_name(call, two)
     ways = ((f"{first} → {second}", f"{one} to {two}"), (f"{second} → {first}", f"{two} to {one}"))
@@ -74,7 +74,7 @@ def _which(call: Call, one: str, two: str) -> Reply:
     return call.reply(call.say("Which way? Nothing is changed yet."), menu=Menu(rows))
 
 
-def _once(call: Call, wanted: Once) -> Reply:
+def _once(call: Invocation, wanted: Once) -> Reply:
     """Somebody wants a text translated, not a chat."""
     target = language_name(call, wanted.target)
     ask = call.say("Translate into {target}: …", target=target)
@@ -91,7 +91,7 @@ def _once(call: Call, wanted: Once) -> Reply:
     )
 
 
-def _off(call: Call) -> Reply:
+def _off(call: Invocation) -> Reply:
     if call.settings.translation is None and call.row("translate", call.scope) is None:
         return call.reply(call.say("Translation is off here."))
     wider = effective(call.defaults, call.without("translate")).translation
@@ -104,7 +104,7 @@ def _off(call: Call) -> Reply:
     )
 
 
-def _list(call: Call, page: int) -> Reply:
+def _list(call: Invocation, page: int) -> Reply:
     now = call.settings.translation
     last = -(-len(languages.ENGLISH) // _PER_PAGE)
     page = min(max(1, page), last)
@@ -125,7 +125,7 @@ def _list(call: Call, page: int) -> Reply:
     )
 
 
-def _button(call: Call, english: str, now: Translation | None) -> Choice:
+def _button(call: Invocation, english: str, now: Translation | None) -> Choice:
     chosen = now is not None and now.target == english
     label = language_name(call, english)
     return Choice(f"✓ {label}" if chosen else label, f"/translate {call.prefix}{english}", chosen=chosen)

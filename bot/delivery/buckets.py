@@ -1,7 +1,7 @@
 """Token buckets: how full one is, when it has room for which call, and how silence and refusals change that.
 
 All times are seconds of one monotonic clock. What a bucket allows is data (`bot.types.Bucket`); who waits for it, and
-who goes next, is the gate's part.
+who goes next, is the limiter's part.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from bot.types import Bucket, Call
+from bot.types import Bucket, CallKind
 
-__all__ = ["Level"]
+__all__ = ["TokenBucket"]
 
 _SLOWEST = 16.0  # an interval grows to this many times its own length at most
 _RECOVERY = 0.9  # per quiet minute
@@ -19,7 +19,7 @@ _MINUTE = 60.0
 _LONGEST = 366 * 86_400.0  # of all silences
 
 
-class Level:
+class TokenBucket:
     """How full one bucket is: `full` is when all its tokens will be back. `bucket` may be set anew at any time."""
 
     __slots__ = ("bucket", "full", "silent", "slow", "taken", "tried", "used")
@@ -56,14 +56,14 @@ class Level:
             interval = self.bucket.window / self.bucket.count
         return interval * slow
 
-    def limit(self, call: Call) -> int:
+    def limit(self, call: CallKind) -> int:
         """Calls of this kind that a window holds; 0 is no limit. At least 1, so that nobody waits for ever."""
         count = self.bucket.count
-        return count if call <= Call.STOP or not count else max(1, count - self.bucket.reserve)
+        return count if call <= CallKind.STOP or not count else max(1, count - self.bucket.reserve)
 
-    def opens(self, call: Call, now: float) -> float:
+    def opens(self, call: CallKind, now: float) -> float:
         """When a call of this kind finds room."""
-        left = 0 if call <= Call.STOP else 1 if call is Call.NEW else max(1, self.bucket.spare)  # for others
+        left = 0 if call <= CallKind.STOP else 1 if call is CallKind.NEW else max(1, self.bucket.spare)  # for others
         at = max(self.silent, self.full - max(0, self.burst - 1 - left) * self.pace(now))
         limit, size = self.limit(call), len(self.taken)
         if limit and size >= limit:
@@ -79,7 +79,7 @@ class Level:
             opens = max(opens, (self.taken[over] if over < len(self.taken) else at) + self.bucket.window)
         return opens
 
-    def lasts(self, calls: int, call: Call, now: float) -> float:
+    def lasts(self, calls: int, call: CallKind, now: float) -> float:
         """Seconds that so many calls of this kind take, one after the other."""
         seconds = calls * self.pace(now)
         if limit := self.limit(call):

@@ -20,14 +20,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.delivery.layout import Draft, Phrases
-from bot.delivery.limiter import Gate
-from bot.delivery.posts import STORE_PAUSE, Shown, Standing
-from bot.delivery.typing_indicator import show_work
-from bot.errors import Gone, Refused, RetryLater, StoreError, Superseded, Unknown
+from bot.delivery.layout import Layout, Phrases
+from bot.delivery.limiter import RateLimiter
+from bot.delivery.posts import STORE_PAUSE, PostedPieces, PostState
+from bot.delivery.typing_indicator import show_typing
+from bot.errors import OutcomeUnknown, Rejected, RetryLater, StoreError, Superseded, Undeliverable
 from bot.races import sooner
 from bot.service.metrics import Tally
-from bot.types import Adapter, Answer, Bucket, Call, Clock, Piece, PostId, Store, Turn
+from bot.types import Adapter, Answer, Bucket, CallKind, Clock, Piece, PostId, Store, Turn
 
 __all__ = ["Delivery"]
 
@@ -41,7 +41,7 @@ REPEATS = (1.0, 60.0, 3600.0)  # seconds before a new message of unknown outcome
 @dataclass(frozen=True, slots=True)
 class _Step:
     index: int
-    call: Call
+    call: CallKind
     piece: Piece | None  # None: delete what stands there
 
 
@@ -58,7 +58,7 @@ class Delivery:
     turn: Turn
     adapter: Adapter
     store: Store
-    gate: Gate
+    limiter: RateLimiter
     clock: Clock
     phrases: Phrases
     assured: Callable[[str], Awaitable[None]] | None = None  # `Leases.assured`
@@ -71,23 +71,25 @@ class Delivery:
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
     _worker: asyncio.Task[None] | None = None
     _status: asyncio.Task[None] | None = None
-    _draft: Draft = field(init=False)
-    _standing: Standing = field(init=False)
+    _draft: Layout = field(init=False)
+    _standing: PostedPieces = field(init=False)
     _last_put: float = -1e9
-    _not_before: float = -1e9  # no call before, whatever the gate says
+    _not_before: float = -1e9  # no call before, whatever the limiter says
     _troubles: int = 0
     _anew: bool = False  # what stands there is another answer's,
     _why: str = ""  # and why
 
     def __post_init__(self) -> None:
-        self._draft = Draft(self.turn.id, self.turn.reply_to, self.adapter.limits, self.phrases)
-        self._standing = Standing(self.turn, self.store, self.clock)
+        self._draft = Layout(self.turn.id, self.turn.reply_to, self.adapter.limits, self.phrases)
+        self._standing = PostedPieces(self.turn, self.store, self.clock)
 
     # ── what the dispatcher calls ───────────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
         """Show that somebody is at work, until there is text."""
-        self._status = asyncio.create_task(show_work(self.turn.chat, self.adapter, self.gate, self.clock, self.tally))
+        self._status = asyncio.create_task(
+            show_typing(self.turn.chat, self.adapter, self.limiter, self.clock, self.tally)
+        )
 
     def grow(self, text: str) -> None:
         """The answer so far, whole; it only ever gets longer."""
@@ -108,7 +110,7 @@ class Delivery:
     def failed(self) -> bool:
         """Nobody wants the rest. (Any other trouble leaves the answer worth having: it will be shown in another
         attempt.)"""
-        return isinstance(self._error, Gone | Superseded)
+        return isinstance(self._error, Undeliverable | Superseded)
 
     @property
     def superseded(self) -> bool:
@@ -131,7 +133,7 @@ class Delivery:
         return self._draft.unshowable
 
     async def finish(self, answer: Answer) -> None:
-        """Bring everything to its final form. Raises RetryLater (the rest must wait, in the store), Gone, or
+        """Bring everything to its final form. Raises RetryLater (the rest must wait, in the store), Undeliverable, or
         StoreError."""
         self._answer = answer
         self._text = answer.text
@@ -183,12 +185,12 @@ class Delivery:
         for index, piece in enumerate(wanted):
             shown = self._standing.get(index)
             if shown is None or shown.post is None:
-                return _Step(index, self._call(Call.NEW), piece)
+                return _Step(index, self._call(CallKind.NEW), piece)
             if not self._standing.shows(index, piece):
-                return _Step(index, self._call(Call.CHANGE), piece)
+                return _Step(index, self._call(CallKind.CHANGE), piece)
         surplus = self._standing.highest
         if surplus >= len(wanted) and wanted and self._may_go(surplus):
-            return _Step(surplus, self._call(Call.CHANGE), None)
+            return _Step(surplus, self._call(CallKind.CHANGE), None)
         return None
 
     def _may_go(self, index: int) -> bool:
@@ -198,8 +200,8 @@ class Delivery:
         lost = shown is not None and shown.post is None and shown.unsure and not self.adapter.features.find
         return not lost or self._answer is not None
 
-    def _call(self, call: Call) -> Call:
-        return call if self._answer is None else Call.FINAL
+    def _call(self, call: CallKind) -> CallKind:
+        return call if self._answer is None else CallKind.FINAL
 
     async def _read(self) -> None:
         """Nobody else waits while a long text is cut into pieces."""
@@ -224,27 +226,27 @@ class Delivery:
 
     # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _buckets(self, call: Call) -> tuple[Bucket, ...]:
+    def _buckets(self, call: CallKind) -> tuple[Bucket, ...]:
         return self.adapter.limits.buckets(self.turn.chat, call)
 
     async def _admitted(self, step: _Step) -> bool:
-        """Wait at the gate for this step. False if the answer came to its end meanwhile: the step must be looked at
+        """Wait at the limiter for this step. False if the answer came to its end meanwhile: the step must be looked at
         again."""
         buckets, now = self._buckets(step.call), self.clock.monotonic()
         pause = self._not_before - now
-        if step.call is Call.FINAL:
-            wait = max(pause, self.gate.wait(self.turn.chat, step.call, buckets))
+        if step.call is CallKind.FINAL:
+            wait = max(pause, self.limiter.wait(self.turn.chat, step.call, buckets))
             if wait > PATIENCE:
                 raise RetryLater(wait)
             if pause > 0:
                 await self.clock.sleep(pause)
-            await self.gate.enter(self.turn.chat, step.call, buckets)
+            await self.limiter.enter(self.turn.chat, step.call, buckets)
             return True
-        if step.call is Call.CHANGE:
+        if step.call is CallKind.CHANGE:
             pause = max(pause, self._last_put + self.adapter.limits.frame - now)
         if pause > 0 and not await self._unless_finished(self.clock.sleep(pause)):
             return False
-        return await self._unless_finished(self.gate.enter(self.turn.chat, step.call, buckets))
+        return await self._unless_finished(self.limiter.enter(self.turn.chat, step.call, buckets))
 
     async def _carry_out(self, step: _Step) -> None:
         """Make the call, with the newest version of that piece, and take note of what came of it."""
@@ -259,15 +261,15 @@ class Delivery:
         except RetryLater as later:
             self.tally.refused[_kind(step)] += 1
             buckets = self._buckets(step.call)
-            self.gate.refused(buckets, later.after)
+            self.limiter.throttled(buckets, later.after)
             if not buckets:
                 self._not_before = self.clock.monotonic() + later.after
-        except Unknown as unknown:
+        except OutcomeUnknown as unknown:
             await self._outcome_unknown(step, unknown)
-        except Gone:
+        except Undeliverable:
             if step.piece is None or not self._standing.taken_away(step.index):
                 raise
-        except Refused as refused:
+        except Rejected as refused:
             await self._refused(step, refused)
         except Superseded:
             raise
@@ -292,7 +294,7 @@ class Delivery:
             await self._post(step.index, step.piece, shown)
         self._last_put = self.clock.monotonic()
 
-    async def _post(self, index: int, piece: Piece, shown: Shown | None) -> None:
+    async def _post(self, index: int, piece: Piece, shown: PostState | None) -> None:
         """A new message: its intent is stored first. If an earlier intent has no known outcome, look, or mark the
         repeat."""
         if shown is not None and shown.unsure:
@@ -306,26 +308,26 @@ class Delivery:
         shown = await self._standing.intend(index)
         try:
             post = await self._put(piece)
-        except (RetryLater, Refused, Gone):
+        except (RetryLater, Rejected, Undeliverable):
             shown.unsure = False  # a clear no: nothing stands there
             raise
         await self._stands(index, shown, post, piece)
 
-    async def _repeat(self, index: int, piece: Piece, shown: Shown) -> None:
+    async def _repeat(self, index: int, piece: Piece, shown: PostState) -> None:
         """Send again what may stand there already. It counts once it was truly sent: a clear no to this one says
         nothing about the one before."""
         if shown.repeats >= len(REPEATS):
-            raise Gone("no answer from the platform")
+            raise Undeliverable("no answer from the platform")
         piece = self._draft.repeated(piece)
         try:
             post = await self._put(piece)
-        except Unknown:
+        except OutcomeUnknown:
             await self._standing.repeat(index, shown)
             raise
         await self._standing.repeat(index, shown)
         await self._stands(index, shown, post, piece)
 
-    async def _delete(self, index: int, shown: Shown) -> None:
+    async def _delete(self, index: int, shown: PostState) -> None:
         post = shown.post
         if post is None and shown.unsure and self.adapter.features.find:
             post = await self._find(index)
@@ -342,7 +344,7 @@ class Delivery:
     async def _find(self, index: int) -> PostId | None:
         return await self.adapter.find(self.turn.chat, self._draft.key(index))
 
-    async def _stands(self, index: int, shown: Shown, post: PostId, piece: Piece) -> None:
+    async def _stands(self, index: int, shown: PostState, post: PostId, piece: Piece) -> None:
         if self.first_visible is None:
             self.first_visible = self.clock.monotonic()
             self._stop_status()
@@ -350,7 +352,7 @@ class Delivery:
 
     # ── when a call went wrong ──────────────────────────────────────────────────────────────────────────────────────
 
-    async def _outcome_unknown(self, step: _Step, unknown: Unknown) -> None:
+    async def _outcome_unknown(self, step: _Step, unknown: OutcomeUnknown) -> None:
         """Nobody knows whether it had its effect. Changes are made again; a new message goes the way of `_post`, and
         one that can't be looked up is sent again ever later, so that a platform may be away for an hour."""
         log.warning("turn %d: outcome of a call unknown: %s", self.turn.id, unknown.detail or unknown)
@@ -360,17 +362,17 @@ class Delivery:
             return
         self._troubles += 1
         pause = min(60.0, 0.5 * 2**self._troubles)
-        if step.call is Call.FINAL and pause > PATIENCE:
+        if step.call is CallKind.FINAL and pause > PATIENCE:
             raise RetryLater(pause)
         await self._pause(step, pause)
 
-    async def _refused(self, step: _Step, refused: Refused) -> None:
+    async def _refused(self, step: _Step, refused: Rejected) -> None:
         """The platform will never take this version. Growth waits for another; an end gets plainer, and at last says
         so."""
         log.warning("turn %d: refused by the platform: %s", self.turn.id, refused.detail or refused)
         if step.piece is None:
             await self._standing.undeletable(step.index)
-        elif step.call is not Call.FINAL:
+        elif step.call is not CallKind.FINAL:
             self._troubles += 1
             await self._pause(step, min(60.0, FIRST_SECONDS * 2 ** (self._troubles - 1)))
         elif not self._draft.plainer(step.index):
@@ -378,7 +380,7 @@ class Delivery:
 
     async def _pause(self, step: _Step, seconds: float) -> None:
         """Before the same is tried again. The end of the answer cuts a pause in its growth short."""
-        if step.call is Call.FINAL:
+        if step.call is CallKind.FINAL:
             await self.clock.sleep(seconds)
         else:
             await self._unless_finished(self.clock.sleep(seconds))

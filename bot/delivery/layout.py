@@ -10,7 +10,7 @@ from bot.markdown import Segmenter, plain
 from bot.markdown.tree import Block, Paragraph, Words
 from bot.types import Answer, Limits, Menu, Note, NoteKind, Piece, PostId
 
-__all__ = ["Draft", "Phrases"]
+__all__ = ["Layout", "Phrases"]
 
 _AS_IT_IS, _WITHOUT_FORMATTING, _ONLY_AN_APOLOGY = range(3)
 
@@ -26,7 +26,7 @@ class Phrases:
     stop: Menu | None = None
 
 
-class Draft:
+class Layout:
     """One turn's answer, cut into pieces that fit."""
 
     def __init__(self, turn: int, reply_to: PostId | None, limits: Limits, phrases: Phrases) -> None:

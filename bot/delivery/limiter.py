@@ -1,4 +1,4 @@
-"""Rate limiter: every outgoing call waits here. Delivery calls the gate, and nobody else does.
+"""Rate limiter: every outgoing call waits here. Delivery calls it, and nobody else does.
 
 A budget is data (`Bucket`), its `Level` tells how full it is, and one call takes from all of its buckets at once or
 from none. Who waits stands in a *line* (one per chat, kind of call and set of buckets), and a line is parked at the one
@@ -17,18 +17,18 @@ import math
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from bot.delivery.buckets import Level
-from bot.types import Bucket, Call, Chat, Clock
+from bot.delivery.buckets import TokenBucket
+from bot.types import Bucket, CallKind, Chat, Clock
 
-__all__ = ["Gate"]
+__all__ = ["RateLimiter"]
 
 _EPSILON = 1e-6  # seconds; sums of floats miss the exact moment by less
 
 _Rank = tuple[int, int, int]  # the lowest goes first; no two are equal
-_Key = tuple[Chat, Call, tuple[str, ...]]
+_Key = tuple[Chat, CallKind, tuple[str, ...]]
 
 
-class _Parking(Level):
+class _WaitQueue(TokenBucket):
     """A bucket's level, and the lines that take from it; some of them are parked here."""
 
     __slots__ = ("due", "lines", "parked", "spared", "urgent")
@@ -44,11 +44,11 @@ class _Parking(Level):
     def idle(self, now: float) -> bool:
         return self.spared[1] <= now and super().idle(now)
 
-    def admits(self, call: Call, now: float) -> float:
+    def admits(self, call: CallKind, now: float) -> float:
         """When there is room for such a call. Where no token is kept for them, finals and stops that wait elsewhere
         must find it open when their time comes."""
         at = self.opens(call, now)
-        if call <= Call.STOP or self.keeps or not self.urgent:
+        if call <= CallKind.STOP or self.keeps or not self.urgent:
             return at
         for until in sorted(
             max(each.opens(line.call, now) for each in line.levels) for line in self.urgent if line.waiters
@@ -59,7 +59,7 @@ class _Parking(Level):
 
 
 @dataclass(slots=True)
-class _Speaker:
+class _ChatShare:
     """A chat with lines: how many, and the number of its last turn."""
 
     lines: int = 0
@@ -81,7 +81,7 @@ class _Line:
 
     __slots__ = ("call", "key", "levels", "speaker", "waiters")
 
-    def __init__(self, key: _Key, levels: tuple[_Parking, ...], speaker: _Speaker) -> None:
+    def __init__(self, key: _Key, levels: tuple[_WaitQueue, ...], speaker: _ChatShare) -> None:
         self.key = key
         self.call = key[1]
         self.levels = levels
@@ -95,22 +95,22 @@ class _Line:
         return (self.call, max(head, self.speaker.served), head)
 
 
-class Gate:
+class RateLimiter:
     """Lets calls through as their buckets allow: finals before stops, new messages, changes and statuses, and within
     one kind the chat first that has waited longest. Buckets are known by name. Nothing runs while nobody waits."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._levels: OrderedDict[str, _Parking] = OrderedDict()  # the longest not looked at first
+        self._levels: OrderedDict[str, _WaitQueue] = OrderedDict()  # the longest not looked at first
         self._lines: dict[_Key, _Line] = {}
-        self._speakers: dict[Chat, _Speaker] = {}
-        self._timers: list[tuple[float, int, _Parking]] = []  # heap; in force only if it is its level's `due`
+        self._speakers: dict[Chat, _ChatShare] = {}
+        self._timers: list[tuple[float, int, _WaitQueue]] = []  # heap; in force only if it is its level's `due`
         self._numbers = itertools.count(1)
         self._waiting = 0
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at = math.inf
 
-    async def enter(self, chat: Chat, call: Call, buckets: tuple[Bucket, ...]) -> None:
+    async def enter(self, chat: Chat, call: CallKind, buckets: tuple[Bucket, ...]) -> None:
         """Wait until every bucket has room, and take from each. Cancelled, it leaves nothing behind."""
         if not buckets:
             return
@@ -122,7 +122,7 @@ class Gate:
             self._leave(waiter)
             raise
 
-    def try_enter(self, chat: Chat, call: Call, buckets: tuple[Bucket, ...]) -> bool:
+    def try_enter(self, chat: Chat, call: CallKind, buckets: tuple[Bucket, ...]) -> bool:
         """Take from every bucket now, or from none and don't wait: for what may be dropped."""
         self._pump()  # whoever is due goes first
         if self.wait(chat, call, buckets) > 0.0:
@@ -132,7 +132,7 @@ class Gate:
             level.take(now)
         return True
 
-    def refused(self, buckets: tuple[Bucket, ...], after: float) -> None:
+    def throttled(self, buckets: tuple[Bucket, ...], after: float) -> None:
         """The platform said "not now, again in `after` seconds" (429) to a call that was let through: silence. It had
         no reason to if the buckets were right, so they also fill more slowly for a while.
 
@@ -156,7 +156,7 @@ class Gate:
         known = (self._levels[bucket.name] for bucket in buckets if bucket.name in self._levels)
         return max((level.silence(now) for level in known), default=0.0)
 
-    def wait(self, chat: Chat, call: Call, buckets: tuple[Bucket, ...]) -> float:  # noqa: ARG002
+    def wait(self, chat: Chat, call: CallKind, buckets: tuple[Bucket, ...]) -> float:  # noqa: ARG002
         """Seconds that `enter` would take, as far as one can tell now. Exact if nobody is in line."""
         now = self._clock.monotonic()
         longest = 0.0
@@ -167,21 +167,21 @@ class Gate:
 
     # ── lines ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _find(self, buckets: tuple[Bucket, ...]) -> tuple[_Parking, ...]:
+    def _find(self, buckets: tuple[Bucket, ...]) -> tuple[_WaitQueue, ...]:
         """The levels of these buckets, each once; and forget a few that nobody needs."""
         now = self._clock.monotonic()
         for name in list(itertools.islice(self._levels, 2)):
             level = self._levels.pop(name)
             if level.lines or not level.idle(now):
                 self._levels[name] = level
-        found: dict[str, _Parking] = {}
+        found: dict[str, _WaitQueue] = {}
         for bucket in buckets:
-            level = self._levels.pop(bucket.name) if bucket.name in self._levels else _Parking(bucket)
+            level = self._levels.pop(bucket.name) if bucket.name in self._levels else _WaitQueue(bucket)
             level.bucket = bucket
             found[bucket.name] = self._levels[bucket.name] = level
         return tuple(found.values())
 
-    def _queue(self, chat: Chat, call: Call, buckets: tuple[Bucket, ...]) -> _Waiter:
+    def _queue(self, chat: Chat, call: CallKind, buckets: tuple[Bucket, ...]) -> _Waiter:
         levels = self._find(buckets)
         key = (chat, call, tuple(sorted(level.bucket.name for level in levels)))
         line = self._lines.get(key)
@@ -195,12 +195,12 @@ class Gate:
             self._park(line, self._clock.monotonic())
         return waiter
 
-    def _form(self, key: _Key, levels: tuple[_Parking, ...]) -> _Line:
-        line = self._lines[key] = _Line(key, levels, self._speakers.setdefault(key[0], _Speaker()))
+    def _form(self, key: _Key, levels: tuple[_WaitQueue, ...]) -> _Line:
+        line = self._lines[key] = _Line(key, levels, self._speakers.setdefault(key[0], _ChatShare()))
         line.speaker.lines += 1
         for level in levels:
             level.lines += 1
-            if line.call <= Call.STOP:
+            if line.call <= CallKind.STOP:
                 level.urgent[line] = None
         return line
 
@@ -236,7 +236,7 @@ class Gate:
 
     # ── time ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _set_timer(self, level: _Parking, at: float) -> None:
+    def _set_timer(self, level: _WaitQueue, at: float) -> None:
         if at < level.due:
             level.due = at
             heapq.heappush(self._timers, (at, next(self._numbers), level))
@@ -244,7 +244,7 @@ class Gate:
     def _pump(self) -> None:
         """Let through everybody whose time has come, the best rank of all open buckets first."""
         now = self._clock.monotonic()
-        ready: list[tuple[_Rank, int, _Parking]] = []
+        ready: list[tuple[_Rank, int, _WaitQueue]] = []
         while True:
             while self._timers and self._timers[0][0] <= now + _EPSILON:
                 at, _, level = heapq.heappop(self._timers)
@@ -254,12 +254,12 @@ class Gate:
             if not ready:
                 break
             rank, _, level = heapq.heappop(ready)
-            if self._top(level) == rank and level.admits(Call(rank[0]), now) <= now + _EPSILON:
+            if self._top(level) == rank and level.admits(CallKind(rank[0]), now) <= now + _EPSILON:
                 self._advance(heapq.heappop(level.parked)[1], now)
             self._offer(level, ready, now)
         self._set_alarm(now)
 
-    def _top(self, level: _Parking) -> _Rank | None:
+    def _top(self, level: _WaitQueue) -> _Rank | None:
         """The best rank parked here."""
         while level.parked:
             rank, line = level.parked[0]
@@ -272,11 +272,11 @@ class Gate:
                 return rank
         return None
 
-    def _offer(self, level: _Parking, ready: list[tuple[_Rank, int, _Parking]], now: float) -> None:
+    def _offer(self, level: _WaitQueue, ready: list[tuple[_Rank, int, _WaitQueue]], now: float) -> None:
         rank = self._top(level)
         if rank is None:
             return
-        at = level.admits(Call(rank[0]), now)
+        at = level.admits(CallKind(rank[0]), now)
         if at <= now + _EPSILON:
             heapq.heappush(ready, (rank, next(self._numbers), level))
         else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.errors import StoreError, StoreRejects, Superseded
 from bot.types import Clock, Piece, PostId, Store, Turn
 
-__all__ = ["STORE_PAUSE", "Shown", "Standing", "insist"]
+__all__ = ["STORE_PAUSE", "PostState", "PostedPieces", "retry_until_stored"]
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ STORE_PAUSE = 2.0  # seconds before a store in trouble is asked again
 
 
 @dataclass(slots=True)
-class Shown:
+class PostState:
     """What stands (or may stand) in the chat for one piece."""
 
     post: PostId | None = None
@@ -31,7 +31,7 @@ class Shown:
     kept: bool = False  # the platform would not delete it
 
 
-class Standing:
+class PostedPieces:
     """The pieces by index. What a call did must be known, or it would be done once more: a store in trouble is asked
     again until it takes that. What is written before a call raises StoreError: a call that was let through must not go
     out late."""
@@ -42,11 +42,13 @@ class Standing:
         self._clock = clock
         self._twice: set[int] = set()  # deleted ones that may have left a copy
         self._shown = {
-            posted.index: Shown(posted.post, None, posted.digest, unsure=posted.post is None, repeats=posted.repeats)
+            posted.index: PostState(
+                posted.post, None, posted.digest, unsure=posted.post is None, repeats=posted.repeats
+            )
             for posted in turn.posts
         }
 
-    def get(self, index: int) -> Shown | None:
+    def get(self, index: int) -> PostState | None:
         return self._shown.get(index)
 
     @property
@@ -80,31 +82,31 @@ class Standing:
         for shown in self._shown.values():
             shown.piece = None
 
-    async def intend(self, index: int) -> Shown:
+    async def intend(self, index: int) -> PostState:
         """Before a new message is sent."""
-        shown = self._shown.setdefault(index, Shown())
+        shown = self._shown.setdefault(index, PostState())
         await self._store.intend(self._turn, index)
         shown.unsure = True
         return shown
 
-    async def repeat(self, index: int, shown: Shown) -> None:
+    async def repeat(self, index: int, shown: PostState) -> None:
         """A message of unknown outcome was sent again."""
         shown.repeats += 1
         await self._write(lambda: self._store.intend(self._turn, index, repeat=True))
 
-    async def doubt(self, index: int, shown: Shown, piece: Piece | None) -> None:
+    async def doubt(self, index: int, shown: PostState, piece: Piece | None) -> None:
         """Before a message is changed (or deleted): until that is known to be done, it may look finished or not."""
         unfinished = piece is not None and piece.growing and not shown.digest
         if shown.post is not None and shown.digest != UNKNOWN and not unfinished:
             await self._store.posted(self._turn, index, shown.post, UNKNOWN)
             shown.digest = UNKNOWN
 
-    async def found(self, index: int, shown: Shown, post: PostId) -> None:
+    async def found(self, index: int, shown: PostState, post: PostId) -> None:
         """A message that was intended is there."""
         shown.unsure = False
         await self._write_post(index, shown, post, UNKNOWN)
 
-    async def stands(self, index: int, shown: Shown, post: PostId, piece: Piece) -> None:
+    async def stands(self, index: int, shown: PostState, post: PostId, piece: Piece) -> None:
         """The platform has taken it."""
         new = shown.post != post
         digest = "" if piece.growing else _digest(piece)
@@ -137,15 +139,15 @@ class Standing:
         shown.post, shown.digest = None, ""
         return True
 
-    async def _write_post(self, index: int, shown: Shown, post: PostId, digest: str) -> None:
+    async def _write_post(self, index: int, shown: PostState, post: PostId, digest: str) -> None:
         shown.post, shown.digest = post, digest
         await self._write(lambda: self._store.posted(self._turn, index, post, digest))
 
     async def _write(self, write: Callable[[], Awaitable[None]]) -> None:
-        await insist(write, self._clock)
+        await retry_until_stored(write, self._clock)
 
 
-async def insist(write: Callable[[], Awaitable[None]], clock: Clock) -> None:
+async def retry_until_stored(write: Callable[[], Awaitable[None]], clock: Clock) -> None:
     """Write what must not be lost: while the store is in trouble, again and again. Raises Superseded, and StoreRejects
     where again would be no better."""
     while True:

@@ -27,7 +27,7 @@ from bot.types import (
     Usage,
 )
 
-__all__ = ["Guarded"]
+__all__ = ["CircuitBreaker"]
 
 _FIRST = 30.0  # seconds until it is asked again; twice as long after each refusal
 _MOST = 600.0
@@ -46,7 +46,7 @@ class _Trip:
     trying: bool = False
 
 
-class Guarded:
+class CircuitBreaker:
     """A ChatModel before another one. `refused` hears of each refusal of the key or for money that is certain,
     `answered` of each answer."""
 

@@ -21,7 +21,7 @@ from bot.gateways.chat_api.amounts import LEAST
 from bot.gateways.tokens import tokens_of
 from bot.types import Json, ModelInfo, ModelRequest, Supposition
 
-__all__ = ["Learned"]
+__all__ = ["CapabilityCache"]
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _DAY = 86_400_000  # ms
 _TOLD, _GUESSED = 30, 1  # days that it holds: what the gateway has said, and what we have found out without its words
 
 
-class Learned:
+class CapabilityCache:
     """`facts` as they were kept; `save(name, value)` keeps one more. One that can't be kept still holds in this run.
     `now` is UTC ms."""
 

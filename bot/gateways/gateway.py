@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from bot.commands import GatewayFacts
 from bot.errors import MagpieError, SettingError
-from bot.gateways.capabilities import Learned
+from bot.gateways.capabilities import CapabilityCache
 from bot.gateways.catalogue import Catalogue
 from bot.gateways.chat_api.client import Client, Timeouts
 from bot.gateways.profiles import PROFILES, Gateway, check_key, guess, normalise
@@ -41,7 +41,9 @@ def make_gateway(settings: Settings, toml: Toml) -> Gateway:
     return Gateway(name, url, check_key(key), profile, {**profile.extra_body, **toml.gateway.extra_body})
 
 
-def make_client(gateway: Gateway, catalogue: Catalogue, settings: Settings, clock: Clock, learned: Learned) -> Client:
+def make_client(
+    gateway: Gateway, catalogue: Catalogue, settings: Settings, clock: Clock, learned: CapabilityCache
+) -> Client:
     """The gateway's client, as patient as the settings say."""
     timeouts = Timeouts.of(settings.first_text_seconds, settings.idle_seconds)
     return Client(gateway, catalogue, clock, learned=learned, timeouts=timeouts)
@@ -95,10 +97,10 @@ class Models:
         )
 
 
-async def remembered(store: Store, gateway: str, clock: Clock) -> Learned:
+async def remembered(store: Store, gateway: str, clock: Clock) -> CapabilityCache:
     """What earlier processes have learned of a gateway."""
 
     async def save(name: str, value: Json) -> None:
         await store.learn(gateway, name, value)
 
-    return Learned(await store.learned(gateway), save, clock.now)
+    return CapabilityCache(await store.learned(gateway), save, clock.now)

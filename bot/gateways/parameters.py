@@ -1,6 +1,6 @@
 """The chat API's parameters: what a person may type for each, and what a model takes.
 
-Everything refused here is a RequestRefused that names the bound and what was got.
+Everything refused here is an InvalidRequest that names the bound and what was got.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.gateways.catalogue import able
 from bot.types import Json, ModelInfo, Text
 
@@ -25,7 +25,7 @@ _MOST_OUTPUT = 2**31 - 1  # tokens, where a model's own bound is not known
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """`label` is its name for people. `parse` takes what they type; `check` returns the value if a model takes it. Both
-    raise RequestRefused."""
+    raise InvalidRequest."""
 
     name: str
     label: Text
@@ -42,7 +42,7 @@ def resolve(name: str) -> Parameter:
     for parameter in PARAMETERS.values():
         if asked in (parameter.name, *parameter.aliases):
             return parameter
-    raise RequestRefused("{got} is not a setting. Settings: {names}", got=_shown(name), names=list(PARAMETERS))
+    raise InvalidRequest("{got} is not a setting. Settings: {names}", got=_shown(name), names=list(PARAMETERS))
 
 
 # ── what people type ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -65,7 +65,7 @@ def _parse_switch(name: str, words: str) -> bool:
         return True
     if _OFF.fullmatch(said):
         return False
-    raise RequestRefused("{name} must be on or off, got {got}", name=name, got=_shown(words))
+    raise InvalidRequest("{name} must be on or off, got {got}", name=name, got=_shown(words))
 
 
 def _parse_float(name: str, example: str, words: str) -> float:
@@ -73,7 +73,7 @@ def _parse_float(name: str, example: str, words: str) -> float:
     if said.count(",") == 1 and "." not in said:
         said = said.replace(",", ".")  # 0,7 as half of Europe writes it
     if not re.fullmatch(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})(e[+-]?\d{1,3})?", said, re.ASCII | re.IGNORECASE):
-        raise RequestRefused(
+        raise InvalidRequest(
             "{name} must be a number such as {example}, got {got}", name=name, example=example, got=_shown(words)
         )
     return float(said)
@@ -84,7 +84,7 @@ def _parse_int(name: str, example: str, words: str) -> int:
     if re.fullmatch(r"[+-]?\d{1,3}([ ,_]\d{3})+", said, re.ASCII):
         said = re.sub(r"[ ,_]", "", said)  # 8,192
     if not re.fullmatch(r"[+-]?\d{1,40}", said, re.ASCII):
-        raise RequestRefused(
+        raise InvalidRequest(
             "{name} must be a whole number such as {example}, got {got}", name=name, example=example, got=_shown(words)
         )
     return int(said)
@@ -97,7 +97,7 @@ def _parse_stop(words: str) -> Json:
     if len(kinds) > 1:
         raise _mixed(found)
     if not found:
-        raise RequestRefused('stop must be a text such as "END", or token ids such as 123 456')
+        raise InvalidRequest('stop must be a text such as "END", or token ids such as 123 456')
     return found[0] if len(found) == 1 and isinstance(found[0], str) else found
 
 
@@ -145,7 +145,7 @@ def _quoted(words: str, at: int) -> tuple[str, int]:
         else:
             text += sign
             at += 1
-    raise RequestRefused("stop has a quote that does not end: {got}", got=_shown(words))
+    raise InvalidRequest("stop has a quote that does not end: {got}", got=_shown(words))
 
 
 # ── what models take ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -153,9 +153,9 @@ def _quoted(words: str, at: int) -> tuple[str, int]:
 
 def _check_search(value: Json, info: ModelInfo) -> Json:
     if not isinstance(value, bool):
-        raise RequestRefused("{name} must be on or off, got {got}", name="enable_search", got=_shown(value))
+        raise InvalidRequest("{name} must be on or off, got {got}", name="enable_search", got=_shown(value))
     if value and info.search is False:
-        raise RequestRefused(
+        raise InvalidRequest(
             "{model} has no web search. Models with search: {models}", model=info.id, models=list(able("search"))
         )
     return value
@@ -163,9 +163,9 @@ def _check_search(value: Json, info: ModelInfo) -> Json:
 
 def _check_thinking(value: Json, info: ModelInfo) -> Json:
     if not isinstance(value, bool):
-        raise RequestRefused("{name} must be on or off, got {got}", name="enable_thinking", got=_shown(value))
+        raise InvalidRequest("{name} must be on or off, got {got}", name="enable_thinking", got=_shown(value))
     if info.thinking is False:
-        raise RequestRefused("Thinking can't be switched for {model} with this gateway.", model=info.id)
+        raise InvalidRequest("Thinking can't be switched for {model} with this gateway.", model=info.id)
     return value
 
 
@@ -173,7 +173,7 @@ def _check_max_tokens(value: Json, info: ModelInfo) -> Json:
     tokens = _whole("max_tokens", value)
     high = info.max_output or _MOST_OUTPUT
     if not 1 <= tokens <= high:
-        raise RequestRefused(
+        raise InvalidRequest(
             "max_tokens for {model} is {low}–{high}, got {got}", model=info.id, low=1, high=high, got=_shown(value)
         )
     return tokens
@@ -182,7 +182,7 @@ def _check_max_tokens(value: Json, info: ModelInfo) -> Json:
 def _check_seed(value: Json, info: ModelInfo) -> Json:  # noqa: ARG001 - the same for every model
     seed = _whole("seed", value)
     if not 0 <= seed < 2**64:
-        raise RequestRefused(
+        raise InvalidRequest(
             "seed must be a whole number from 0 to {high}, got {got}", high=2**64 - 1, got=_shown(value)
         )
     return seed
@@ -191,58 +191,58 @@ def _check_seed(value: Json, info: ModelInfo) -> Json:  # noqa: ARG001 - the sam
 def _check_temperature(value: Json, info: ModelInfo) -> Json:  # noqa: ARG001
     number = _number("temperature", value)
     if not 0 <= number < 2:
-        raise RequestRefused("temperature must be at least 0 and below 2, got {got}", got=_shown(value))
+        raise InvalidRequest("temperature must be at least 0 and below 2, got {got}", got=_shown(value))
     return number
 
 
 def _check_top_p(value: Json, info: ModelInfo) -> Json:  # noqa: ARG001
     number = _number("top_p", value)
     if not 0 < number <= 1:
-        raise RequestRefused("top_p must be above 0 and at most 1, got {got}", got=_shown(value))
+        raise InvalidRequest("top_p must be above 0 and at most 1, got {got}", got=_shown(value))
     return number
 
 
 def _check_presence_penalty(value: Json, info: ModelInfo) -> Json:  # noqa: ARG001
     number = _number("presence_penalty", value)
     if not -2 <= number <= 2:
-        raise RequestRefused("presence_penalty must be from -2 to 2, got {got}", got=_shown(value))
+        raise InvalidRequest("presence_penalty must be from -2 to 2, got {got}", got=_shown(value))
     return number
 
 
 def _check_stop(value: Json, info: ModelInfo) -> Json:  # noqa: ARG001
     each = [value] if isinstance(value, str) else value
     if not isinstance(each, list) or not each:
-        raise RequestRefused("stop must be a text or a list, got {got}", got=_shown(value))
+        raise InvalidRequest("stop must be a text or a list, got {got}", got=_shown(value))
     texts = [one for one in each if isinstance(one, str)]
     ids = [one for one in each if isinstance(one, int) and not isinstance(one, bool)]
     if texts and ids:
         raise _mixed(value)
     if len(texts) + len(ids) < len(each):
-        raise RequestRefused("stop must be all strings or all token ids, got {got}", got=_shown(value))
+        raise InvalidRequest("stop must be all strings or all token ids, got {got}", got=_shown(value))
     if "" in texts:
-        raise RequestRefused("stop must not have an empty text")
+        raise InvalidRequest("stop must not have an empty text")
     if any(not 0 <= one <= _MOST_OUTPUT for one in ids):
-        raise RequestRefused(
+        raise InvalidRequest(
             "a token id in stop must be from 0 to {high}, got {got}", high=_MOST_OUTPUT, got=_shown(value)
         )
     return value
 
 
-def _mixed(value: Json) -> RequestRefused:
-    return RequestRefused("stop must be all strings or all token ids, not both; got {got}", got=_shown(value))
+def _mixed(value: Json) -> InvalidRequest:
+    return InvalidRequest("stop must be all strings or all token ids, not both; got {got}", got=_shown(value))
 
 
 def _whole(name: str, value: Json) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise RequestRefused("{name} must be a whole number, got {got}", name=name, got=_shown(value))
+        raise InvalidRequest("{name} must be a whole number, got {got}", name=name, got=_shown(value))
     return value
 
 
 def _number(name: str, value: Json) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
-        raise RequestRefused("{name} must be a number, got {got}", name=name, got=_shown(value))
+        raise InvalidRequest("{name} must be a number, got {got}", name=name, got=_shown(value))
     return value
 
 

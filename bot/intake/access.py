@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.types import Account, AccountTable, Chat, Membership, Person, Reader, Set, SettingRow
+from bot.types import Account, AccountTable, Chat, Membership, Person, Reader, SetSetting, SettingRow
 
-__all__ = ["Access", "ClaimCode", "Rights", "Standing", "is_access"]
+__all__ = ["Access", "ClaimCode", "Rights", "UserRole", "is_access"]
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _WRONG_IN_ALL = 20
 _SPACING = re.compile(r"[\s\-‐-―]+")
 
 
-class Standing(StrEnum):
+class UserRole(StrEnum):
     """What is known of a person, on one account."""
 
     ADMIN = "admin"
@@ -46,13 +46,13 @@ class Standing(StrEnum):
 class Rights:
     """`admitted`: may this person use the bot here. `room` is what was said of the room, None if nothing was."""
 
-    standing: Standing
+    standing: UserRole
     admitted: bool
     room: bool | None
 
     @property
     def admin(self) -> bool:
-        return self.standing is Standing.ADMIN
+        return self.standing is UserRole.ADMIN
 
 
 class ClaimCode:
@@ -125,9 +125,9 @@ class Access:
         room = next((row.value for row in rows if row.scope == chat.room.key and row.name == _ROOM), None)
         room = room if isinstance(room, bool) else None
         roster = self._roster(chat, rows)
-        standing = Standing.ADMIN if author.admin else roster.get(author.id, Standing.UNKNOWN)
-        if standing is Standing.UNKNOWN and author.anonymous and Standing.DENIED in roster.values():
-            standing = Standing.DENIED  # whoever speaks there may be one of those
+        standing = UserRole.ADMIN if author.admin else roster.get(author.id, UserRole.UNKNOWN)
+        if standing is UserRole.UNKNOWN and author.anonymous and UserRole.DENIED in roster.values():
+            standing = UserRole.DENIED  # whoever speaks there may be one of those
         return Rights(standing, self._admitted(chat, standing, room, group), room)
 
     def everyone(self, chat: Chat) -> bool:
@@ -135,29 +135,29 @@ class Access:
         table = self._table(chat)
         return table.access == "open" if table is not None and table.access else self._everyone
 
-    def _admitted(self, chat: Chat, standing: Standing, room: bool | None, group: bool | None) -> bool:
+    def _admitted(self, chat: Chat, standing: UserRole, room: bool | None, group: bool | None) -> bool:
         """In private it is the person that counts, in a group the group."""
         match standing:
-            case Standing.ADMIN:
+            case UserRole.ADMIN:
                 return True
-            case Standing.DENIED:
+            case UserRole.DENIED:
                 return False
         if self.everyone(chat):
             return room is not False
-        return (room is True and group is not False) or (standing is Standing.ALLOWED and group is not True)
+        return (room is True and group is not False) or (standing is UserRole.ALLOWED and group is not True)
 
-    async def roster(self, chat: Chat) -> Mapping[str, Standing]:
+    async def roster(self, chat: Chat) -> Mapping[str, UserRole]:
         """Whom we know by id on this chat's account."""
         return self._roster(chat, await self._reader.settings(chat))
 
-    def _roster(self, chat: Chat, rows: Sequence[SettingRow]) -> dict[str, Standing]:
+    def _roster(self, chat: Chat, rows: Sequence[SettingRow]) -> dict[str, UserRole]:
         account = chat.scopes[1]
         known = {
-            row.name.removeprefix(_PERSON): Standing(row.value)
+            row.name.removeprefix(_PERSON): UserRole(row.value)
             for row in rows
             if row.scope == account and row.name.startswith(_PERSON) and row.value in ("admin", "allowed", "denied")
         }
-        return known | dict.fromkeys(self.named(chat), Standing.ADMIN)
+        return known | dict.fromkeys(self.named(chat), UserRole.ADMIN)
 
     def named(self, chat: Chat) -> frozenset[str]:
         """The admins of the setting ADMINS, and of the account's table."""
@@ -165,24 +165,24 @@ class Access:
         mine = frozenset(id for place, id in self._admins if place == chat.platform)
         return mine | (table.admins if table is not None else frozenset())
 
-    def person(self, chat: Chat, id: str, standing: Standing) -> Set:
+    def person(self, chat: Chat, id: str, standing: UserRole) -> SetSetting:
         """The row that gives a person a standing."""
-        return Set(chat.scopes[1], f"{_PERSON}{id}", standing.value or None)
+        return SetSetting(chat.scopes[1], f"{_PERSON}{id}", standing.value or None)
 
-    def room(self, chat: Chat, let_in: bool) -> Set:
+    def room(self, chat: Chat, let_in: bool) -> SetSetting:
         """The row that lets everybody in a room in, or out again."""
-        return Set(chat.room.key, _ROOM, let_in)
+        return SetSetting(chat.room.key, _ROOM, let_in)
 
     async def unclaimed(self, chat: Chat, who: str) -> bool:
         """Is nobody admin here yet, and may this person become it?"""
-        return self.code.tries(who) > 0 and Standing.ADMIN not in (await self.roster(chat)).values()
+        return self.code.tries(who) > 0 and UserRole.ADMIN not in (await self.roster(chat)).values()
 
-    def stored(self, effect: Set) -> None:
+    def stored(self, effect: SetSetting) -> None:
         """A code that made somebody admin has served."""
-        if effect.name.startswith(_PERSON) and effect.value == Standing.ADMIN:
+        if effect.name.startswith(_PERSON) and effect.value == UserRole.ADMIN:
             self.code.discard()
 
-    async def joined(self, event: Membership) -> Set | None:
+    async def joined(self, event: Membership) -> SetSetting | None:
         """Where an admin adds us, we are meant to answer."""
         if not event.present or event.author is None:
             return None
@@ -193,7 +193,7 @@ class Access:
         """The names of those on which nobody is admin. Under `everyone` none needs one to be of use."""
         places = {name: Chat(account.platform, account.id, "") for name, account in accounts.items()}
         needy = {name: chat for name, chat in places.items() if not self.everyone(chat)}
-        return [name for name, chat in needy.items() if Standing.ADMIN not in (await self.roster(chat)).values()]
+        return [name for name, chat in needy.items() if UserRole.ADMIN not in (await self.roster(chat)).values()]
 
 
 def is_access(row: SettingRow) -> bool:

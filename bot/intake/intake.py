@@ -16,14 +16,14 @@ from bot.commands.access import introduction, turned_away
 from bot.commands.help import question_here
 from bot.commands.table import BY_NAME
 from bot.commands.writing.forms import is_blank, markdown_here, prefix
-from bot.errors import RequestRefused
-from bot.intake.access import Access, Rights, Standing
+from bot.errors import InvalidRequest
+from bot.intake.access import Access, Rights, UserRole
 from bot.intake.addressing import is_for_us
 from bot.locales import say
 from bot.markdown import parse, plain
 from bot.settings.overlay import checked, effective
 from bot.turns.exchange import unbegun
-from bot.turns.queue import Turns
+from bot.turns.queue import TurnQueue
 from bot.types import (
     Accepted,
     Ack,
@@ -41,7 +41,7 @@ from bot.types import (
     Person,
     Press,
     Reply,
-    Set,
+    SetSetting,
     Stop,
     StopPressed,
     Store,
@@ -86,7 +86,7 @@ class CoreIntake:
         self,
         store: Store,
         commands: Commands,
-        turns: Turns,
+        turns: TurnQueue,
         clock: Clock,
         access: Access,
         features: Callable[[Chat], Features] = lambda chat: Features(),  # noqa: ARG005
@@ -138,7 +138,7 @@ class CoreIntake:
         if message.settings:
             try:
                 message = replace(message, settings=checked(message.settings))
-            except RequestRefused as error:
+            except InvalidRequest as error:
                 return Ack(toast=say(error, await self._language(message)), error=True)
         said = self._context(message, rights)
         is_content = message.literal or message.forwarded_from is not None
@@ -185,7 +185,7 @@ class CoreIntake:
         """Somebody who has not been let in writes in private: told so once a day, and nothing of it is kept."""
         if self._commands.for_strangers(message.text):
             return await self._claim(message, rights)
-        if rights.standing is not Standing.DENIED:
+        if rights.standing is not UserRole.DENIED:
             unclaimed = await self._access.unclaimed(message.chat, self._context(message, rights).who)
             words = introduction(message.author, await self._language(message), unclaimed=unclaimed)
             here = prefix(self._features(message.chat), message.chat)
@@ -289,7 +289,7 @@ class CoreIntake:
         for effect in effects:
             if isinstance(effect, Stop):
                 self._turns.interrupt(effect.turn)
-            elif isinstance(effect, Set):
+            elif isinstance(effect, SetSetting):
                 self._access.stored(effect)
 
     async def _language(self, event: IncomingMessage | Press) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.languages.detection import Reading, languages_of, read
 from bot.languages.names import resolve
 from bot.types import Translation
@@ -53,7 +53,7 @@ class _Hints:
             yield from read(text).surely
         try:
             yield resolve(self._language)
-        except RequestRefused:
+        except InvalidRequest:
             return
 
 

@@ -8,7 +8,7 @@ import unicodedata
 from functools import cache
 from importlib.resources import files
 
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 
 __all__ = ["ENGLISH", "chinese", "listing", "resolve"]
 
@@ -42,7 +42,7 @@ def resolve(name: str) -> str:
     """The English name of a language called by any usual name: "中文", "zh-CN", "Deutsch", "FR"."""
     found = _named(name) or _named(_ASIDE.sub("", name)) or _of_region(name)
     if found is None:
-        raise RequestRefused(
+        raise InvalidRequest(
             "{got} is not supported. Supported: {some}, and {count} more; /translate shows them all",
             got=name.strip()[:40] or "''",
             some=", ".join(_SHORT_LIST),

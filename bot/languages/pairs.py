@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.languages import names as languages
 from bot.types import Translation
 
@@ -82,7 +82,7 @@ class Once:
 
 
 def parse(words: str) -> Translation | Which | Once:
-    """ "English", "Chinese to English", "中译英", "en <-> zh", "中文 英文", "into French: hello". RequestRefused names
+    """ "English", "Chinese to English", "中译英", "en <-> zh", "中文 英文", "into French: hello". InvalidRequest names
     what is no language, or is missing."""
     if once := _once(words.strip()):
         return once
@@ -116,14 +116,14 @@ def _directed(words: str) -> Translation | Once | None:
         return Translation(_language(found["target"]))
     if only := _ONLY_FROM.fullmatch(words):
         source = _language(only["source"])
-        raise RequestRefused("Name the language to translate into, too: /translate {source} to English", source=source)
+        raise InvalidRequest("Name the language to translate into, too: /translate {source} to English", source=source)
     return None
 
 
 def _pair(source: str, target: str, *, both: bool = False) -> Translation:
     one, two = _language(_unled(source)), _language(_unled(target))
     if one == two:
-        raise RequestRefused("Source and target are both {language}", language=two)
+        raise InvalidRequest("Source and target are both {language}", language=two)
     return Translation(two, one, both=both)
 
 
@@ -133,7 +133,7 @@ def _both(words: str) -> Translation:
         return _pair(found[0].strip(" ,，、;；"), found[1].strip(" ,，、;；"), both=True)
     pair = _between(found[0].strip(" ,，、;；")) if found else None
     if pair is None:
-        raise RequestRefused("Name two languages, to translate both ways: /translate Chinese <-> English")
+        raise InvalidRequest("Name two languages, to translate both ways: /translate Chinese <-> English")
     return _pair(*pair, both=True)
 
 
@@ -151,10 +151,10 @@ def _two(words: str) -> Which | None:
         first, second = _known(one), _known(two)
         if first is not None and second is not None:
             if first == second:
-                raise RequestRefused("Source and target are both {language}", language=second)
+                raise InvalidRequest("Source and target are both {language}", language=second)
             return Which(first, second)
     if len([part for part in _APART.split(words) if _known(part)]) > 2:
-        raise RequestRefused("Name one language, or two: each message goes into one.")
+        raise InvalidRequest("Name one language, or two: each message goes into one.")
     return None
 
 
@@ -184,7 +184,7 @@ def _unled(words: str) -> str:
 def _known(name: str) -> str | None:
     try:
         return _language(name)
-    except RequestRefused:
+    except InvalidRequest:
         return None
 
 

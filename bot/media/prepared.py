@@ -23,7 +23,17 @@ from bot.decoding.kinds import PICTURES
 from bot.decoding.limits import MAX_BYTES
 from bot.decoding.pool import Decoder, NoDecoder
 from bot.decoding.recipes import CURRENT
-from bot.errors import AdapterError, Gone, MediaError, NotFetched, Refused, RetryLater, StoreError, StoreFull, Unknown
+from bot.errors import (
+    AdapterError,
+    MediaError,
+    NotFetched,
+    OutcomeUnknown,
+    Rejected,
+    RetryLater,
+    StoreError,
+    StoreFull,
+    Undeliverable,
+)
 from bot.media.attached import Material, called, check_attachment, complaint, material
 from bot.types import Adapter, Attachment, Chat, Clock, Kind, Text
 
@@ -151,7 +161,7 @@ class MediaStore:
         try:
             try:
                 await adapter.fetch(attachment.ref, to, MAX_BYTES)
-            except (Unknown, RetryLater) as trouble:
+            except (OutcomeUnknown, RetryLater) as trouble:
                 wait = trouble.after if isinstance(trouble, RetryLater) else _BREATH
                 if wait > _PATIENCE:
                     raise
@@ -167,9 +177,9 @@ class MediaStore:
 def _not_fetched(error: AdapterError, attachment: Attachment) -> MediaError:
     """What a platform said to a download, as words about the file."""
     name, detail = called(attachment), error.detail or str(error)
-    if isinstance(error, Gone):
+    if isinstance(error, Undeliverable):
         return MediaError(_GONE.id, name=name, detail=detail)
-    if isinstance(error, Refused):
+    if isinstance(error, Rejected):
         return MediaError("{name} can't be fetched: the chat platform does not give it out.", name=name, detail=detail)
     return NotFetched(
         "{name} could not be fetched from the chat platform right now. Please try again.", name=name, detail=detail

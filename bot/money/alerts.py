@@ -22,7 +22,7 @@ __all__ = [
     "KEY",
     "MONEY",
     "MUTED",
-    "Message",
+    "AlertMessage",
     "Rules",
     "Writing",
     "below",
@@ -66,7 +66,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class AlertMessage:
     """An alert's text: a line that says it all, facts as a list, and what to do."""
 
     head: Text
@@ -74,7 +74,7 @@ class Message:
     feet: tuple[Text, ...] = ()
 
     @classmethod
-    def low(cls, found: Finances, threshold: Decimal, rules: Rules) -> Message:
+    def low(cls, found: Finances, threshold: Decimal, rules: Rules) -> AlertMessage:
         money = found.reading.money if found.reading else Money(Decimal(0))
         money = replace(money, amount=rounded_below(money.amount, threshold))
         head = Text(
@@ -84,7 +84,7 @@ class Message:
         return cls(head, _facts(found, rules, left="soon"), _top_up(rules))
 
     @classmethod
-    def no_money(cls, found: Finances, rules: Rules) -> Message:
+    def no_money(cls, found: Finances, rules: Rules) -> AlertMessage:
         head = Text("**The quota at the model's service is used up: questions get no answer now.**")
         lines = _facts(found, rules, left="never")
         if found.reading is not None:
@@ -92,7 +92,7 @@ class Message:
         return cls(head, lines, _top_up(rules))
 
     @classmethod
-    def bad_key(cls, words: str, rules: Rules) -> Message:
+    def bad_key(cls, words: str, rules: Rules) -> AlertMessage:
         head = Text("**The model's service rejects our key: questions get no answer now.**")
         lines = [Text("Gateway: {name}", {"name": rules.gateway})]
         if words:
@@ -103,14 +103,14 @@ class Message:
         return cls(head, tuple(lines), tuple(feet))
 
     @classmethod
-    def test(cls, found: Finances, rules: Rules) -> Message:
+    def test(cls, found: Finances, rules: Rules) -> AlertMessage:
         lines = _facts(found, rules)
         if found.reading is not None:
             lines = (Text("Balance: {money}", {"money": found.reading.money}), *lines)
         return cls(Text("**This is a test: alerts arrive here.**"), lines, _top_up(rules))
 
 
-Writing = Callable[[Message, str], str]  # message, language -> Markdown
+Writing = Callable[[AlertMessage, str], str]  # message, language -> Markdown
 
 
 def below(threshold: Decimal) -> str:
@@ -125,7 +125,7 @@ async def muted_until(reader: Reader, now: int) -> int | None:
     return until if isinstance(until, int) and until > now else None
 
 
-async def notices(reader: Reader, rules: Rules, message: Message, written: Writing) -> list[Notice]:
+async def notices(reader: Reader, rules: Rules, message: AlertMessage, written: Writing) -> list[Notice]:
     """The message for each chat that hears of alerts, in its language."""
     found = []
     for chat in dict.fromkeys(rules.chats()):

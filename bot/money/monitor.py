@@ -12,11 +12,11 @@ from decimal import Decimal
 
 from bot.commands.writing.wording import written
 from bot.errors import BadKey, GatewayError, MagpieError
-from bot.money.alerts import BELOW, KEY, MONEY, Message, Rules, below, muted_until, notices
+from bot.money.alerts import BELOW, KEY, MONEY, AlertMessage, Rules, below, muted_until, notices
 from bot.money.balance import finances
 from bot.types import BalanceReading, Clock, Store
 
-__all__ = ["Watch"]
+__all__ = ["BalanceMonitor"]
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _PATIENCE = 600_000  # ms that alerts wait for a platform to connect
 Ask = Callable[[], Awaitable[BalanceReading | None]]
 
 
-class Watch:
+class BalanceMonitor:
     """`ask` asks the gateway for its balance (`Client.balance`) if no reading has come for `every` seconds; 0 is never.
 
     `wake` is called when there is something to be sent, `recovered` with each reading.
@@ -114,7 +114,7 @@ class Watch:
             message = None
             if threshold == crossed[-1]:
                 found = await finances(self._store, self._rules.gateway, self._clock.now(), self._rules.account)
-                message = Message.low(found, threshold, self._rules)
+                message = AlertMessage.low(found, threshold, self._rules)
             await self._raise(below(threshold), message)
 
     async def _raise_refusals(self, raised: Mapping[str, int]) -> None:
@@ -122,13 +122,13 @@ class Watch:
             if name in raised or at < self._answer:
                 continue
             if name == KEY:
-                message = Message.bad_key(words, self._rules)
+                message = AlertMessage.bad_key(words, self._rules)
             else:
                 found = await finances(self._store, self._rules.gateway, self._clock.now(), self._rules.account)
-                message = Message.no_money(found, self._rules)
+                message = AlertMessage.no_money(found, self._rules)
             await self._raise(name, message)
 
-    async def _raise(self, name: str, message: Message | None) -> None:
+    async def _raise(self, name: str, message: AlertMessage | None) -> None:
         told = await notices(self._store, self._rules, message, written) if message is not None else []
         if await self._store.alert(self._rules.gateway, name, raised=True, notices=told):
             log.warning("alert %s at %s, told to %d chats", name, self._rules.gateway, len(told))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from bot.errors import AdapterError, SettingError
 from bot.types import Account, Adapter, Chat, Text
 
-__all__ = ["Hearers", "Place", "alias", "check_places"]
+__all__ = ["Place", "Recipients", "alias", "check_places"]
 
 Place = tuple[str, str, str | None]  # platform or platform.name, id, thread
 
@@ -30,7 +30,7 @@ def _meant(word: str, accounts: Collection[str]) -> str | None:
     return of_platform[0] if of_platform else None
 
 
-class Hearers:
+class Recipients:
     """`own`: platform -> id of its chat for alerts. Which account posts is the adapter's to say, once it knows."""
 
     def __init__(self, places: Sequence[Place], adapters: Mapping[str, Adapter], own: Mapping[str, str]) -> None:

@@ -27,7 +27,7 @@ from adapters import (
 from bot.clock import SystemClock
 from bot.commands import listing
 from bot.errors import SettingError, StoreError, Unreachable, joined
-from bot.gateways.breaker import Guarded
+from bot.gateways.breaker import CircuitBreaker
 from bot.gateways.catalogue import Catalogue
 from bot.gateways.gateway import Models, make_client, make_gateway, remembered
 from bot.gateways.profiles import Gateway
@@ -40,8 +40,8 @@ from bot.languages.names import listing as languages
 from bot.locales import learn, say, terminal_language
 from bot.media.prepared import MediaStore, readable
 from bot.money.alerts import Rules
-from bot.money.monitor import Watch
-from bot.money.recipients import Hearers, check_places
+from bot.money.monitor import BalanceMonitor
+from bot.money.recipients import Recipients, check_places
 from bot.privacy import tighten
 from bot.races import cancelled, first_of
 from bot.service.accounts import Accounts, rows_of
@@ -59,11 +59,11 @@ from bot.turns.queue import TurnEnds
 from bot.types import (
     AccountTable,
     Adapter,
+    AdapterContext,
     AsgiApp,
     ChatSettings,
     Clock,
     Store,
-    Surroundings,
     Text,
 )
 from storage import DataLock, open_store
@@ -84,7 +84,7 @@ _STEP = Text("Preparing the database: step {done} of {of}")
 
 Announce = Callable[[str], None]
 T = TypeVar("T")
-Platforms = Mapping[str, Callable[[Surroundings], Adapter]]
+Platforms = Mapping[str, Callable[[AdapterContext], Adapter]]
 
 
 for _folder in locales():
@@ -101,8 +101,8 @@ class App:
     models: Models
     core: Core
     parts: Wiring
-    watch: Watch
-    hearers: Hearers
+    watch: BalanceMonitor
+    recipients: Recipients
 
     async def run(self, stop: asyncio.Event, listening: socket.socket, welcome: Callable[[], Awaitable[None]]) -> None:
         """Serve until `stop`; then no new work, and what runs gets DRAIN_SECONDS to end. `welcome` is called when the
@@ -164,7 +164,7 @@ class App:
 
     async def _settle_in(self) -> None:
         """What need not be done before the first question."""
-        for trouble in await self.hearers.troubles():
+        for trouble in await self.recipients.troubles():
             log.warning("%s", say(trouble, "en"))
         error = await self.models.learn()
         if isinstance(error, Unreachable):
@@ -191,7 +191,7 @@ def build(
     """Wire the parts."""
     usual = ChatSettings(settings.chat_model)
     client, ends, news = models.client, TurnEnds(), asyncio.Event()
-    around = Surroundings(store, models.all, clock, client.gateway, commands=listing, languages=languages, say=say)
+    around = AdapterContext(store, models.all, clock, client.gateway, commands=listing, languages=languages, say=say)
     sandbox = models.gateway.profile.name == "sandbox"
     around = replace(around, alerts=ALERTS, reads=readable(), sandbox=sandbox, on_turn_end=ends.follow)
     named = {each.account: each for each in tables}
@@ -200,11 +200,11 @@ def build(
         for name, make in platforms.items()
     }
     accounts = Accounts(adapters, named)
-    hearers = _hearers(settings, adapters)
-    rules = replace(_rules(settings, models.gateway, hearers), account=accounts.called)
+    recipients = _recipients(settings, adapters)
+    rules = replace(_rules(settings, models.gateway, recipients), account=accounts.called)
     every = settings.balance_probe_every
-    watch = Watch(store, rules, clock, client.balance, every, news.set, lambda told: guarded.recovered(told))
-    guarded = Guarded(client, clock, watch.refused, watch.answered)
+    watch = BalanceMonitor(store, rules, clock, client.balance, every, news.set, lambda told: guarded.recovered(told))
+    guarded = CircuitBreaker(client, clock, watch.refused, watch.answered)
     wiring = Wiring(
         Options(
             usual,
@@ -227,23 +227,23 @@ def build(
         called=accounts.label,
     )
     core = Core(store, guarded, models, adapters, clock, wiring)
-    return App(settings, store, clock, models, core, wiring, watch, hearers)
+    return App(settings, store, clock, models, core, wiring, watch, recipients)
 
 
-def _hearers(settings: Settings, adapters: Mapping[str, Adapter]) -> Hearers:
-    return Hearers(settings.alert_places, adapters, {name: ALERTS for name in OWN if name in adapters})
+def _recipients(settings: Settings, adapters: Mapping[str, Adapter]) -> Recipients:
+    return Recipients(settings.alert_places, adapters, {name: ALERTS for name in OWN if name in adapters})
 
 
-def _rules(settings: Settings, gateway: Gateway, hearers: Hearers) -> Rules:
+def _rules(settings: Settings, gateway: Gateway, recipients: Recipients) -> Rules:
     profile = gateway.profile
     return Rules(
         gateway.name,
         settings.thresholds,
-        hearers.chats,
-        hearers.waiting,
+        recipients.chats,
+        recipients.waiting,
         topup_url=profile.topup_url,
         key_url=profile.key_url,
-        own=hearers.own,
+        own=recipients.own,
     )
 
 
@@ -334,13 +334,13 @@ async def doctor(*, tell: Announce) -> int:
     clock, accounts = SystemClock(), _tables()
 
     @contextlib.asynccontextmanager
-    async def hearers(settings: Settings) -> AsyncIterator[Hearers]:
+    async def recipients(settings: Settings) -> AsyncIterator[Recipients]:
         on = switched_on(accounts)
         check_places(settings.alert_places, _nameable(accounts), on)
         memory = await open_store("sqlite://", owner="doctor", clock=clock)
         try:
-            around = Surroundings(memory, list, clock)
-            yield _hearers(settings, {name: make(around) for name, make in on.items()})
+            around = AdapterContext(memory, list, clock)
+            yield _recipients(settings, {name: make(around) for name, make in on.items()})
         finally:
             await memory.close()
 
@@ -348,7 +348,7 @@ async def doctor(*, tell: Announce) -> int:
         known_variables(),
         checks_of_platforms(accounts),
         lambda settings: opened_store(settings, clock, lambda _line: None),
-        hearers,
+        recipients,
         tables(),
     )
     return 0 if await examine(checks(patient, clock), tell, terminal_language()) else 1

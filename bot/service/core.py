@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from bot.commands import Commands, GatewayFacts, ModelBook
-from bot.delivery.limiter import Gate
+from bot.delivery.limiter import RateLimiter
 from bot.errors import AmbiguousAccount, SettingError
 from bot.gateways.tokens import Calibration
 from bot.intake.access import Access
@@ -25,7 +25,7 @@ from bot.service.metrics import Metrics
 from bot.turns.dispatcher import Dispatcher
 from bot.turns.generating import Generator
 from bot.turns.planning import Options, Planner
-from bot.turns.queue import TurnEnds, Turns
+from bot.turns.queue import TurnEnds, TurnQueue
 from bot.types import Adapter, BalanceReading, Chat, ChatModel, Clock, Store, Turn
 
 __all__ = ["Core", "Wiring"]
@@ -86,14 +86,14 @@ class Core:
             self.adapter_of,
             self.planner,
             generator,
-            Gate(clock),
+            RateLimiter(clock),
             clock,
             wiring.metrics,
             wiring.stale_after,
             wiring.taken,
             self.leases.assured,
         )
-        self.turns = Turns(
+        self.turns = TurnQueue(
             store,
             self._run,
             clock,

@@ -17,13 +17,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bot.errors import GatewayError, MagpieError, SettingError, StoreLocked, Unreachable
-from bot.gateways.capabilities import Learned
+from bot.gateways.capabilities import CapabilityCache
 from bot.gateways.catalogue import Catalogue
 from bot.gateways.chat_api.call import Late
 from bot.gateways.chat_api.client import Client
 from bot.gateways.gateway import make_client, make_gateway
 from bot.locales import say
-from bot.money.recipients import Hearers
+from bot.money.recipients import Recipients
 from bot.privacy import readable_by_others
 from bot.service.config import Settings, Toml, load_settings, load_toml
 from bot.service.metrics import stranded_turns
@@ -81,7 +81,7 @@ class Patient:
     variables: Collection[str]
     platforms: Mapping[str, Look]
     store: Callable[[Settings], AbstractAsyncContextManager[Store]]
-    hearers: Callable[[Settings], AbstractAsyncContextManager[Hearers]]
+    recipients: Callable[[Settings], AbstractAsyncContextManager[Recipients]]
     tables: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
@@ -138,8 +138,8 @@ async def _ours(patient: Patient, settings: Settings) -> list[str]:
     """The accounts that are switched on. Of one that has never been asked who it is only the platform is known, and of
     all if their settings are wrong: "platform/"."""
     try:
-        async with patient.hearers(settings) as hearers:
-            return [account.key for account in hearers.accounts]
+        async with patient.recipients(settings) as recipients:
+            return [account.key for account in recipients.accounts]
     except SettingError:
         return [f"{name.partition(':')[0]}/" for name in patient.platforms]
 
@@ -150,7 +150,7 @@ def _when(at: int) -> str:
 
 async def check_gateway(settings: Settings, toml: Toml, clock: Clock) -> Sequence[Finding]:
     gateway = make_gateway(settings, toml)
-    client = make_client(gateway, Catalogue(toml.models), settings, clock, Learned())
+    client = make_client(gateway, Catalogue(toml.models), settings, clock, CapabilityCache())
     try:
         return await check_key(client, settings.chat_model, gateway.url)
     finally:
@@ -159,8 +159,8 @@ async def check_gateway(settings: Settings, toml: Toml, clock: Clock) -> Sequenc
 
 async def check_hearers(patient: Patient, settings: Settings) -> Sequence[Finding]:
     try:
-        async with patient.hearers(settings) as hearers:
-            return await check_alerts(hearers, settings.thresholds)
+        async with patient.recipients(settings) as recipients:
+            return await check_alerts(recipients, settings.thresholds)
     except SettingError as error:
         if error.name == "ALERT_CHATS":
             raise
@@ -239,10 +239,10 @@ async def check_key(client: Client, model: str, url: str) -> Sequence[Finding]:
     return told
 
 
-async def check_alerts(hearers: Hearers, thresholds: Sequence[Decimal]) -> Sequence[Finding]:
+async def check_alerts(recipients: Recipients, thresholds: Sequence[Decimal]) -> Sequence[Finding]:
     """Is anybody told when the account runs dry, and can they be?"""
-    told = [Finding(Mark.WRONG, words) for words in await hearers.troubles()]
-    if not hearers.places:
+    told = [Finding(Mark.WRONG, words) for words in await recipients.troubles()]
+    if not recipients.places:
         words = Text("Nobody is told when the balance is low or the key is rejected: set ALERT_CHATS.")
         told.append(Finding(Mark.WRONG if thresholds else Mark.ADVICE, words))
     elif not told:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.gateways.parameters import PARAMETERS, resolve
 from bot.languages.names import resolve as language
 from bot.types import ChatSettings, Json, ModelInfo, SettingRow, Translation
@@ -72,7 +72,7 @@ def of_turn(values: Mapping[str, Json]) -> list[SettingRow]:
 
 
 def checked(values: Mapping[str, Json]) -> dict[str, Json]:
-    """Settings for one turn. RequestRefused for what /set would not take either: what is passed over in a row that is
+    """Settings for one turn. InvalidRequest for what /set would not take either: what is passed over in a row that is
     old must not be passed over in what somebody asks for just now."""
     held = effective(ChatSettings(""), of_turn(values))
     taken = dict(values)
@@ -80,23 +80,23 @@ def checked(values: Mapping[str, Json]) -> dict[str, Json]:
         if name in PARAMETERS:
             taken[name] = PARAMETERS[name].check(value, ModelInfo(""))
         elif held.origins.get(name) != TURN:
-            raise RequestRefused("{name} can't be {value}", name=_known(name), value=str(value)[:40])
+            raise InvalidRequest("{name} can't be {value}", name=_known(name), value=str(value)[:40])
     if held.translation is not None:
         taken["translate"] = to_json(_named(held.translation))
     if len(held.system) > LONGEST_SYSTEM:
-        raise RequestRefused(
+        raise InvalidRequest(
             "A system prompt has at most {limit} characters, got {got}", limit=LONGEST_SYSTEM, got=len(held.system)
         )
     return taken
 
 
 def _known(name: str) -> str:
-    """RequestRefused if there is no setting of that name."""
+    """InvalidRequest if there is no setting of that name."""
     return name if name in _OTHERS else resolve(name).name
 
 
 def _named(translation: Translation) -> Translation:
-    """With languages that are known, by their English names. RequestRefused."""
+    """With languages that are known, by their English names. InvalidRequest."""
     source = language(translation.source) if translation.source else None
     return replace(translation, target=language(translation.target), source=source)
 

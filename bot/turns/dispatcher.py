@@ -12,14 +12,14 @@ from bot.commands.table import BY_NAME
 from bot.commands.writing.forms import answer_here, prefix
 from bot.delivery.delivery import Delivery
 from bot.delivery.layout import Phrases
-from bot.delivery.limiter import Gate
-from bot.delivery.posts import insist
+from bot.delivery.limiter import RateLimiter
+from bot.delivery.posts import retry_until_stored
 from bot.errors import (
     AdapterError,
-    Gone,
     RetryLater,
     StoreRejects,
     Superseded,
+    Undeliverable,
 )
 from bot.locales import say
 from bot.service.metrics import Metrics
@@ -59,7 +59,7 @@ class Dispatcher:
         adapter_of: Callable[[Chat], Adapter],
         planner: Planner,
         generator: Generator,
-        gate: Gate,
+        limiter: RateLimiter,
         clock: Clock,
         metrics: Metrics,
         stale_after: float = 900.0,
@@ -70,7 +70,7 @@ class Dispatcher:
         self._adapter_of = adapter_of
         self._planner = planner
         self._generator = generator
-        self._gate = gate
+        self._limiter = limiter
         self._clock = clock
         self._metrics = metrics
         self._take = taken or store.reading
@@ -85,7 +85,7 @@ class Dispatcher:
         settings = await self._planner.settings(turn)
         language = settings.language or turn.asker.language
         phrases = _phrases(turn, language)
-        delivery = Delivery(turn, adapter, self._store, self._gate, self._clock, phrases, assured=self._assured)
+        delivery = Delivery(turn, adapter, self._store, self._limiter, self._clock, phrases, assured=self._assured)
         run = Run(turn, adapter, settings, language, delivery, phrases, stop, began)
         try:
             answer = await self._answer(run)
@@ -132,7 +132,7 @@ class Dispatcher:
         entries = run.exchange.entries
         for form, kept in ((answer, entries), (answer, plain), (unkept(turn.id, run.language), plain)):
             try:
-                await insist(partial(self._store.generated, turn, form, kept), self._clock)
+                await retry_until_stored(partial(self._store.generated, turn, form, kept), self._clock)
             except StoreRejects as error:
                 log.error("turn %d: %s %s", turn.id, error, error.detail)
             else:
@@ -162,15 +162,15 @@ class Dispatcher:
         except RetryLater as later:
             await self._store.postpone(turn, self._clock.now() + round(later.after * 1000))
             return None
-        except Gone as gone:
+        except Undeliverable as gone:
             log.warning("turn %d: gone: %s", turn.id, gone.reason)
             await self._store.end(turn, Outcome.GONE)
             return Outcome.GONE
         except AdapterError as error:
             log.error("turn %d can't be shown: %s", turn.id, error.detail or error)
-            await self._store.end(turn, Outcome.REFUSED)
-            return Outcome.REFUSED
-        outcome = Outcome.REFUSED if run.delivery.unshowable else answer.outcome
+            await self._store.end(turn, Outcome.FAILED)
+            return Outcome.FAILED
+        outcome = Outcome.FAILED if run.delivery.unshowable else answer.outcome
         await self._store.end(turn, outcome)
         return outcome
 

@@ -187,7 +187,7 @@ def conclude(exchange: Exchange, turn: int, language: str, reasoning: str = "") 
         exchange.reasoning,
         tuple(notes),
         None if outcome is Outcome.WHOLE or _pointless(exchange) else _again(turn, language, go_on=go_on),
-        exclude=outcome is Outcome.REFUSED or isinstance(exchange.error, Blocked) or not exchange.text.strip(),
+        exclude=outcome is Outcome.FAILED or isinstance(exchange.error, Blocked) or not exchange.text.strip(),
     )
 
 
@@ -219,7 +219,7 @@ def unkept(turn: int, language: str) -> Answer:
     """What is said instead of an answer that the store can't keep."""
     words = Text("The model's answer can't be kept as it is, so it can't be shown. Please ask in another way.")
     note = Note(NoteKind.ERROR, say(words, language))
-    return Answer("", Outcome.REFUSED, notes=(note,), menu=_again(turn, language), exclude=True)
+    return Answer("", Outcome.FAILED, notes=(note,), menu=_again(turn, language), exclude=True)
 
 
 def _verdict(exchange: Exchange, language: str) -> tuple[Outcome, Note | None]:
@@ -230,13 +230,13 @@ def _verdict(exchange: Exchange, language: str) -> tuple[Outcome, Note | None]:
         words = Text("This is a part. {reason}", {"reason": error})
         return Outcome.PART, Note(NoteKind.PART, say(words, language), _cause(error))
     if error is not None:
-        return Outcome.REFUSED, Note(NoteKind.ERROR, say(error, language), _cause(error))
+        return Outcome.FAILED, Note(NoteKind.ERROR, say(error, language), _cause(error))
     if exchange.barren:
         words = _why_empty(exchange)
         if exchange.text.strip():
             words = Text("This is a part. {reason}", {"reason": words})
             return Outcome.PART, Note(NoteKind.PART, say(words, language))
-        return Outcome.REFUSED, Note(NoteKind.ERROR, say(words, language))
+        return Outcome.FAILED, Note(NoteKind.ERROR, say(words, language))
     if exchange.finish is not Finish.WHOLE:
         return Outcome.PART, Note(NoteKind.PART, say(_WHY_PART[exchange.finish], language))
     if exchange.pictures:

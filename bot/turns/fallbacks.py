@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.errors import GatewayError, MagpieError, RequestRefused, TooLong
+from bot.errors import GatewayError, InvalidRequest, MagpieError, TooLong
 from bot.gateways.chat_api.amounts import LEAST
 from bot.gateways.tokens import tokens_of
 from bot.turns.planning import Attempt, Plan
@@ -58,7 +58,7 @@ class Fallbacks:
     def _after(self, error: MagpieError, plan: Plan) -> Attempt | None:
         if isinstance(error, TooLong):
             return self._shorter(error, plan)
-        if isinstance(error, RequestRefused):
+        if isinstance(error, InvalidRequest):
             sees = self._info(plan.requests[0][1].model).image is not False
             if sees or self._taught:
                 return None

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bot.errors import AdapterError, MediaError, NotFetched, RequestRefused, StoreError, Unaskable
+from bot.errors import AdapterError, InvalidRequest, MediaError, NotFetched, StoreError, Unaskable
 from bot.gateways.chat_api.check import cannot
 from bot.gateways.tokens import Calibration, estimate
 from bot.languages.direction import direction
@@ -19,7 +19,7 @@ from bot.media.prepared import MediaStore
 from bot.settings.overlay import effective, of_turn
 from bot.turns.prompt import (
     CEILING,
-    Scene,
+    PromptContext,
     about_video,
     build,
     cost,
@@ -136,16 +136,16 @@ class Planner:
         language: str,
         attempt: Attempt = Attempt(),
     ) -> Plan:
-        """Raises RequestRefused (Unaskable: it never can be) or MediaError where the question can't be asked."""
+        """Raises InvalidRequest (Unaskable: it never can be) or MediaError where the question can't be asked."""
         question = await self._store.question(turn.id)
         if not question:
             raise Unaskable("This question was deleted.")
         if turn.base and (settings.translation is not None or video_link(question) is not None):
-            raise RequestRefused("This answer can't be continued, only asked for again.")
+            raise InvalidRequest("This answer can't be continued, only asked for again.")
         in_picture = "translate" in turn.settings and not spoken(question)
         if settings.translation is not None and not in_picture:
             return await self._translation(turn, settings, question)
-        scene = Scene(
+        scene = PromptContext(
             self._clock.now(),
             self._options.timezone,
             turn.title,
@@ -166,7 +166,7 @@ class Planner:
         turn: Turn,
         settings: ChatSettings,
         adapter: Adapter,
-        scene: Scene,
+        scene: PromptContext,
         question: Sequence[Message],
         attempt: Attempt,
     ) -> Plan:
@@ -183,7 +183,7 @@ class Planner:
         turn: Turn,
         settings: ChatSettings,
         adapter: Adapter,
-        scene: Scene,
+        scene: PromptContext,
         question: Sequence[Message],
         attempt: Attempt,
         *,
@@ -229,7 +229,7 @@ class Planner:
     def _factor(self, model: str) -> float:
         return self._calibration.factor(self._model.gateway, model)
 
-    def _video(self, settings: ChatSettings, scene: Scene, question: Sequence[Message], url: str) -> Plan:
+    def _video(self, settings: ChatSettings, scene: PromptContext, question: Sequence[Message], url: str) -> Plan:
         name, notes = self._able(settings.model, "video")
         words = Text("{name} was not looked at: the video alone was.")
         notes += tuple(replace(words, data={"name": called(each)}) for each in _attachments(question))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.gateways.chat_api.alternation import merged
 from bot.gateways.parameters import PARAMETERS
 from bot.gateways.tokens import PER_MESSAGE
@@ -34,7 +34,7 @@ from bot.types import (
 
 __all__ = [
     "CEILING",
-    "Scene",
+    "PromptContext",
     "about_video",
     "budget",
     "build",
@@ -63,7 +63,7 @@ _LEAST_OF_A_TEXT = 200  # tokens that an attached text gets even where nothing f
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class PromptContext:
     """What the model should know of the place: `now` in UTC ms, a time zone's name, the chat's title, the words for a
     picture or file that came without any."""
 
@@ -91,7 +91,7 @@ def fitting(parameters: Mapping[str, Json], info: ModelInfo) -> dict[str, Json]:
     for name, value in parameters.items():
         try:
             kept[name] = PARAMETERS[name].check(value, info)
-        except (KeyError, RequestRefused):
+        except (KeyError, InvalidRequest):
             continue
     return kept
 
@@ -99,7 +99,7 @@ def fitting(parameters: Mapping[str, Json], info: ModelInfo) -> dict[str, Json]:
 def build(
     settings: ChatSettings,
     info: ModelInfo,
-    scene: Scene,
+    scene: PromptContext,
     question: Sequence[Message],
     context: Iterable[Message],
     attached: Mapping[Attachment, Material],
@@ -132,7 +132,7 @@ def build(
 
 
 def about_video(
-    settings: ChatSettings, info: ModelInfo, scene: Scene, question: Sequence[Message], url: str
+    settings: ChatSettings, info: ModelInfo, scene: PromptContext, question: Sequence[Message], url: str
 ) -> ModelRequest:
     """A question about a video file: no history, because the video alone is thousands of tokens."""
     words = "\n".join(message.text or message.quoted for message in question if message.text or message.quoted)
@@ -204,7 +204,7 @@ def _wordless(messages: Sequence[Message]) -> set[int]:
 class _Said:
     """How messages are told: `wordless` ask what is to be seen, `heads` say whose words are forwarded."""
 
-    scene: Scene
+    scene: PromptContext
     wordless: Container[int]
     heads: Container[int]
 
@@ -272,7 +272,7 @@ def _entry(message: Message, told: _Said, attached: Mapping[Attachment, Material
 def shortened(
     settings: ChatSettings,
     info: ModelInfo,
-    scene: Scene,
+    scene: PromptContext,
     question: Sequence[Message],
     attached: Mapping[Attachment, Material],
     estimate: Callable[[str], int],
@@ -303,7 +303,7 @@ def cost(entry: PromptMessage, estimate: Callable[[str], int]) -> int:
 # ── the system prompt ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _system(settings: ChatSettings, scene: Scene, question: Sequence[Message]) -> str:
+def _system(settings: ChatSettings, scene: PromptContext, question: Sequence[Message]) -> str:
     here = datetime.fromtimestamp(scene.now / 1000, UTC).astimezone(ZoneInfo(scene.timezone))
     lines = [
         settings.system or "You are a helpful assistant. Answer in the language of the question.",

@@ -16,7 +16,7 @@ from bot.locales import say
 from bot.races import sooner
 from bot.types import Clock, Outcome, Signal, Store, Turn, TurnKind
 
-__all__ = ["TurnEnds", "Turns"]
+__all__ = ["TurnEnds", "TurnQueue"]
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class TurnEnds:
             hear(turn)
 
 
-class Turns:
+class TurnQueue:
     """`run_turn(turn, stop)` does the work (`Dispatcher.run`), for the `accounts` that this process holds. `poll`:
     seconds between two looks at the store when nothing wakes us; `ended` hears of each turn that nobody works on here
     any more, whatever became of it."""
@@ -238,4 +238,4 @@ class Turns:
             language = turn.asker.language
             words = say(MagpieError(), language)
             await self._store.notify(turn.chat, words, key=f"given up/{turn.id}/{turn.attempt}", language=language)
-        await self._store.end(turn, Outcome.REFUSED)
+        await self._store.end(turn, Outcome.FAILED)

@@ -7,7 +7,7 @@ come from outside are text. Everything is frozen: what has been said is not chan
 from __future__ import annotations
 
 from bot.types.chat import Account, AccountTable, AsgiApp, Chat, Json, Person, PostId, Text
-from bot.types.effects import Effect, Forget, Notice, Reopen, Reply, Set, Stop
+from bot.types.effects import Effect, Forget, Notice, Reopen, Reply, SetSetting, Stop
 from bot.types.inbound import (
     Ack,
     Addressing,
@@ -38,7 +38,7 @@ from bot.types.model import (
 from bot.types.money import BalanceReading, LedgerEntry, Money, Outlay, Price, Spender, Spending, Usage
 from bot.types.outgoing import (
     Bucket,
-    Call,
+    CallKind,
     Choice,
     Features,
     Finding,
@@ -50,7 +50,7 @@ from bot.types.outgoing import (
     Piece,
     Status,
 )
-from bot.types.ports import Adapter, ChatModel, Clock, Intake, Surroundings
+from bot.types.ports import Adapter, AdapterContext, ChatModel, Clock, Intake
 from bot.types.store import Accepted, Archive, Backlog, ChatSummary, Holding, Reader, Signal, Store
 from bot.types.turn import (
     Answer,
@@ -72,6 +72,7 @@ __all__ = [
     "AccountTable",
     "Ack",
     "Adapter",
+    "AdapterContext",
     "Addressing",
     "Answer",
     "Archive",
@@ -80,7 +81,7 @@ __all__ = [
     "Backlog",
     "BalanceReading",
     "Bucket",
-    "Call",
+    "CallKind",
     "Chat",
     "ChatModel",
     "ChatSettings",
@@ -130,7 +131,7 @@ __all__ = [
     "Reopen",
     "Reply",
     "Role",
-    "Set",
+    "SetSetting",
     "SettingRow",
     "Signal",
     "Spender",
@@ -140,7 +141,6 @@ __all__ = [
     "StopPressed",
     "Store",
     "Supposition",
-    "Surroundings",
     "Text",
     "TextPart",
     "Translation",

@@ -8,11 +8,11 @@ from bot.types.chat import Chat, Json
 from bot.types.outgoing import Menu
 from bot.types.turn import Answer
 
-__all__ = ["Effect", "Forget", "Notice", "Reopen", "Reply", "Set", "Stop"]
+__all__ = ["Effect", "Forget", "Notice", "Reopen", "Reply", "SetSetting", "Stop"]
 
 
 @dataclass(frozen=True, slots=True)
-class Set:
+class SetSetting:
     """Effect: a new settings row."""
 
     scope: str
@@ -57,7 +57,7 @@ class Notice:
     title: str = ""
 
 
-Effect = Set | Forget | Stop | Reopen | Notice
+Effect = SetSetting | Forget | Stop | Reopen | Notice
 
 
 @dataclass(frozen=True, slots=True)

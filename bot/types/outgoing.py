@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bucket",
-    "Call",
+    "CallKind",
     "Choice",
     "Features",
     "Finding",
@@ -86,7 +86,7 @@ class Piece:
     correction: str = ""
 
 
-class Call(IntEnum):
+class CallKind(IntEnum):
     """The kinds of outgoing call, by priority: the lowest number goes first."""
 
     FINAL = 0  # the last version of a piece, new or changed, and deletions
@@ -117,7 +117,7 @@ class Limits:
 
     size: int
     measure: Callable[[Sequence[Block]], int]
-    buckets: Callable[[Chat, Call], tuple[Bucket, ...]]
+    buckets: Callable[[Chat, CallKind], tuple[Bucket, ...]]
     frame: float = 0.0  # least seconds between two versions of a growing message
     first: int = 20  # characters from which the first text is shown; with fewer, a second after it began
     status_every: float = 4.0  # seconds a status lasts

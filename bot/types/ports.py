@@ -17,7 +17,7 @@ from bot.types.turn import Message, Turn
 if TYPE_CHECKING:
     from bot.types.store import Archive, Reader
 
-__all__ = ["Adapter", "ChatModel", "Clock", "Intake", "Surroundings"]
+__all__ = ["Adapter", "AdapterContext", "ChatModel", "Clock", "Intake"]
 
 
 class Clock(Protocol):
@@ -77,23 +77,24 @@ class Adapter(Protocol):
         """Show that we are at work. May be dropped. Raises AdapterError."""
 
     async def fetch(self, ref: str, to: Path, limit: int) -> None:
-        """Write an attachment's bytes to the file `to`; MediaError if there are more than `limit`, Gone if there are
-        none."""
+        """Write an attachment's bytes to the file `to`; MediaError if there are more than `limit`, Undeliverable if
+        there are none."""
 
     async def can_post(self, chat: Chat) -> bool:
-        """May we post in the chat? False where that can't be looked up. Gone or Refused with the reason why not."""
+        """May we post in the chat? False where that can't be looked up. Undeliverable or Rejected with the reason
+        why not."""
 
     async def find(self, chat: Chat, key: str) -> PostId | None:
         """Where the piece with this key stands in the chat; None if it was not posted. Without `Features.find`:
-        Refused."""
+        Rejected."""
 
     async def older(self, chat: Chat, before: PostId, since: int = 0) -> Sequence[Message]:
         """What was said in the chat before the message `before`, and after `since` (UTC ms; 0: ever), oldest first; the
-        messages' ids mean nothing. Without `Features.older`: Refused."""
+        messages' ids mean nothing. Without `Features.older`: Rejected."""
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class AdapterContext:
     """What every adapter is built with, beside its own settings. `models` is what can be chosen; `gateway` whose
     balance is ours; `defaults` what holds where no settings row says anything, by the rows' names; `alerts` the id of
     the chat that a platform of the owner's own shows alerts in; `on_turn_end` takes somebody who hears of each turn on
@@ -126,5 +127,5 @@ class ChatModel(Protocol):
         """What is known of a model; never fails."""
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
-        """Ask. The last Delta has `finish`. Raises RequestRefused before sending, GatewayError after. Closing the
+        """Ask. The last Delta has `finish`. Raises InvalidRequest before sending, GatewayError after. Closing the
         iterator closes the connection at once."""

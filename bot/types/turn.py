@@ -72,7 +72,7 @@ class Outcome(StrEnum):
     WHOLE = "whole"
     PART = "part"
     STOPPED = "stopped"
-    REFUSED = "refused"  # a clear error instead of an answer
+    FAILED = "refused"  # a clear error instead of an answer
     EXPIRED = "expired"
     GONE = "gone"
 

@@ -121,7 +121,7 @@ def answer(tx: Tx, event: IncomingMessage | Press | StopPressed | Edited | Membe
             reply_to=event.post if isinstance(event, IncomingMessage | Edited) else None,
             text=reply.text,
             menu=reply.menu,
-            outcome=Outcome.REFUSED if reply.error else Outcome.WHOLE,
+            outcome=Outcome.FAILED if reply.error else Outcome.WHOLE,
         )
         turn = insert(tx, turns, notice)
     if isinstance(event, IncomingMessage | Edited):

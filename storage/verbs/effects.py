@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.types import Effect, Forget, Notice, Reopen, Role, Set, Signal, Stop, TurnKind, TurnState
+from bot.types import Effect, Forget, Notice, Reopen, Role, SetSetting, Signal, Stop, TurnKind, TurnState
 from storage.codec import answer_values
 from storage.database.engine import Tx
 from storage.tables import ANSWER, LOST, OPEN, WAITING_FIRST, chats, ledger, messages, posts, settings, turns
@@ -19,7 +19,7 @@ __all__ = ["apply", "begin_anew"]
 def apply(tx: Tx, effects: Iterable[Effect], *, by: str) -> None:
     for effect in effects:
         match effect:
-            case Set():
+            case SetSetting():
                 row = {"scope": effect.scope, "name": effect.name, "value": effect.value, "by": by, "at": tx.now}
                 tx.conn.execute(sa.insert(settings).values(row))
             case Forget():

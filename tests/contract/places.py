@@ -30,7 +30,7 @@ from bot.media.prepared import MediaStore
 from bot.service.core import Core, Wiring
 from bot.turns.planning import Options
 from bot.turns.queue import TurnEnds
-from bot.types import Adapter, Chat, ChatSettings, Reader, Surroundings
+from bot.types import Adapter, AdapterContext, Chat, ChatSettings, Reader
 from storage import open_store
 from tests.fakes.model import FakeModel
 from tests.fakes.slack import FakeSlack, Shown
@@ -60,7 +60,7 @@ class Place(Protocol):
 class WebPlace:
     running: asyncio.Task[None]
 
-    def __init__(self, folder: Path, around: Surroundings) -> None:
+    def __init__(self, folder: Path, around: AdapterContext) -> None:
         self.adapter = WebAdapter(WebSettings(data_dir=folder), around)
         self.chat = Chat("web", "local", ID)
         transport = httpx.ASGITransport(self.adapter.http["/"])  # type: ignore[arg-type]  # our own name for an app
@@ -101,7 +101,7 @@ class WebPlace:
 class TelegramPlace:
     running: asyncio.Task[None]
 
-    def __init__(self, tg: FakeTelegram, folder: Path, around: Surroundings, **settings: Any) -> None:
+    def __init__(self, tg: FakeTelegram, folder: Path, around: AdapterContext, **settings: Any) -> None:
         values: dict[str, Any] = {"telegram_bot_token": tg.token, "telegram_api_url": tg.url, "data_dir": folder}
         self.adapter = TelegramAdapter(TelegramSettings(**(values | settings)), around)
         self._tg, self._room = tg, tg.private("Ann")
@@ -126,7 +126,7 @@ class SlackPlace:
 
     running: asyncio.Task[None]
 
-    def __init__(self, slack: FakeSlack, folder: Path, around: Surroundings, **settings: Any) -> None:
+    def __init__(self, slack: FakeSlack, folder: Path, around: AdapterContext, **settings: Any) -> None:
         values: dict[str, Any] = {"slack_bot_token": slack.token, "slack_app_token": slack.app_token}
         values |= {"slack_api_url": slack.url, "data_dir": folder}
         self.adapter = SlackAdapter(SlackSettings(**(values | settings)), around)
@@ -156,7 +156,7 @@ class TerminalPlace:
 
     running: asyncio.Task[None]
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: AdapterContext) -> None:
         self._out, self._err = StringIO(), StringIO()
         self.adapter = TerminalAdapter(around, "en", out=self._out, err=self._err)
         self.chat = Chat("terminal", "local", "ask")
@@ -181,13 +181,13 @@ class TerminalPlace:
 
 
 @contextlib.asynccontextmanager
-async def house(folder: Path, model: FakeModel, make: Callable[[Surroundings], Place]) -> AsyncIterator[Place]:
+async def house(folder: Path, model: FakeModel, make: Callable[[AdapterContext], Place]) -> AsyncIterator[Place]:
     """The real core on a store in memory, with the adapter that `make` builds."""
     clock = SystemClock()
     store = await open_store("sqlite://", owner="contract", clock=clock)
     reader: Reader = store
     ends = TurnEnds()
-    around = Surroundings(
+    around = AdapterContext(
         reader,
         Catalogue().all,
         clock,

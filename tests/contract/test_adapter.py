@@ -11,7 +11,7 @@ import pytest
 
 from adapters import ADAPTERS
 from bot.clock import SystemClock
-from bot.errors import Broken, Refused, SettingError
+from bot.errors import Broken, Rejected, SettingError
 from bot.markdown import parse
 from bot.types import Account, Features, Piece
 from tests.contract.places import AWAY, NOWHERE, PLACES, REFUSED, SURFACES, Place
@@ -69,7 +69,7 @@ async def test_what_was_posted_is_found_where_the_features_say_so(place: Place) 
         assert await place.adapter.find(place.chat, "7.0") == post
         assert await place.adapter.find(place.chat, "7.1") is None
         return
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         await place.adapter.find(place.chat, "7.0")
 
 
@@ -78,7 +78,7 @@ async def test_what_was_said_before_is_told_where_the_features_say_so(place: Pla
     if place.adapter.features.older:
         assert [message.text for message in await place.adapter.older(place.chat, post)] == ["hello"]
         return
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         await place.adapter.older(place.chat, post)
 
 

@@ -40,7 +40,7 @@ from bot.types import (
     Reopen,
     Reply,
     Role,
-    Set,
+    SetSetting,
     Spender,
     Spending,
     Stop,
@@ -216,9 +216,9 @@ class TestAccept:
         for _ in range(2):
             await store.accept(said(), limit=2)
         more = said("too much")
-        assert (await store.accept(more, limit=2, effects=[Set(more.chat.key, "model", "other")])).full
+        assert (await store.accept(more, limit=2, effects=[SetSetting(more.chat.key, "model", "other")])).full
         assert "other" not in {row.value for row in await store.settings(more.chat)}
-        assert not (await store.accept(more, limit=3, effects=[Set(more.chat.key, "model", "other")])).full
+        assert not (await store.accept(more, limit=3, effects=[SetSetting(more.chat.key, "model", "other")])).full
         assert "other" in {row.value for row in await store.settings(more.chat)}
 
     async def test_text_that_no_database_takes_becomes_text_that_does(self, store: Store) -> None:
@@ -494,18 +494,18 @@ class TestCommands:
 
     async def test_once(self, store: Store) -> None:
         command = said("/set x 1")
-        reply = Reply("done", effects=(Set("*", "x", 1),))
+        reply = Reply("done", effects=(SetSetting("*", "x", 1),))
         results = await asyncio.gather(*(store.answer(command, reply) for _ in range(5)))
         assert len([turn for turn in results if turn is not None]) == 1
         assert await texts(store) == ["done", "/set x 1"]
 
     async def test_an_error_is_a_refusal(self, store: Store) -> None:
         await store.answer(said("/set x"), Reply("no", error=True))
-        assert (await claimed(store)).outcome is Outcome.REFUSED
+        assert (await claimed(store)).outcome is Outcome.FAILED
 
     async def test_without_words_there_is_no_notice(self, store: Store) -> None:
         command = said("/quiet")
-        assert await store.answer(command, Reply("", effects=(Set(HERE.key, "x", 1),))) is None
+        assert await store.answer(command, Reply("", effects=(SetSetting(HERE.key, "x", 1),))) is None
         assert await store.seen(command.key)
         assert await store.open_turns(HERE) == []
         assert await texts(store) == ["/quiet"]
@@ -636,7 +636,7 @@ class TestEffects:
 
     async def test_a_question_can_bring_effects_along(self, store: Store) -> None:
         await exchange(store, "old", "old answer")
-        waiting = await store.accept(said("new"), effects=(Forget(HERE), Set(HERE.key, "x", 1)))
+        waiting = await store.accept(said("new"), effects=(Forget(HERE), SetSetting(HERE.key, "x", 1)))
         assert waiting.turn is not None
         assert await context(store) == ["new"]
         assert [row.name for row in await store.settings(HERE)] == ["x"]
@@ -644,7 +644,7 @@ class TestEffects:
     async def test_a_question_that_was_seen_brings_nothing_along_again(self, store: Store) -> None:
         message = said("new")
         await store.accept(message)
-        assert (await store.accept(message, effects=(Set(HERE.key, "x", 1),))).seen
+        assert (await store.accept(message, effects=(SetSetting(HERE.key, "x", 1),))).seen
         assert await store.settings(HERE) == []
 
     async def test_who_takes_over_learns_of_the_stop(self, store: Store) -> None:
@@ -832,7 +832,12 @@ class TestMove:
             await exchange(store, "q", f"a {chat.thread}", chat)
         neighbour = replace(self.OLD, id="g_10")
         await exchange(store, "n", "neighbour", neighbour)
-        sets = (Set(self.OLD.key, "x", 1), Set(topic.key, "y", 2), Set(neighbour.key, "x", 3), Set("*", "z", 4))
+        sets = (
+            SetSetting(self.OLD.key, "x", 1),
+            SetSetting(topic.key, "y", 2),
+            SetSetting(neighbour.key, "x", 3),
+            SetSetting("*", "z", 4),
+        )
         await store.answer(said("/set", self.OLD), Reply("", effects=sets))
         turn = await asked(store, "running", self.OLD)
 
@@ -927,7 +932,7 @@ class TestReading:
             (everything, "system", "x\x00y"),
             ("web/other", "model", "other"),
         ]
-        await store.answer(said("/set", topic), Reply("", effects=tuple(Set(*row) for row in rows)))
+        await store.answer(said("/set", topic), Reply("", effects=tuple(SetSetting(*row) for row in rows)))
         found = await store.settings(topic)
         assert [(row.scope, row.name, row.value) for row in found] == [
             (everything, "stop", ["END", "完", 3]),

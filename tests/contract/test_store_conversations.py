@@ -7,7 +7,20 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from bot.service.retention import ERASE_AFTER, erase
-from bot.types import Answer, Chat, LedgerEntry, Money, Notice, Outcome, Press, Reply, Set, Store, TurnState, Usage
+from bot.types import (
+    Answer,
+    Chat,
+    LedgerEntry,
+    Money,
+    Notice,
+    Outcome,
+    Press,
+    Reply,
+    SetSetting,
+    Store,
+    TurnState,
+    Usage,
+)
 from storage import SqlStore
 from storage.database.engine import Tx
 from storage.tables import chats, ledger, messages, posts, settings, turns
@@ -126,7 +139,7 @@ async def test_what_is_erased_is_gone_from_every_table_but_what_it_cost(ground: 
     await paid(store, HERE, "a secret", "another secret")
     await paid(store, THERE, "stays", "stays too")
     press = Press("p", HERE, said("x").author, "/model x", 1)
-    await store.answer(press, Reply("", effects=(Set(HERE.key, "model", "x"), Notice(HERE, "a notice"))))
+    await store.answer(press, Reply("", effects=(SetSetting(HERE.key, "model", "x"), Notice(HERE, "a notice"))))
     while (notice := await store.claim(ground.clock.now(), OURS)) is not None:
         await store.end(notice, Outcome.WHOLE)
     await store.delete(HERE)

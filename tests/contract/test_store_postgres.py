@@ -18,7 +18,7 @@ from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
 from bot.errors import StoreError, StoreNewer, Superseded
-from bot.types import Answer, Chat, IncomingMessage, Outcome, Person, Reply, Set, Signal, Stop
+from bot.types import Answer, Chat, IncomingMessage, Outcome, Person, Reply, SetSetting, Signal, Stop
 from storage import SqlStore, open_store
 from storage.database.engine import Tx
 from storage.tables import METADATA
@@ -166,7 +166,7 @@ class TestWatch:
             async with first.watch(one.hear), second.watch(two.hear):
                 await second.accept(said())
                 await one.hears(work)
-                await second.answer(said(), Reply("", effects=(Set("*", "x", 1),)))
+                await second.answer(said(), Reply("", effects=(SetSetting("*", "x", 1),)))
                 await one.hears(work)
             assert two.heard == []
             await second.accept(said())

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from bot.gateways.capabilities import Learned
+from bot.gateways.capabilities import CapabilityCache
 from bot.gateways.catalogue import Catalogue
 from bot.gateways.chat_api.client import Client
 from bot.gateways.gateway import Models
@@ -24,7 +24,7 @@ from bot.markdown import plain
 from bot.sandbox.app import sandbox
 from bot.service.app import App, build
 from bot.service.config import Settings
-from bot.types import Account, Adapter, AsgiApp, Chat, Person, Piece, Store, Surroundings
+from bot.types import Account, Adapter, AdapterContext, AsgiApp, Chat, Person, Piece, Store
 from storage import open_store
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Mortal
@@ -107,7 +107,7 @@ class Life:
         """Until every turn has ended."""
         while not self.mortals[0].dead:
             await self.clock.settle()
-            chats = {*self._chats, *self.app.hearers.chats()}
+            chats = {*self._chats, *self.app.recipients.chats()}
             if not self.app.core.turns.count and not [
                 turn for chat in chats for turn in await self.store.open_turns(chat)
             ]:
@@ -143,7 +143,7 @@ class Life:
         store.instead[name] = last
 
 
-def _maker(adapter: Any) -> Callable[[Surroundings], Adapter]:
+def _maker(adapter: Any) -> Callable[[AdapterContext], Adapter]:
     return lambda _surroundings: adapter
 
 
@@ -161,10 +161,10 @@ async def living(
     gateway = Gateway("wcode", "http://it/api/gpt/v1", "sk-right", PROFILES["wcode"])
     if isinstance(account, str):
         gateway = Gateway("peculiar", account, "sk-right")
-        facts = Learned(await store.learned("peculiar"), partial(store.learn, "peculiar"), clock.now)
+        facts = CapabilityCache(await store.learned("peculiar"), partial(store.learn, "peculiar"), clock.now)
         client = Client(gateway, Catalogue(), clock, learned=facts, transport=transport)
     else:
-        client = Client(gateway, Catalogue(), clock, learned=Learned(), transport=httpx.ASGITransport(account))
+        client = Client(gateway, Catalogue(), clock, learned=CapabilityCache(), transport=httpx.ASGITransport(account))
     kept: Store = mortals[0]
     adapters = {each.name: mortal for each, mortal in zip(platforms, mortals[1:], strict=True)}
     makers = {name: _maker(adapter) for name, adapter in adapters.items()}

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from bot.errors import AdapterError, Gone
+from bot.errors import AdapterError, Undeliverable
 from bot.markdown import plain
 from bot.types import (
     Account,
     AsgiApp,
     Attachment,
     Bucket,
-    Call,
+    CallKind,
     Chat,
     Clock,
     Features,
@@ -61,7 +61,7 @@ class FakePlatform:
 
     clock: Clock
     size: int = 200
-    buckets: Callable[[Chat, Call], tuple[Bucket, ...]] = lambda chat, call: ()
+    buckets: Callable[[Chat, CallKind], tuple[Bucket, ...]] = lambda chat, call: ()
     frame: float = 0.0
     readable: bool = False
     talk: Features = field(default_factory=Features)
@@ -121,7 +121,7 @@ class FakePlatform:
         if trouble.delay:
             await self.clock.sleep(trouble.delay)
         if trouble.error is not None and trouble.when == "before":
-            if isinstance(trouble.error, Gone) and piece is not None and self.posts.pop(at or "", None):
+            if isinstance(trouble.error, Undeliverable) and piece is not None and self.posts.pop(at or "", None):
                 self._keep_frame()  # somebody has deleted it
             raise trouble.error
         post = self._do(chat, piece, at)
@@ -135,7 +135,7 @@ class FakePlatform:
 
     def _do(self, chat: Chat, piece: Piece | None, at: PostId | None) -> PostId:
         if chat in self.gone:
-            raise Gone("the bot was removed")
+            raise Undeliverable("the bot was removed")
         if piece is None:
             self.posts.pop(at or "", None)
             return at or ""
@@ -144,7 +144,7 @@ class FakePlatform:
             self._number += 1
             at = f"p{self._number}"
         elif at not in self.posts:
-            raise Gone("message to edit not found")
+            raise Undeliverable("message to edit not found")
         self.posts[at] = (chat, piece)
         return at
 
@@ -159,7 +159,7 @@ class FakePlatform:
         if self.file_troubles:
             raise self.file_troubles.pop(0)
         if ref not in self.files:
-            raise Gone("no file")
+            raise Undeliverable("no file")
         to.write_bytes(self.files[ref])
 
     async def can_post(self, chat: Chat) -> bool:

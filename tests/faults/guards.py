@@ -66,7 +66,7 @@ GUARDS = (
     ),
     Guard(
         "silence after 429",
-        (("bot/delivery/delivery.py", "self.gate.refused(buckets, later.after)", "pass"),),
+        (("bot/delivery/delivery.py", "self.limiter.throttled(buckets, later.after)", "pass"),),
     ),
     Guard(
         "priority of finals",
@@ -191,7 +191,7 @@ GUARDS = (
         (
             (
                 "bot/turns/dispatcher.py",
-                "await insist(partial(self._store.generated, turn, form, kept), self._clock)",
+                "await retry_until_stored(partial(self._store.generated, turn, form, kept), self._clock)",
                 "await self._store.generated(turn, form, kept)",
             ),
         ),

@@ -155,7 +155,7 @@ def check_end(play: Play, turn: Turn, told: Told) -> None:
     if turn.outcome is Outcome.STOPPED and turn.attempt == 0:
         assert not pieces  # stopped before anybody began
         return
-    if turn.outcome is Outcome.REFUSED and kinds(play).count("refused") >= ATTEMPTS_OF_A_REFUSED_END:
+    if turn.outcome is Outcome.FAILED and kinds(play).count("refused") >= ATTEMPTS_OF_A_REFUSED_END:
         return  # the platform did not even take an apology
     assert pieces, "silence"
     assert [piece.key for piece in pieces] == [f"{turn.id}.{n}" for n in range(len(pieces))], "out of order, or surplus"

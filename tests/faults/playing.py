@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.errors import StoreError
 from bot.gateways.catalogue import Catalogue
-from bot.gateways.chat_api.client import Client, Learned
+from bot.gateways.chat_api.client import CapabilityCache, Client
 from bot.gateways.profiles import PROFILES
 from bot.gateways.profiles import Gateway as Address
 from bot.types import Bucket, Chat, Inbound, IncomingMessage, LedgerEntry, Piece, Press, StopPressed, Turn
@@ -92,7 +92,7 @@ class Play:
         store = ground().store()
         self.clock.busy = [store.busy]
         client = Client(
-            _ADDRESS, Catalogue(), self.clock, learned=Learned(), transport=self.gateway, random=lambda: 0.5
+            _ADDRESS, Catalogue(), self.clock, learned=CapabilityCache(), transport=self.gateway, random=lambda: 0.5
         )
         model = Asked(client)
         self.models.append(model)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from hypothesis import strategies as st
 
-from bot.errors import AdapterError, Gone, Refused, RetryLater, Unknown
+from bot.errors import AdapterError, OutcomeUnknown, Rejected, RetryLater, Undeliverable
 from tests.fakes.platform import Trouble
 
 __all__ = ["SCHEDULES", "Deed", "Fault", "Full", "Kill", "Said", "Schedule", "read"]
@@ -51,11 +51,11 @@ class Fault(_Short):
             case "later":
                 error = RetryLater(self.seconds)
             case "unknown" | "lost":
-                error = Unknown()
+                error = OutcomeUnknown()
             case "refused":
-                error = Refused("can't parse")
+                error = Rejected("can't parse")
             case "gone":
-                error = Gone("blocked")
+                error = Undeliverable("blocked")
         delay = 0 if self.kind == "later" else self.seconds
         return Trouble(error, "after" if self.kind == "lost" else "before", delay)
 

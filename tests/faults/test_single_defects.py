@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bot.delivery.delivery import Delivery
-from bot.delivery.layout import Draft
-from bot.errors import Broken, Refused, RetryLater, StoreError, Unknown
+from bot.delivery.layout import Layout
+from bot.errors import Broken, OutcomeUnknown, Rejected, RetryLater, StoreError
 from bot.markdown import plain
 from bot.types import Answer, Bucket, Chat, Finish, Outcome, Piece, Press, Reply, Signal, Stop, StopPressed, Turn
 from tests.fakes.accounts import OURS
@@ -80,7 +80,7 @@ async def test_what_waited_for_its_turn_goes_out_with_the_newest_text(
 
 async def test_refused_growth_is_tried_ever_more_rarely(core: Core, platform: FakePlatform, model: FakeModel) -> None:
     model.scripts = [Script([LONG[:100], " the end"], 300.0)]
-    platform.troubles = {n: Trouble(Refused("odd")) for n in range(1, 400)}
+    platform.troubles = {n: Trouble(Rejected("odd")) for n in range(1, 400)}
     await core.say(platform.says("hi"))
     await core.clock.advance(599)
     assert len(platform.made) <= 12
@@ -98,7 +98,7 @@ async def test_what_can_not_be_deleted_is_emptied(core: Core, platform: FakePlat
 
     async def keeping(chat: Chat, piece: Piece | None, at: str | None = None) -> str:
         if piece is None:
-            raise Refused("message can't be deleted")
+            raise Rejected("message can't be deleted")
         return await put(chat, piece, at)
 
     core.lives[1].instead["put"] = keeping
@@ -117,7 +117,7 @@ async def test_one_piece_that_is_never_shown_leaves_the_others(
 
     async def choosy(chat: Chat, piece: Piece | None, at: str | None = None) -> str:
         if piece is not None and "word40 " in plain(piece.blocks):
-            raise Refused("word40 is not welcome here")
+            raise Rejected("word40 is not welcome here")
         return await put(chat, piece, at)
 
     core.lives[1].instead["put"] = choosy
@@ -126,7 +126,7 @@ async def test_one_piece_that_is_never_shown_leaves_the_others(
     assert "refuses to show" in platform.text()
     assert platform.text().startswith("word0 ")
     assert platform.text().endswith(" word149")
-    assert (await last(core)).outcome is Outcome.REFUSED
+    assert (await last(core)).outcome is Outcome.FAILED
 
 
 async def test_a_platform_may_be_away_for_half_an_hour(core: Core, platform: FakePlatform, model: FakeModel) -> None:
@@ -136,7 +136,7 @@ async def test_a_platform_may_be_away_for_half_an_hour(core: Core, platform: Fak
     async def away(chat: Chat, piece: Piece | None, at: str | None = None) -> str:
         if core.clock.seconds < 1800:
             platform.statuses += 1000
-            raise Unknown()
+            raise OutcomeUnknown()
         return await put(chat, piece, at)
 
     core.lives[1].instead["put"] = away
@@ -245,7 +245,7 @@ async def test_white_space_and_then_an_error_is_an_error(core: Core, platform: F
     model.scripts = [Script(["\n \n"], error=Broken())]
     await core.say(platform.says("hi"))
     await core.quiet()
-    assert (await last(core)).outcome is Outcome.REFUSED
+    assert (await last(core)).outcome is Outcome.FAILED
     assert not await core.store.context(CHAT)
 
 
@@ -273,7 +273,7 @@ async def test_a_turn_that_is_given_up_says_so(core: Core, platform: FakePlatfor
     core.lives[1].instead["put"] = buggy
     await core.say(platform.says("hi"))
     await core.quiet()
-    assert (await last(core)).outcome is Outcome.REFUSED
+    assert (await last(core)).outcome is Outcome.FAILED
     assert platform.text() == "Something went wrong."
     assert len(model.asked) == 1
 
@@ -294,7 +294,7 @@ async def test_another_chats_turn_is_out_of_reach(core: Core, platform: FakePlat
 
 def _deliveries() -> list[object]:
     gc.collect()
-    return [found for found in gc.get_objects() if isinstance(found, Delivery | Draft)]
+    return [found for found in gc.get_objects() if isinstance(found, Delivery | Layout)]
 
 
 async def test_turns_leave_nothing_behind(core: Core, platform: FakePlatform, model: FakeModel) -> None:

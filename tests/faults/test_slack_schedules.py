@@ -23,7 +23,7 @@ from bot.locales import say
 from bot.media.prepared import MediaStore
 from bot.service.core import Core, Wiring
 from bot.turns.planning import Options
-from bot.types import ChatSettings, Surroundings
+from bot.types import AdapterContext, ChatSettings
 from storage import SqlStore, open_store
 from tests.fakes.clock import SimClock
 from tests.fakes.core import Mortal
@@ -42,7 +42,7 @@ class Process:
     def __init__(self, store: SqlStore, slack: FakeSlack, clock: SimClock, model: FakeModel, folder: Path) -> None:
         values: dict[str, Any] = {"slack_bot_token": slack.token, "slack_app_token": slack.app_token}
         settings = SlackSettings(**values, slack_api_url=slack.url, data_dir=folder)
-        around = Surroundings(store, Catalogue().all, clock, "fake", {"model": "qwen-plus"}, say=say)
+        around = AdapterContext(store, Catalogue().all, clock, "fake", {"model": "qwen-plus"}, say=say)
         self.adapter = SlackAdapter(settings, around)
         self.lives = [Mortal(store), Mortal(self.adapter)]
         mine: Any = self.lives[0]

@@ -23,7 +23,7 @@ from adapters.slack.errors import FAILURES, translate
 from adapters.slack.inbound.seen import CHECK_FILE, attachment
 from adapters.slack.settings import SlackSettings
 from adapters.slack.wire import Wire
-from bot.errors import AdapterError, Gone, MediaError, Refused, RetryLater, Unknown
+from bot.errors import AdapterError, MediaError, OutcomeUnknown, Rejected, RetryLater, Undeliverable
 from bot.types import Attachment, Clock, Text
 
 __all__ = ["Files"]
@@ -59,7 +59,7 @@ class Files:
         """files.info; once more where the first answer was none. AdapterError."""
         try:
             answer = await self._wire.do("files.info", file=id)
-        except Unknown:
+        except OutcomeUnknown:
             await self._clock.sleep(_BREATH)
             answer = await self._wire.do("files.info", file=id)
         file = answer.get("file")
@@ -72,7 +72,7 @@ class Files:
             file = await self._described(id)
             url = str(file.get("url_private_download") or file.get("url_private") or "")
         if not url:
-            raise Gone("no file")
+            raise Undeliverable("no file")
         try:
             looks_like_page = await self._follow(url, to, limit)
         except FAILURES as error:
@@ -84,7 +84,7 @@ class Files:
         """Is a file a web page, or an e-mail that the platform shows as one? The same scope is needed to be told."""
         try:
             file = await self._described(id) if id else {}
-        except (Gone, Refused, RetryLater) as error:
+        except (Undeliverable, Rejected, RetryLater) as error:
             log.info("what a file is can't be asked: %s", error.detail or error)
             return False
         size = (await asyncio.to_thread(fetched.stat)).st_size
@@ -105,7 +105,7 @@ class Files:
                         url = urljoin(url, response.headers.get("Location", ""))
                         continue
                     return await self._keep(response, to, limit)
-        raise Gone("no file", detail="too many redirects")
+        raise Undeliverable("no file", detail="too many redirects")
 
     def _is_ours(self, url: str) -> bool:
         parts = urlsplit(url)

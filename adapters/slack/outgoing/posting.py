@@ -16,7 +16,7 @@ from adapters.slack.outgoing.sessions import Sessions
 from adapters.slack.outgoing.streams import Streams, metadata
 from adapters.slack.outgoing.threads import Threads
 from adapters.slack.wire import Wire
-from bot.errors import Gone, Unknown
+from bot.errors import OutcomeUnknown, Undeliverable
 from bot.markdown import plain
 from bot.types import Chat, Piece, PostId
 
@@ -71,7 +71,7 @@ class Poster:
     async def _new(self, chat: Chat, piece: Piece) -> PostId:
         try:
             await self._threads.check(chat, piece)
-        except Gone:
+        except Undeliverable:
             self._sessions.end(chat, told=False)
             raise
         if piece.growing:
@@ -90,11 +90,11 @@ class Poster:
         self._pace.posted(chat, growing=piece.growing)
         post = answer.get("ts")
         if not isinstance(post, str) or not post:
-            raise Unknown(detail="the answer to chat.postMessage tells no ts")
+            raise OutcomeUnknown(detail="the answer to chat.postMessage tells no ts")
         if not self._threads.is_in_place(chat, answer):
             await self._delete(chat, post)
             self._sessions.end(chat, told=False)
-            raise Gone(reason("thread_not_found"), detail="a message came to stand at the channel's root")
+            raise Undeliverable(reason("thread_not_found"), detail="a message came to stand at the channel's root")
         return post
 
     async def _change(self, chat: Chat, piece: Piece, at: PostId) -> None:

@@ -19,7 +19,7 @@ from adapters.slack.outgoing.menus import UNFINISHED, buttons, notes
 from adapters.slack.outgoing.render import markdown
 from adapters.slack.outgoing.sessions import Sessions
 from adapters.slack.wire import Wire
-from bot.errors import AdapterError, Gone, Refused, Unknown
+from bot.errors import AdapterError, OutcomeUnknown, Rejected, Undeliverable
 from bot.types import Chat, Clock, Piece, PostId, Reader
 
 __all__ = ["EVENT", "LIFE", "Stream", "Streams", "metadata"]
@@ -103,14 +103,14 @@ class Streams:
 
     def _not_started(self, error: Exception) -> None:
         """A clear no, whatever its word, leaves the other way to show it: posting will tell if that is closed too.
-        Raises Unknown for any other."""
+        Raises OutcomeUnknown for any other."""
         word, after = code(error), retry_after(error)
         if word in _NEVER:
             self._is_possible = False
             self._pace.no_starts(float("inf"))
         if after is not None:
             self._pace.no_starts(after)
-        elif not word or isinstance(translated := translate(error, self._wire.secrets), Unknown):
+        elif not word or isinstance(translated := translate(error, self._wire.secrets), OutcomeUnknown):
             raise translate(error, self._wire.secrets) from None
         else:
             log.info("no stream is started: %s", translated.detail)
@@ -163,7 +163,7 @@ class Streams:
     async def _append(self, stream: Stream, more: str) -> bool:
         try:
             await self._say(stream, "chat.appendStream", markdown_text=more)
-        except Refused as refused:
+        except Rejected as refused:
             log.info("a stream goes on as a message: %s", refused.detail)
             if refused.detail in _OVER:
                 self._forget(stream)
@@ -184,7 +184,7 @@ class Streams:
                 metadata=metadata(piece.key),
                 session_status=self._status_after(stream),
             )
-        except Refused as refused:
+        except Rejected as refused:
             log.info("a stream ends as a message: %s", refused.detail)
             if refused.detail in _OVER:
                 self._forget(stream)
@@ -225,9 +225,9 @@ class Streams:
         stream.doubtful = True
         try:
             await self._wire.do(method, channel=stream.chat.id, ts=stream.post, **more)
-        except Unknown:
+        except OutcomeUnknown:
             raise
-        except Gone:
+        except Undeliverable:
             self._forget(stream)
             raise
         except AdapterError:
@@ -246,5 +246,5 @@ class Streams:
 def _posted(answer: Any) -> PostId:
     post = answer.get("ts")
     if not isinstance(post, str) or not post:
-        raise Unknown(detail="the answer to chat.startStream tells no ts")
+        raise OutcomeUnknown(detail="the answer to chat.startStream tells no ts")
     return post

@@ -10,7 +10,7 @@ from adapters.kit.recent import Recent
 from adapters.slack.errors import FAILURES, code, reason, retry_after
 from adapters.slack.limits import Window
 from adapters.slack.wire import Wire
-from bot.errors import Gone
+from bot.errors import Undeliverable
 from bot.types import Chat, Clock, Piece, PostId, Reader
 
 __all__ = ["Threads"]
@@ -27,8 +27,8 @@ class Threads:
         self._alive: Recent[Chat, None] = Recent(_MOST)  # where something of ours stands
 
     async def check(self, chat: Chat, piece: Piece) -> None:
-        """Before a turn's first message: Gone if what it answers is gone, or the thread. What stands there of ours
-        already keeps a thread, whatever becomes of the message that began it."""
+        """Before a turn's first message: Undeliverable if what it answers is gone, or the thread. What stands there of
+        ours already keeps a thread, whatever becomes of the message that began it."""
         if chat.thread is None or not piece.key.endswith(".0"):
             return
         reply_to = piece.reply_to
@@ -37,9 +37,9 @@ class Threads:
             return  # as nearly always
         asked = await self._asked(piece)
         if asked and not stands and not await self._any_stands(chat, asked[1:]):
-            raise Gone(reason("thread_not_found"), detail="the question is deleted")
+            raise Undeliverable(reason("thread_not_found"), detail="the question is deleted")
         if chat not in self._alive and chat.thread not in asked and not await self._stands(chat, chat.thread):
-            raise Gone(reason("thread_not_found"), detail="the thread is deleted")
+            raise Undeliverable(reason("thread_not_found"), detail="the thread is deleted")
 
     def is_in_place(self, chat: Chat, answer: Mapping[str, Any]) -> bool:
         """After it: does the new message stand in its thread? (Where the answer doesn't tell, it does.)"""

@@ -23,7 +23,7 @@ from adapters.slack.surfaces import views
 from adapters.slack.surfaces.shortcut import Shortcut, place_of
 from adapters.slack.wire import Wire
 from bot.errors import AdapterError, StoreError
-from bot.types import Ack, Chat, Intake, Json, Person, Press, Surroundings
+from bot.types import Ack, AdapterContext, Chat, Intake, Json, Person, Press
 
 __all__ = ["COMMAND", "SHORTCUT", "Interactions"]
 
@@ -42,7 +42,7 @@ Raw = Mapping[str, Any]
 class Interactions:
     me: Me
     intake: Intake
-    around: Surroundings
+    around: AdapterContext
     people: People
     names: Names
     wire: Wire

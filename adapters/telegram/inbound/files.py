@@ -15,7 +15,7 @@ from aiogram.methods import GetFile
 from adapters.kit.transfers import CHUNK, TooLong, check_found, copied, mebibytes, written
 from adapters.telegram.errors import translate
 from adapters.telegram.wire import Wire
-from bot.errors import AdapterError, Gone, MediaError, Unknown
+from bot.errors import AdapterError, MediaError, OutcomeUnknown, Undeliverable
 
 __all__ = ["Files"]
 
@@ -33,7 +33,7 @@ class Files:
         """Write the file with the file_id `ref` to `to`. MediaError if it has more than `limit` bytes, AdapterError if
         it is not to be had."""
         if not ref:
-            raise Gone("no file")
+            raise Undeliverable("no file")
         try:
             path, size = await self._locate(ref)
             if size > limit:
@@ -51,17 +51,17 @@ class Files:
         file = await self._wire.call(GetFile(file_id=ref))
         path, size = file.get("file_path"), file.get("file_size")
         if not isinstance(path, str) or not path:
-            raise Gone("no file")
+            raise Undeliverable("no file")
         return path, size if isinstance(size, int) else 0
 
     async def _copy(self, source: Path, to: Path, limit: int) -> None:
         if not self._local:
-            raise Gone("no file", detail="the server names a path on its machine")
+            raise Undeliverable("no file", detail="the server names a path on its machine")
         try:
             await copied(source, to, limit)
         except (FileNotFoundError, PermissionError) as error:
             words = "the Bot API server's files can't be read here: share its directory with magpie"
-            raise Gone(words, detail=str(error)) from error
+            raise Undeliverable(words, detail=str(error)) from error
 
     async def _download(self, path: str, to: Path, limit: int) -> None:
         async with self._wire.download(path) as response:
@@ -74,8 +74,8 @@ def _translated(error: AiogramError, secrets: Iterable[str]) -> AdapterError | M
         if "too big" in error.message.lower():
             return _too_large(_MOST)
         if "temporarily" in error.message.lower():  # it says so of files that are gone, too: one more try tells
-            return Unknown(detail=error.message)
-        return Gone("no file", detail=error.message)
+            return OutcomeUnknown(detail=error.message)
+        return Undeliverable("no file", detail=error.message)
     return translate(error, secrets)
 
 

@@ -26,7 +26,7 @@ _PARTS = 20  # of one person, held back until something names us
 _AT_ONCE = 32  # chats whose events are being stored
 
 Answer = Callable[[str, Ack], Coroutine[Any, Any, None]]
-_Speaker = tuple[str, str]  # chat's key, person's id
+_ChatShare = tuple[str, str]  # chat's key, person's id
 _Part = tuple[IncomingMessage, str]  # and the id of its album
 
 
@@ -47,8 +47,8 @@ class Parts:
     back until that tells.
     """
 
-    _last: Recent[_Speaker, _Part] = field(default_factory=lambda: Recent(_REMEMBERED))
-    _held: Recent[_Speaker, dict[str, _Part]] = field(default_factory=lambda: Recent(_REMEMBERED))
+    _last: Recent[_ChatShare, _Part] = field(default_factory=lambda: Recent(_REMEMBERED))
+    _held: Recent[_ChatShare, dict[str, _Part]] = field(default_factory=lambda: Recent(_REMEMBERED))
 
     def join(self, message: IncomingMessage, album: str) -> Iterator[IncomingMessage]:
         """The message as it is meant, after those that it makes meant for us."""

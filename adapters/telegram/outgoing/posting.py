@@ -24,7 +24,7 @@ from adapters.telegram.outgoing import menus
 from adapters.telegram.outgoing.blocks import gains, rich
 from adapters.telegram.outgoing.render import Entity, render
 from adapters.telegram.wire import Wire
-from bot.errors import Gone, RetryLater, StoreError, Unknown
+from bot.errors import OutcomeUnknown, RetryLater, StoreError, Undeliverable
 from bot.types import Chat, Clock, Intake, Moved, Piece, PostId
 
 __all__ = ["Place", "Poster"]
@@ -123,11 +123,11 @@ class Poster:
         self._moved[event.chat.id] = event.to.id
 
     def place(self, chat: Chat) -> Place:
-        """Gone if an id is no number: somebody has set it by hand."""
+        """Undeliverable if an id is no number: somebody has set it by hand."""
         try:
             return Place(int(self._moved.get(chat.id, chat.id)), int(chat.thread) if chat.thread else None)
         except ValueError:
-            raise Gone("there is no chat with this id") from None
+            raise Undeliverable("there is no chat with this id") from None
 
     # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -185,7 +185,9 @@ class Poster:
         except TelegramBadRequest as error:
             if at is not None and is_not_modified(error):
                 return str(at)
-            if isinstance(error, TelegramMigrateToChat) or isinstance(translate(error, self._wire.secrets), Gone):
+            if isinstance(error, TelegramMigrateToChat) or isinstance(
+                translate(error, self._wire.secrets), Undeliverable
+            ):
                 raise
             self._remember_no_rich(place.chat, error)
             return ""
@@ -219,7 +221,7 @@ def _posted(result: Any) -> PostId:
     try:
         return str(int(result["message_id"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise Unknown(detail="the answer to sendMessage tells no message_id") from error
+        raise OutcomeUnknown(detail="the answer to sendMessage tells no message_id") from error
 
 
 def _entity(entity: Entity) -> MessageEntity:

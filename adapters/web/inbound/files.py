@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 from adapters.kit.transfers import TooLong, copied, written
-from bot.errors import Gone, MediaError
+from bot.errors import MediaError, Undeliverable
 from bot.types import Attachment, Kind
 
 __all__ = ["KEPT", "KEPT_BYTES", "MOST_BYTES", "EmptyFile", "Files", "NoSpace", "TooLarge", "sniff"]
@@ -79,21 +79,22 @@ class Files:
         return ref
 
     def path(self, ref: str) -> Path:
-        """Where an upload lies. Gone if `ref` is not the name of one."""
+        """Where an upload lies. Undeliverable if `ref` is not the name of one."""
         path = self.folder / ref
         if not _REF.fullmatch(ref) or not path.is_file():
-            raise Gone("no such file")
+            raise Undeliverable("no such file")
         return path
 
     def describe(self, ref: str, name: str = "", claimed: str = "") -> Attachment:
-        """An attachment for an upload; `claimed` is the type that the browser gave it. Gone if there is none."""
+        """An attachment for an upload; `claimed` is the type that the browser gave it. Undeliverable if there is
+        none."""
         path = self.path(ref)
         mime = sniff(path) or claimed
         kind = Kind.IMAGE if mime.startswith("image/") or claimed.startswith("image/") else Kind.FILE
         return Attachment(kind, ref, mime, path.stat().st_size, name)
 
     async def copy(self, ref: str, to: Path, limit: int) -> None:
-        """Copy an upload to `to`. MediaError if it has more than `limit` bytes, Gone if there is none."""
+        """Copy an upload to `to`. MediaError if it has more than `limit` bytes, Undeliverable if there is none."""
         try:
             await copied(self.path(ref), to, limit)
         except TooLong:

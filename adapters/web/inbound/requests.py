@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bot.errors import Gone, MagpieError
+from bot.errors import MagpieError, Undeliverable
 from bot.types import Attachment, Chat, IncomingMessage, Person, Press
 
 __all__ = [
@@ -99,7 +99,7 @@ def _attachment(file: object, describe: Callable[[str, str, str], Attachment]) -
     name, claimed = (clean(str(file.get(field) or ""))[:200] for field in ("name", "mime"))
     try:
         return describe(file["ref"], name, claimed)
-    except Gone as gone:
+    except Undeliverable as gone:
         raise BadRequest("no_file", "A file of this message is not here any more. Please add it again.") from gone
 
 

@@ -9,7 +9,7 @@ import orjson
 
 from bot.errors import MagpieError
 from bot.locales import say
-from bot.money.alerts import Message
+from bot.money.alerts import AlertMessage
 from bot.money.price import show
 from bot.types import Json, Money, Text
 
@@ -57,7 +57,7 @@ def value(setting: Json, language: str) -> str:
             return orjson.dumps(setting).decode() if not isinstance(setting, int) else str(setting)
 
 
-def written(message: Message, language: str) -> str:
+def written(message: AlertMessage, language: str) -> str:
     """An alert as Markdown."""
 
     def one(words: Text) -> str:

@@ -15,7 +15,7 @@ from bot.gateways.chat_api.encoding import Inflater
 from bot.gateways.chat_api.transport import Flow
 from bot.types import Clock, Text
 
-__all__ = ["Call", "Late", "Load", "Timeouts"]
+__all__ = ["HttpCall", "Late", "Load", "Timeouts"]
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Late(Unreachable):
     """Nothing came in time. Not tried again: whoever asks has waited long enough."""
 
 
-class Call:
+class HttpCall:
     """`async with Call(...) as call`: `head()` first, then `pieces()` of the body. Leaving it closes the connection.
 
     Raises Unreachable (no connection), Late (a limit has passed) and Broken (the connection broke off).
@@ -106,7 +106,7 @@ class Call:
         self._watching: asyncio.Task[None]
         self._wakes = self._until
 
-    async def __aenter__(self) -> Call:
+    async def __aenter__(self) -> HttpCall:
         self._load.calls += 1
         self._pumping = asyncio.create_task(self._pump())
         self._watching = asyncio.create_task(self._watch())

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bot.decoding.markers import size_of
-from bot.errors import RequestRefused
+from bot.errors import InvalidRequest
 from bot.gateways.catalogue import able
 from bot.gateways.chat_api.alternation import as_parts, merged, without_system
 from bot.gateways.parameters import PARAMETERS
@@ -43,11 +43,11 @@ _DATA_URL = re.compile(r"data:([\w.+-]+)/([\w.+-]+)[^,]{0,200},", re.IGNORECASE)
 
 
 def check(request: ModelRequest, info: ModelInfo, profile: Profile) -> ModelRequest:
-    """The request as it may be sent. Raises RequestRefused."""
+    """The request as it may be sent. Raises InvalidRequest."""
     if info.translation:
         ready = _translating(request, profile)
     elif request.translation is not None:
-        raise RequestRefused(
+        raise InvalidRequest(
             "{model} does not translate by languages. Translation models: {models}",
             model=info.id,
             models=", ".join(able("translation")),
@@ -62,19 +62,19 @@ def check(request: ModelRequest, info: ModelInfo, profile: Profile) -> ModelRequ
     return ready
 
 
-def cannot(ability: str, model: str) -> RequestRefused:
+def cannot(ability: str, model: str) -> InvalidRequest:
     """The error for a model that can't take pictures ("image"), frames, videos, or search."""
     # the names without figures are the ones that stay
     models = ", ".join(sorted(able(ability), key=lambda id: any(sign.isdigit() for sign in id))[:3])
     match ability:
         case "image":
-            return RequestRefused(
+            return InvalidRequest(
                 "{model} cannot see pictures. Use /model with one of: {models}", model=model, models=models
             )
         case "search":
-            return RequestRefused("{model} has no web search. Models with search: {models}", model=model, models=models)
+            return InvalidRequest("{model} has no web search. Models with search: {models}", model=model, models=models)
         case _:
-            return RequestRefused(
+            return InvalidRequest(
                 "{model} cannot watch videos. Use /model with one of: {models}", model=model, models=models
             )
 
@@ -93,7 +93,7 @@ def _history(messages: Sequence[PromptMessage], info: ModelInfo) -> tuple[Prompt
     if taken and taken[-1].role == "assistant":
         taken.pop()
     if not taken or not _says_something(messages):
-        raise RequestRefused("There is nothing to answer: the question is empty.")
+        raise InvalidRequest("There is nothing to answer: the question is empty.")
     system = (PromptMessage("system", "\n\n".join(systems)),) if systems else ()
     ready = (*system, *(_sampled(message) for message in taken))
     return without_system(ready) if info.system is False else ready
@@ -146,15 +146,15 @@ def _parts(messages: Sequence[PromptMessage]) -> Iterator[Part]:
 def _translating(request: ModelRequest, profile: Profile) -> ModelRequest:
     """One user message and nothing else: whatever stands in the request would be translated too."""
     if request.translation is None:
-        raise RequestRefused("Choose a language to translate into first: /translate English")
+        raise InvalidRequest("Choose a language to translate into first: /translate English")
     questions = [message for message in request.messages if message.role == "user"]
     text = _text(questions[-1]) if questions else ""
     if not text.strip():
-        raise RequestRefused("There is nothing to translate in this message.")
+        raise InvalidRequest("There is nothing to translate in this message.")
     target = languages.resolve(request.translation.target)
     source = _source(request.translation, text, target, profile)
     if source == target:
-        raise RequestRefused("The text and its translation would both be in {language}.", language=target)
+        raise InvalidRequest("The text and its translation would both be in {language}.", language=target)
     parameters = {name: value for name, value in request.parameters.items() if not name.startswith("enable_")}
     return replace(
         request,
@@ -184,11 +184,11 @@ def _parameters(request: ModelRequest, info: ModelInfo, profile: Profile) -> dic
         if value is None or (name == "enable_search" and value is False):
             continue
         if name not in PARAMETERS:
-            raise RequestRefused("{got} is not a setting. Settings: {names}", got=name, names=", ".join(PARAMETERS))
+            raise InvalidRequest("{got} is not a setting. Settings: {names}", got=name, names=", ".join(PARAMETERS))
         checked[name] = PARAMETERS[name].check(value, info)
     seed = checked.get("seed")
     if isinstance(seed, int) and seed > profile.max_seed:
-        raise RequestRefused("seed must be a whole number from 0 to {high}, got {got}", high=profile.max_seed, got=seed)
+        raise InvalidRequest("seed must be a whole number from 0 to {high}, got {got}", high=profile.max_seed, got=seed)
     return checked
 
 
@@ -204,7 +204,7 @@ def _media(part: Part, info: ModelInfo, profile: Profile) -> None:
             _able(info, "frames")
             low, high = FRAMES
             if not low <= len(urls) <= high:
-                raise RequestRefused(
+                raise InvalidRequest(
                     "A video needs {low}–{high} pictures, got {got}", low=low, high=high, got=len(urls)
                 )
             for url in urls:
@@ -228,7 +228,7 @@ def _picture(url: str) -> None:
         return
     kind, format = found[1].lower(), found[2].lower()
     if kind != "image" or format not in _FORMATS:
-        raise RequestRefused(
+        raise InvalidRequest(
             "This kind of picture can't be used: {got}. Possible: {formats}",
             got=f"{kind}/{format}",
             formats=", ".join(_FORMATS[:6]).upper(),
@@ -239,7 +239,7 @@ def _picture(url: str) -> None:
 
 def _size(length: int) -> None:
     if length >= _MOST_BYTES:
-        raise RequestRefused(
+        raise InvalidRequest(
             "This is too big to send: {got} MB, and at most {limit} MB are possible",
             got=f"{length / 1e6:.1f}",
             limit=_MOST_BYTES // 1_000_000,
@@ -256,7 +256,7 @@ def _shape(data: str) -> None:
         return  # not for us to tell: whoever loaded it has looked
     width, height = size
     if min(width, height) <= _LEAST_SIDE or max(width, height) > _MOST_RATIO * min(width, height):
-        raise RequestRefused(
+        raise InvalidRequest(
             "This picture has {width}×{height} pixels; sides must be over {least}, and within a ratio of {ratio} to 1",
             width=width,
             height=height,
@@ -269,7 +269,7 @@ def _video(url: str, profile: Profile) -> None:
     if not _DATA_URL.match(url):
         _address(url)
     elif not profile.video_data:
-        raise RequestRefused(
+        raise InvalidRequest(
             "I can't hand this video over: the model's service takes videos by their web address only."
         )
     else:
@@ -278,13 +278,13 @@ def _video(url: str, profile: Profile) -> None:
 
 def _address(url: str) -> None:
     if not is_public(url):
-        raise RequestRefused("I can't fetch that address: it is not on the public internet.")
+        raise InvalidRequest("I can't fetch that address: it is not on the public internet.")
 
 
 def _one_picture(request: ModelRequest, info: ModelInfo) -> None:
     count = sum(isinstance(part, ImagePart) for part in _parts(request.messages))
     if info.family == "ocr" and count > 1:
-        raise RequestRefused("{model} reads one picture at a time, got {got}", model=info.id, got=count)
+        raise InvalidRequest("{model} reads one picture at a time, got {got}", model=info.id, got=count)
 
 
 def _length(request: ModelRequest, info: ModelInfo) -> None:
@@ -295,7 +295,7 @@ def _length(request: ModelRequest, info: ModelInfo) -> None:
     pictures = sum(part.tokens for part in as_parts(last) if isinstance(part, ImagePart))
     tokens = estimate(_text(last)) + pictures
     if tokens * _CERTAINTY > info.context:
-        raise RequestRefused(
+        raise InvalidRequest(
             "Your message alone has about {got} tokens; {model} takes {limit}. Shorten it, or choose another /model",
             got=tokens,
             model=info.id,

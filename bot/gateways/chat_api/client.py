@@ -12,21 +12,21 @@ import httpx
 import orjson
 
 from bot.errors import BadParameter, Broken, GatewayError, RateLimited, Unreachable, Upstream
-from bot.gateways.capabilities import Learned
+from bot.gateways.capabilities import CapabilityCache
 from bot.gateways.catalogue import Catalogue
-from bot.gateways.chat_api.call import Call, Late, Load, Timeouts
+from bot.gateways.chat_api.call import HttpCall, Late, Load, Timeouts
 from bot.gateways.chat_api.check import check
 from bot.gateways.chat_api.errors import classify
 from bot.gateways.chat_api.remedy import learn, meant, remedied, spoken
 from bot.gateways.chat_api.stream.chunks import Damaged, is_name
-from bot.gateways.chat_api.stream.reader import NoAnswer, Reader, collect
+from bot.gateways.chat_api.stream.reader import NoAnswer, ResponseReader, collect
 from bot.gateways.chat_api.transport import Transport
 from bot.gateways.chat_api.wire import encode, is_native, loads
 from bot.gateways.probes import PROBES, amount
 from bot.gateways.profiles import Gateway
 from bot.types import BalanceReading, Clock, Delta, Json, ModelInfo, ModelRequest, Money
 
-__all__ = ["Client", "Learned", "Timeouts"]
+__all__ = ["CapabilityCache", "Client", "Timeouts"]
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Client:
         catalogue: Catalogue,
         clock: Clock,
         *,
-        learned: Learned,
+        learned: CapabilityCache,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         transport: httpx.AsyncBaseTransport | None = None,
         random: Callable[[], float] = chance.random,
@@ -150,7 +150,7 @@ class Client:
     # ── trying again ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _ready(self, request: ModelRequest) -> ModelRequest:
-        """As it may be sent. Raises RequestRefused."""
+        """As it may be sent. Raises InvalidRequest."""
         info = self._learned.applied(self._catalogue.info(request.model), request)
         return spoken(check(request, info, self._gateway.profile), self._learned)
 
@@ -163,7 +163,7 @@ class Client:
     async def _remedied(
         self, error: GatewayError, request: ModelRequest, usage: bool, remedies: set[str]
     ) -> ModelRequest | None:
-        """What to send instead; each remedy is tried once. Raises RequestRefused where the model lacks an ability."""
+        """What to send instead; each remedy is tried once. Raises InvalidRequest where the model lacks an ability."""
         await learn(error, request, self._learned)
         if isinstance(error, BadParameter) and error.name not in remedies:
             remedies.add(error.name)
@@ -202,7 +202,7 @@ class Client:
                 call.expect(self._timeouts.read)
                 body = await collect(call.pieces(), _ERROR_BODY, partly=True)
                 raise self._classified(response.status_code, response.headers, body, request.model)
-            reader = Reader(call, response.headers, info, self._timeouts)
+            reader = ResponseReader(call, response.headers, info, self._timeouts)
             try:
                 async with aclosing(reader.deltas()) as deltas:
                     async for delta in deltas:
@@ -231,8 +231,10 @@ class Client:
     def _extra(self) -> Mapping[str, Json]:
         return {**self._gateway.profile.extra_body, **self._gateway.extra_body}
 
-    def _call(self, request: httpx.Request, *, first: float, until: float) -> Call:
-        return Call(self._http, request, self._clock, self._load, first=first, idle=self._timeouts.idle, until=until)
+    def _call(self, request: httpx.Request, *, first: float, until: float) -> HttpCall:
+        return HttpCall(
+            self._http, request, self._clock, self._load, first=first, idle=self._timeouts.idle, until=until
+        )
 
     def _first(self, request: ModelRequest, info: ModelInfo) -> float:
         if is_native(request):
@@ -248,7 +250,7 @@ class Client:
         secrets = (self._gateway.key,)
         return classify(status, headers, body, model=model, secrets=secrets, answered=self._answered)
 
-    async def _learn_from(self, reader: Reader, request: ModelRequest, info: ModelInfo, usage: bool) -> None:
+    async def _learn_from(self, reader: ResponseReader, request: ModelRequest, info: ModelInfo, usage: bool) -> None:
         if reader.assembler.promoted and not info.cumulative:
             await self._learned.note(f"{request.model}/cumulative", True)
         if reader.streamed and not reader.assembler.usage_known and not usage:

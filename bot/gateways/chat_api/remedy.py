@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.errors import BadParameter, GatewayError, TooLong
-from bot.gateways.capabilities import Learned
+from bot.gateways.capabilities import CapabilityCache
 from bot.gateways.chat_api.amounts import LEAST
 from bot.gateways.chat_api.check import cannot
 from bot.gateways.profiles import Profile
@@ -19,7 +19,7 @@ _LENGTHS = ("max_tokens", "max_completion_tokens")
 
 
 async def remedied(
-    error: BadParameter, request: ModelRequest, profile: Profile, learned: Learned
+    error: BadParameter, request: ModelRequest, profile: Profile, learned: CapabilityCache
 ) -> ModelRequest | None:
     """The request to try instead, or None. What was learned is kept."""
     match error.name:
@@ -44,8 +44,8 @@ async def remedied(
             return None
 
 
-async def learn(error: GatewayError, request: ModelRequest, learned: Learned) -> None:
-    """Keep what a refusal tells for the next time. Raises RequestRefused where the model lacks an ability."""
+async def learn(error: GatewayError, request: ModelRequest, learned: CapabilityCache) -> None:
+    """Keep what a refusal tells for the next time. Raises InvalidRequest where the model lacks an ability."""
     if isinstance(error, TooLong) and error.limit is not None:
         await learned.told(f"{request.model}/context", error.limit)
     if isinstance(error, BadParameter) and error.name in ("image", "video"):
@@ -77,7 +77,7 @@ def meant(error: GatewayError, request: ModelRequest, extra: Mapping[str, Json])
     return GatewayError(status=error.status, detail=error.detail, vague=True)
 
 
-def spoken(request: ModelRequest, learned: Learned) -> ModelRequest:
+def spoken(request: ModelRequest, learned: CapabilityCache) -> ModelRequest:
     """The request with languages named as this gateway is known to name them."""
     wanted = request.translation
     if wanted is None:
@@ -86,12 +86,12 @@ def spoken(request: ModelRequest, learned: Learned) -> ModelRequest:
     return replace(request, translation=replace(wanted, source=source, target=target or wanted.target))
 
 
-def _name(language: str | None, learned: Learned) -> str | None:
+def _name(language: str | None, learned: CapabilityCache) -> str | None:
     known = learned.get(f"language/{language}")
     return known if isinstance(known, str) else language
 
 
-async def _clamped(limit: int | None, request: ModelRequest, learned: Learned) -> ModelRequest | None:
+async def _clamped(limit: int | None, request: ModelRequest, learned: CapabilityCache) -> ModelRequest | None:
     """Never left out in silence: somebody wants answers to be that short."""
     asked = request.parameters["max_tokens"]
     if limit is None or limit < 1 or not isinstance(asked, int) or asked <= limit:
@@ -101,7 +101,7 @@ async def _clamped(limit: int | None, request: ModelRequest, learned: Learned) -
     return replace(request, parameters={**request.parameters, "max_tokens": limit})
 
 
-def _renamed_length(request: ModelRequest, learned: Learned) -> ModelRequest:
+def _renamed_length(request: ModelRequest, learned: CapabilityCache) -> ModelRequest:
     """The same bound under the name that it hasn't had."""
     known = learned.get(f"{request.model}/max_completion_tokens", request) is True
     return _supposing(request, "max_completion_tokens", not known)
@@ -111,7 +111,7 @@ def _supposing(request: ModelRequest, fact: str, value: Json) -> ModelRequest:
     return replace(request, supposed=(Supposition(f"{request.model}/{fact}", value), *request.supposed))
 
 
-async def _renamed(request: ModelRequest, profile: Profile, learned: Learned) -> ModelRequest | None:
+async def _renamed(request: ModelRequest, profile: Profile, learned: CapabilityCache) -> ModelRequest | None:
     wanted = request.translation
     asked = (wanted.source or "", wanted.target) if wanted else ()
     others = {name: profile.languages[name] for name in asked if name in profile.languages}

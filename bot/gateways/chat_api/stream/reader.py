@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from bot.errors import Blocked, Broken, Unreachable
-from bot.gateways.chat_api.call import Call, Late, Timeouts
+from bot.gateways.chat_api.call import HttpCall, Late, Timeouts
 from bot.gateways.chat_api.errors import is_error, of_choice
 from bot.gateways.chat_api.stream.assemble import Assembler
 from bot.gateways.chat_api.stream.chunks import Damaged, is_idle, unwrapped
@@ -20,7 +20,7 @@ from bot.gateways.chat_api.stream.payloads import Odd, payloads
 from bot.gateways.chat_api.stream.sse import Decoder, Event
 from bot.types import Delta, Finish, Json, ModelInfo
 
-__all__ = ["TEXT", "NoAnswer", "Reader", "collect"]
+__all__ = ["TEXT", "NoAnswer", "ResponseReader", "collect"]
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ class NoAnswer(Exception):
         self.status = status
 
 
-class Reader:
-    def __init__(self, call: Call, headers: Mapping[str, str], info: ModelInfo, timeouts: Timeouts) -> None:
+class ResponseReader:
+    def __init__(self, call: HttpCall, headers: Mapping[str, str], info: ModelInfo, timeouts: Timeouts) -> None:
         self.assembler = Assembler(cumulative=info.cumulative)
         self.streamed = False  # some event was a piece of an answer
         self._call = call
