@@ -7,6 +7,7 @@ import gc
 import importlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -61,7 +62,9 @@ sys.addaudithook(_watch)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Tests' files are in memory where there is room: databases would wait for the disk at each commit."""
+    """Tests' files are in memory where there is room: databases would wait for the disk at each commit. And Ctrl+C ends
+    what tests start, as on a terminal: who is started in a shell's background ignores it, and hands that on."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     is_worker, wanted = hasattr(config, "workerinput"), config.option.basetemp
     if is_worker or wanted or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM:
         return
