@@ -196,9 +196,10 @@ class Delivery:
     def _may_go(self, index: int) -> bool:
         """What nobody can find is not forgotten while the answer may yet reach that far: it would stand there twice,
         unmarked."""
-        shown = self._standing.get(index)
-        lost = shown is not None and shown.post is None and shown.unsure and not self.adapter.features.find
-        return not lost or self._answer is not None
+        return not self._is_lost(index) or self._answer is not None
+
+    def _is_lost(self, index: int) -> bool:
+        return not self.adapter.features.find and self._standing.is_unsure(index)
 
     def _call(self, call: CallKind) -> CallKind:
         return call if self._answer is None else CallKind.FINAL
@@ -285,7 +286,7 @@ class Delivery:
         if step.piece is None:
             if shown is not None:
                 await self._delete(step.index, shown)
-            await self._standing.forget(step.index)
+            await self._standing.forget(step.index, lost=self._is_lost(step.index))
         elif shown is not None and shown.post is not None:
             await self._standing.doubt(step.index, shown, step.piece)
             post = await self._put(step.piece, shown.post)

@@ -77,6 +77,11 @@ class PostedPieces:
             return False
         return shown.piece is not None or shown.digest in ("", _digest(piece))
 
+    def is_unsure(self, index: int) -> bool:
+        """Was it intended, and nobody knows whether it stands there?"""
+        shown = self._shown.get(index)
+        return shown is not None and shown.post is None and shown.unsure
+
     def age(self) -> None:
         """What stands there was another answer's, as if an earlier process had posted it."""
         for shown in self._shown.values():
@@ -114,10 +119,13 @@ class PostedPieces:
         if new or digest != shown.digest:
             await self._write_post(index, shown, post, digest)
 
-    async def forget(self, index: int) -> None:
-        """It is deleted."""
+    async def forget(self, index: int, *, lost: bool = False) -> None:
+        """It is deleted, or `lost`. Where a message of it may stand yet, the store keeps that it was intended: an
+        answer that reaches as far when it is asked for again says so."""
+        remains = lost or index in self.repeated
         self._twice |= {index} & self.repeated
-        await self._write(lambda: self._store.dropped(self._turn, index))
+        write = self._store.intend if remains else self._store.dropped
+        await self._write(lambda: write(self._turn, index))
         self._shown.pop(index, None)
 
     async def undeletable(self, index: int) -> None:

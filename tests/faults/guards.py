@@ -158,8 +158,13 @@ GUARDS = (
     ),
     Guard(
         "what was forgotten is not sent again unmarked",
-        (("bot/delivery/delivery.py", "return not lost or self._answer is not None", "return True"),),
+        (("bot/delivery/delivery.py", "return not self._is_lost(index) or self._answer is not None", "return True"),),
         (BROKE, SEAM),
+    ),
+    Guard(
+        "what may stand there is remembered across a retry",
+        (("bot/delivery/posts.py", "remains = lost or index in self.repeated", "remains = False"),),
+        (BROKE,),
     ),
     Guard(
         "a process claims only for accounts that it holds",

@@ -82,6 +82,13 @@ _STATUS = (Deed(0.0, "status"),)
             Schedule((Said(60, chunk=5),), (Fault(n, "later", 3600.0),), deeds=(Deed(3.0, "restart"), Deed(6.0, "ask")))
             for n in (1, 7)
         ),
+        # a message whose outcome nobody heard, of an answer that was asked for again, and was shorter in between
+        Schedule(
+            (Said(43, pause=0.5, chunk=5), Said(0), Said(43, chunk=5)),
+            kills=(Kill(13, False, "write"),),
+            deeds=(Deed(0.0, "retry"), Deed(6.0, "new"), Deed(6.0, "retry")),
+            full=(Full(7),),
+        ),
         # a command's answer, killed around its only call
         *(Schedule((Said(9, pause=3.0),), (), (Kill(1, after),), _STATUS, readable=True) for after in (False, True)),
     ],
