@@ -101,10 +101,10 @@ def of_turn(frame: Sequence[Piece], turn: int, *, strict: bool = False) -> list[
     return list(pieces.values())
 
 
-def check_frame(frame: Sequence[Piece], turn: int, told: Told, *, strict: bool, torn: bool) -> None:
+def check_frame(frame: Sequence[Piece], turn: int, told: Told, *, torn: bool) -> None:
     """What looks finished is finished: a whole text, or a part that says so. No message mixes two answers. `torn`:
     somebody has deleted a message, so what is left of an answer may be any of its parts."""
-    pieces = of_turn(frame, turn, strict=strict)
+    pieces = of_turn(frame, turn, strict=True)
     for piece in pieces:
         text = condensed([piece])
         assert text == APOLOGY or told.holds(text), f"nobody said this: {text!r}"
@@ -229,15 +229,13 @@ def check_notice(play: Play, turn: Turn) -> None:
 
 def check(play: Play) -> None:
     told = Told(play.schedule)
-    once = len(play.births) == 1 and "later" not in kinds(play)
-    strict = once or play.schedule.retries == 0  # what may stand twice is forgotten with a message that is deleted
     strays = play.schedule.retries > 0 and may_stray(play)
     for turn in play.turns:
         if turn.kind is not TurnKind.QUESTION:
             check_notice(play, turn)
             continue
         for frame in [] if strays else play.platform.frames:
-            check_frame(list(frame.values()), turn.id, told, strict=strict, torn="gone" in kinds(play))
+            check_frame(list(frame.values()), turn.id, told, torn="gone" in kinds(play))
         check_end(play, turn, told)
     check_order(play, CHAT)
     check_order(play, THERE)
