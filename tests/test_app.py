@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import sqlite3
@@ -31,10 +30,8 @@ Here = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Here]:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Here:
     """`main` in this process, which has imported everything already: exit code, and all that was said."""
-    loggers = logging.getLogger()
-    handlers, level = list(loggers.handlers), loggers.level
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str, **environment: str) -> tuple[int, str]:
@@ -46,9 +43,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureF
             code = main(arguments)
         return code, "".join(capfd.readouterr())
 
-    yield call
-    loggers.handlers[:] = handlers
-    loggers.setLevel(level)
+    return call
 
 
 def client(url: str) -> httpx.Client:
