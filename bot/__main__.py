@@ -87,12 +87,11 @@ def _ask(options: argparse.Namespace) -> int:
         words = sys.stdin.read()
     question = Question(words.strip(), options.image, options.model, options.system, options.settings)
     terminal = partial(TerminalAdapter, language=terminal_language(), options=ON_TERMINAL, quiet=options.json)
-    memory = partial(open_store, "sqlite://", owner="ask")
     return asyncio.run(
         ask(
             question,
             terminal,
-            lambda clock: memory(clock=clock),
+            lambda clock: open_store("sqlite://", owner="ask", clock=clock),
             sandbox=options.sandbox,
             as_json=options.json,
         )
@@ -111,8 +110,9 @@ def _manifest(options: argparse.Namespace) -> int:
     from bot.service.accounts import account_named
     from bot.service.config import load_toml
 
-    accounts = load_toml(platforms=tables()).accounts if options.account else ()
-    table = account_named(accounts, "slack", options.account) if options.account else None
+    table = None
+    if options.account:
+        table = account_named(load_toml(platforms=tables()).accounts, "slack", options.account)
     print(written(table, as_json=options.json))
     return 0
 
